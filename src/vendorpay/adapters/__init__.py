@@ -1,0 +1,1 @@
+"""What the ports of vendorpay.ports look like on a laptop and, later, on AWS."""

@@ -1,0 +1,1 @@
+"""The only SQL: named queries and thin functions that take a connection and lists."""

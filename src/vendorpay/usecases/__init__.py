@@ -1,0 +1,1 @@
+"""One file per business verb; `ls` is the list of features."""
