@@ -1,0 +1,67 @@
+"""What is needed to create a payment, and the rules across its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from vendorpay.domain.currencies import EXPONENTS
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.money import AMOUNT_MAX, UNIT_PRICE_MAX
+from vendorpay.domain.payment import PayerType
+from vendorpay.domain.text import METADATA_BYTES_MAX, Count, Line, Reference, metadata_fault
+
+LINES_MAX: Final = 200
+
+if TYPE_CHECKING:
+    Currency = str
+else:
+    Currency = Literal[tuple(EXPONENTS)]  # an ISO 4217 code; type checkers cannot follow a computed Literal
+
+Amount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
+UnitPrice = Annotated[int, Meta(ge=0, le=UNIT_PRICE_MAX)]
+
+
+class NewLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A position to be paid: `quantity` times `unit_price_cents`, in minor units."""
+
+    description: Line
+    quantity: Count
+    unit_price_cents: UnitPrice
+
+
+class NewPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A payment that does not exist yet. `check` tells what its types cannot."""
+
+    incident_id: UUID
+    vendor_id: UUID
+    payer_type: PayerType
+    amount_cents: Amount
+    line_items: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    payer_id: UUID | None = None
+    currency: Currency = "USD"
+    reference: Reference = ""
+    metadata: dict[str, Any] = {}
+
+
+def check(fields: Mapping[str, Any]) -> list[FieldFault]:
+    """The faults across the fields of a NewPayment; fields that are wrong by themselves are left out of `fields`."""
+    faults: list[FieldFault] = []
+    if "amount_cents" in fields and "line_items" in fields:
+        total = sum(line.quantity * line.unit_price_cents for line in fields["line_items"])
+        if total != fields["amount_cents"]:
+            words = f"is {fields['amount_cents']}, but the line items add up to {total}"
+            faults.append(FieldFault("amountCents", words))
+    if fields.get("payer_type") is PayerType.DRIVER_IC and fields.get("payer_id", 0) is None:
+        faults.append(FieldFault("payerId", "is required when payerType is driver_ic"))
+    if (metadata := fields.get("metadata")) is not None:
+        words_or_none = metadata_fault(metadata)
+        if words_or_none is None and len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
+            words_or_none = f"is larger than {METADATA_BYTES_MAX} bytes of JSON"
+        if words_or_none is not None:
+            faults.append(FieldFault("metadata", words_or_none))
+    return faults

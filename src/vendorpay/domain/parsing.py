@@ -1,0 +1,152 @@
+"""From bytes to values, naming every wrong field at once.
+
+msgspec stops at the first fault; so the fast way decodes straight into the type, and only when that fails the
+value is walked field by field and all faults are gathered. The type is the single description of what may come.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from vendorpay.domain.errors import FieldFault, MalformedJson
+
+T = TypeVar("T")
+Rules = Callable[[Mapping[str, Any]], list[FieldFault]]
+"""Checks across fields: gets the top-level fields that are right by themselves, by their Python names."""
+
+
+def decode(raw: bytes | msgspec.Raw) -> Any:
+    """Any JSON value. Raises MalformedJson for what is not JSON in UTF-8, or nested beyond all reason."""
+    try:
+        return msgspec.json.decode(raw)
+    except RecursionError:
+        raise MalformedJson(reason="it is nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedJson(reason=str(error)) from None
+
+
+def parse(raw: bytes | msgspec.Raw, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
+    """The value of `shape` in `raw`, or None and all its faults. Raises MalformedJson."""
+    try:
+        value = msgspec.json.decode(raw, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _slowly(decode(raw), shape, rules)
+    faults = rules({name: getattr(value, name) for name in shape.__struct_fields__})  # type: ignore[attr-defined]
+    return (None, faults) if faults else (value, [])
+
+
+def convert(data: Any, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
+    """The same for a value that is decoded already."""
+    return _slowly(data, shape, rules)
+
+
+def _slowly(data: Any, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
+    if not isinstance(data, dict):
+        return None, [FieldFault("$", "must be a JSON object")]
+    values: dict[str, Any] = {}
+    faults: list[FieldFault] = []
+    for field in msgspec.structs.fields(shape):  # type: ignore[arg-type]
+        if field.encode_name not in data:
+            if field.required:
+                faults.append(FieldFault(field.encode_name, "is required"))
+            else:
+                values[field.name] = _default(field)
+            continue
+        found = _faults(data[field.encode_name], field.type, field.encode_name)
+        faults.extend(found)
+        if not found:
+            values[field.name] = msgspec.convert(data[field.encode_name], field.type)
+    faults.extend(_unknown(data, shape, ""))
+    faults.extend(rules(values))
+    return (None, faults) if faults else (shape(**values), [])
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def _unknown(data: Mapping[str, Any], shape: type, prefix: str) -> list[FieldFault]:
+    if not shape.__struct_config__.forbid_unknown_fields:  # type: ignore[attr-defined]
+        return []
+    known = set(shape.__struct_encode_fields__)  # type: ignore[attr-defined]
+    return [FieldFault(f"{prefix}{name}", "is not a known field") for name in data if name not in known]
+
+
+def _faults(value: Any, kind: Any, path: str) -> list[FieldFault]:
+    """All faults of one value; structs and lists are entered, so that each of their fields gets its own line."""
+    inner = _struct_in(kind)
+    if inner is not None and isinstance(value, dict):
+        found: list[FieldFault] = []
+        for field in msgspec.structs.fields(inner):
+            if field.encode_name in value:
+                found += _faults(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
+            elif field.required:
+                found.append(FieldFault(f"{path}.{field.encode_name}", "is required"))
+        return found + _unknown(value, inner, f"{path}.")
+    element = _element_in(kind)
+    if element is not None and isinstance(value, list):
+        found = [fault for n, item in enumerate(value) for fault in _faults(item, element, f"{path}[{n}]")]
+        if found:
+            return found
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return [FieldFault(path, _in_words(str(error)))]
+    return []
+
+
+def _struct_in(kind: Any) -> type | None:
+    """The struct that a type means: itself, or the one among `Struct | None | UNSET`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((found for part in get_args(kind) if (found := _struct_in(part))), None)
+    return None
+
+
+def _element_in(kind: Any) -> Any | None:
+    """What a list holds, through Annotated and optional types; None when the type is no list."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _element_in(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return next((found for part in get_args(kind) if (found := _element_in(part)) is not None), None)
+    if origin in (list, tuple, Sequence):
+        return get_args(kind)[0]
+    return None
+
+
+_WORDS = (
+    ("matching regex", "contains a character that is not allowed"),
+    ("Invalid enum value", "is not one of the allowed values"),
+    ("Invalid UUID", "must be a UUID"),
+    ("Invalid RFC3339", "must be an RFC 3339 time with its zone"),
+    ("Expected `datetime` with a timezone", "must be an RFC 3339 time with its zone"),
+)
+
+_TYPES = (
+    ("`str`", "a string"),
+    ("`int`", "an integer"),
+    ("`float`", "a number with a fraction or exponent"),
+    ("`array`", "an array"),
+    ("`object`", "an object"),
+    ("`bool`", "a boolean"),
+    ("`null`", "null"),
+)
+
+
+def _in_words(message: str) -> str:
+    """msgspec's sentence as one that finishes "<field> ..": without its path, types called as JSON calls them."""
+    message = message.split(" - at `")[0]
+    for start, words in _WORDS:
+        if start in message:
+            return f"{words}: {message}" if start == "Invalid enum value" else words
+    for found, name in _TYPES:
+        message = message.replace(found, name)
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,155 @@
+"""A payment and its parts, as the contract shows them (contract section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.lifecycle import PaymentStatus
+
+
+class PayerType(StrEnum):
+    """Who pays: the company's back office, or a driver who is an independent contractor."""
+
+    BACK_OFFICE = "back_office"
+    DRIVER_IC = "driver_ic"
+
+
+class FraudGate(StrEnum):
+    """What the fraud side says to an approval; `clear` where nothing was asked of it."""
+
+    CLEAR = "clear"
+    SCORE_PENDING = "score_pending"
+    REVIEW_REQUIRED = "review_required"
+
+
+class LineItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One position of the bill; amounts in minor units of the payment's currency."""
+
+    line_item_id: UUID
+    line_no: int
+    description: str
+    quantity: int
+    unit_price_cents: int
+    total_cents: int
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One person's yes to one content of a payment."""
+
+    approver_id: str
+    role: str
+    notes: str | None = None
+    at: datetime
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something that must be settled before the payment goes on."""
+
+    kind: str
+    reason: str
+    by: str
+    at: datetime
+
+
+class FraudReason(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why the fraud score is what it is."""
+
+    code: str
+    message: str
+
+
+class Payout(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How far the money is on its way."""
+
+    status: str
+    attempts: int
+    provider: str
+    provider_reference: str | None = None
+    retry_at: datetime | None = None
+
+
+class PayeePayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A payment as its vendor or driver sees it: no fraud fields, no notes, no approvals' names, no metadata."""
+
+    payment_id: UUID
+    org_id: str
+    incident_id: UUID
+    vendor_id: UUID
+    reference: str
+    payer_type: PayerType
+    payer_id: UUID | None
+    amount_cents: int
+    currency: str
+    status: PaymentStatus
+    version: int
+    content_version: int
+    digest: str
+    line_items: tuple[LineItem, ...]
+    required_approvals: int
+    approved_at: datetime | None = None
+    payout: Payout | None = None
+    stripe_payment_intent_id: str | None = None
+    stripe_transfer_id: str | None = None
+    processed_at: datetime | None = None
+    completed_at: datetime | None = None
+    failed_reason: str | None = None
+    failed_code: str | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Payment(PayeePayment, frozen=True, kw_only=True, rename="camel"):
+    """A payment as the back office sees it."""
+
+    approvals: tuple[Approval, ...] = ()
+    approved_by: str | None = None
+    holds: tuple[Hold, ...] = ()
+    fraud_score: float | None = None
+    fraud_status: str | None = None
+    fraud_reasons: tuple[FraudReason, ...] = ()
+    metadata: dict[str, Any] = {}
+
+
+def for_payee(payment: Payment) -> PayeePayment:
+    """The same payment without what only the back office may see."""
+    return PayeePayment(**{name: getattr(payment, name) for name in PayeePayment.__struct_fields__})
+
+
+class Chains(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a payment's audit chain and its events have come; kept in its row, under its lock."""
+
+    audit_seq: int = 0
+    audit_head: bytes = bytes(32)
+    event_seq: int = 0
+
+
+class PaymentState(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment with the facts its rules need (correctness.md 6) and that nobody outside sees."""
+
+    payment: Payment
+    chains: Chains = Chains()
+    open_holds: int = 0
+    fraud_gate: FraudGate = FraudGate.CLEAR
+    payee_account_version: int = 0
+    approvals_valid: int = 0
+
+
+def content_digest(
+    *, amount_cents: int, currency: str, vendor_id: UUID, payee_account_version: int, lines: Sequence[LineItem]
+) -> str:
+    """What an approver signs: SHA-256, as hexadecimal digits, over the JSON array
+
+    `[amount, currency, vendor, payee account version, [[description, quantity, unit price], ..]]` in UTF-8 without
+    spaces, lines in the order of their numbers.
+    """
+    parts = [[line.description, line.quantity, line.unit_price_cents] for line in lines]
+    content = [amount_cents, currency, str(vendor_id), payee_account_version, parts]
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
