@@ -1,0 +1,63 @@
+# Everything a developer types. `make` alone lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# An interpreter of your choice; left empty, scripts/setup.sh takes the first that works and is 3.11 or newer.
+PYTHON ?=
+# Processes the tests run in.
+JOBS ?= 2
+# Arguments for `make up`, for example ARGS="--port 9000".
+ARGS ?=
+export PYTHON
+
+# What would send an install elsewhere than into .venv, or another interpreter's modules into it.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
+
+VENDORPAY := .venv/bin/vendorpay
+PYTEST := .venv/bin/python -m pytest
+
+.PHONY: help setup setup-dev up test soak check check-docs docs demo lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name text; do \
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
+
+setup: ## the service and what it needs in .venv (nothing to do when nothing changed)
+	@sh scripts/setup.sh core
+
+setup-dev: ## the same, and the tools for tests and checks
+	@sh scripts/setup.sh dev
+
+up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
+	@exec $(VENDORPAY) serve $(ARGS)
+
+# worksteal keeps neighbouring tests in one process, so that fixtures of a module are built once, and still evens out.
+test: setup-dev ## run the test suite (JOBS=2 processes)
+	$(PYTEST) -n $(JOBS) --dist worksteal
+
+soak: setup-dev ## the random, race and fault tests with their full counts
+	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600
+
+check: setup-dev ## lint, types, style and stale generated docs
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	$(PYTEST) tests/style
+	@$(MAKE) --no-print-directory check-docs
+
+check-docs: setup-dev ## fail when a generated page under docs/ is stale
+	$(if $(wildcard src/vendorpay/entrypoints/docs*),.venv/bin/python -m vendorpay.entrypoints.docs --check,@echo "no page is generated yet")
+
+docs: setup-dev ## write the generated pages under docs/
+	.venv/bin/python -m vendorpay.entrypoints.docs --write
+
+demo: setup ## the life of payments on an empty database, step by step
+	@exec $(VENDORPAY) demo
+
+lock: ## pin requirements/*.in anew into requirements/*.txt (UPGRADE=1: newest versions)
+	@sh scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what make built; the data in .vendorpay stays
+	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -path ./.vendorpay -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
