@@ -71,6 +71,10 @@ class JwksCache:
             key = await self._searched(kid)
         return key
 
+    def refreshing(self) -> bool:
+        """Whether a fetch is under way."""
+        return self._fetching() is not None
+
     async def aclose(self) -> None:
         """Gives up a refresh under way."""
         fetch = self._fetching()
