@@ -56,5 +56,5 @@ ensure_uv() {
     printf 'vendorpay setup: fetching uv %s\n' "$wanted" >&2
     "$python" -m venv --clear .tools || fail "could not make a virtual environment in .tools (see above)."
     .tools/bin/python -m pip install --quiet --require-hashes -r requirements/tools.txt \
-        || fail "could not install uv: is the package index reachable?"
+        || fail "could not install uv (see above): is the package index reachable?"
 }
