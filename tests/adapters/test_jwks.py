@@ -257,3 +257,24 @@ def test_one_cache_serves_event_loops_that_come_and_go(server: JwksServer, clock
     server.hits = 0
     assert asyncio.run(cache.find("first"))
     assert server.hits == 1
+
+
+def test_a_loop_left_with_a_refresh_under_way_does_not_block_the_next(
+    server: JwksServer, clock: Clock, signers: Signers
+) -> None:
+    server.publish(signers[0].jwk())
+    cache = JwksCache(JwksUrl(server.url, timeout_s=0.3), monotonic=clock.monotonic)
+    left = asyncio.new_event_loop()
+    try:
+        assert left.run_until_complete(cache.find("first"))
+        clock.passed = REFRESH_S
+        assert left.run_until_complete(cache.find("first"))
+        under_way = asyncio.all_tasks(left)
+        assert under_way
+        server.publish(signers[1].jwk())
+        clock.passed = IDLE_S
+        assert asyncio.run(asyncio.wait_for(cache.find("first"), 5)) is None
+        left.run_until_complete(asyncio.wait(under_way))
+    finally:
+        left.run_until_complete(left.shutdown_default_executor())
+        left.close()
