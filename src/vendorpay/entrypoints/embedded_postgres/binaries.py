@@ -92,7 +92,7 @@ def inspect(directory: Path) -> Binaries | None:
 def copy_for_everyone(binaries: Binaries, target: Path) -> Binaries:
     """A copy of an installation that any user can run; made once, whole or not at all.
 
-    Needed when root must run PostgreSQL as somebody who cannot reach, say, /root/project/.venv.
+    Needed when root must run PostgreSQL as somebody who cannot enter the home in which the project lies.
     """
     prefix = binaries.directory.parent
     home = target / f"{binaries.version}-{prefix.stat().st_mtime_ns:x}"

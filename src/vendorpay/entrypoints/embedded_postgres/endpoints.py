@@ -15,7 +15,7 @@ SHORT_PREFIX = "vendorpay-pg-"
 
 
 def socket_directory(layout: Layout, owner: tuple[int, int]) -> Path:
-    """An empty directory (0700) for the socket: in the data directory, or a short one when that is too deep."""
+    """An empty directory (0700) for the socket: in the data directory, or a short one when that does not fit."""
     directory = layout.sockets
     if fits(directory):
         shutil.rmtree(directory, ignore_errors=True)  # A socket or its lock file left by a killed PostgreSQL.
@@ -40,7 +40,9 @@ def discard_socket_directory(directory: Path | None) -> None:
 
 
 def fits(directory: Path) -> bool:
-    """Whether the socket's path in a directory is short enough for the kernel."""
+    """Whether the socket's path in a directory is short enough for the kernel, and a single host for libpq."""
+    if "," in str(directory):  # libpq would see a list of hosts there.
+        return False
     return len(os.fsencode(directory / ".s.PGSQL.65535.lock")) <= SOCKET_PATH_BYTES_MAX
 
 
