@@ -68,10 +68,10 @@ def test_starting_on_existing_data_and_stopping_are_prompt(data_dir: Path) -> No
     began = time.monotonic()
     postgres = embedded_postgres.start(data_dir, fsync=False)
     started = time.monotonic()
-    assert started - began < 1.0
+    assert started - began < 2  # 0.06 s on an idle machine.
     assert postgres.alive()
     postgres.stop()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 2
     assert not postgres.alive()
     postgres.stop()  # A second one is harmless.
 

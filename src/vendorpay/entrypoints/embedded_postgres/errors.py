@@ -84,7 +84,7 @@ class SurvivorWillNotDie(EmbeddedPostgresError):
 
 def hint_of(words: str) -> str:
     """A sentence about the usual causes, recognised in PostgreSQL's own words; else nothing."""
-    if "No space left on device" in words or "Disk quota exceeded" in words:
+    if any(sign in words for sign in ("No space left", "Disk quota exceeded", "Check free disk space")):
         return " The disk is full: make room first."
     if "could not resize shared memory" in words or "could not create shared memory" in words:
         return " Shared memory is too small: give the container a larger /dev/shm."
