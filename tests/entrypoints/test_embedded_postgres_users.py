@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,17 @@ def test_root_may_run_it_once_on_a_users_directory_without_taking_it_away(
     assert words(again.url) == ["root's"]
 
 
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="such a user comes from `unshare` here")
+def test_a_user_without_a_name_runs_it(tmp_path: Path, launch: Callable[..., Launcher]) -> None:
+    """As in `docker run --user 54321`: initdb insists on a passwd entry."""
+    namespace = ("unshare", "-U", "--map-user=54321", "--map-group=54321", "--", sys.executable)
+    if not Python(namespace).works():
+        pytest.skip("the kernel allows no user namespaces")
+    launcher = launch(tmp_path / "data", python=Python(namespace))
+    assert "url" in launcher.said, launcher.said
+    assert launcher.stop() == "stopped"
+
+
 @as_root
 def test_an_ordinary_user_is_told_whose_directory_it_is(
     ordinary: Python, public_dir: Path, first_data_dir: Path, launch: Callable[..., Launcher]
@@ -88,6 +100,16 @@ def test_an_ordinary_user_is_told_whose_directory_it_is(
     nowhere = launch(public_dir / "new", python=ordinary)
     assert nowhere.said["error"] == "DataDirectoryUnusable"
     assert "choose another data directory" in nowhere.said["message"]
+
+
+@as_root
+def test_root_may_be_the_first_on_a_users_directory(
+    ordinary: Python, their_dir: Path, launch: Callable[..., Launcher]
+) -> None:
+    their_dir.chmod(0o755)  # One that root in a namespace could enter as well.
+    embedded_postgres.start(their_dir, fsync=False).stop()
+    theirs = launch(their_dir, python=ordinary)
+    assert "url" in theirs.said, theirs.said
 
 
 @as_root

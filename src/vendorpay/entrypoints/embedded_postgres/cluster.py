@@ -85,11 +85,14 @@ def read_password(layout: Layout) -> str | None:
     return None
 
 
-def new_password(layout: Layout) -> str:
-    """Makes up a password and stores it, before anything uses it."""
-    password = secrets.token_urlsafe(32)
+def make_up_password() -> str:
+    """A password nobody has to remember; it needs no quoting in SQL."""
+    return secrets.token_urlsafe(32)
+
+
+def store_password(layout: Layout, password: str) -> None:
+    """Stores the superuser's password. Last of all: while the file is missing, every start sets a new one."""
     layout.write(layout.password, f"{password}\n")
-    return password
 
 
 def set_password(layout: Layout, binaries: Binaries, identity: Identity, password: str) -> None:

@@ -85,15 +85,17 @@ def _prepare(layout: Layout, bin_dir: Path | None, *, fsync: bool) -> tuple[Bina
     cluster.sweep_drafts(layout)
     ServerLog(layout).trim()
     password = cluster.read_password(layout)
-    if cluster.made_by(layout) is None:
-        password = password or cluster.new_password(layout)
-        cluster.make(layout, binaries, identity, password, fsync=fsync)
+    chosen = password or cluster.make_up_password()
+    is_new = cluster.made_by(layout) is None
+    if is_new:
+        cluster.make(layout, binaries, identity, chosen, fsync=fsync)
     hand_over(layout.cluster, identity)
     cluster.write_access_rules(layout, identity)
     if password is None:
-        password = cluster.new_password(layout)
-        cluster.set_password(layout, binaries, identity, password)
-    return binaries, identity, password
+        if not is_new:
+            cluster.set_password(layout, binaries, identity, chosen)
+        cluster.store_password(layout, chosen)
+    return binaries, identity, chosen
 
 
 def _run(

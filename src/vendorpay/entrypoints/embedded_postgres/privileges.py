@@ -117,22 +117,45 @@ def _ourselves(layout: Layout) -> Identity:
     for path in (layout.cluster, layout.log, layout.lock, layout.password):
         if path.exists() and path.stat().st_uid != ours:
             raise BelongsToAnotherUser(path=path, owner=path.stat().st_uid, ours=ours)
-    return Identity(name=f"uid {ours}", owner=(ours, os.getegid()))
+    ourselves = Identity(name=f"uid {ours}", owner=(ours, os.getegid()))
+    inside = _namespace(ourselves.owner)
+    if inside and not _has_name(ours) and inside.succeeds("/bin/sh", "-c", ":"):
+        return inside  # `docker run --user 1234`: initdb wants a name, and inside there is one.
+    return ourselves
 
 
 def _roots_ways(layout: Layout) -> Iterator[Identity]:
-    nobody = _harmless_user()
+    """In the order of whose the directory is: who owns it should be able to use it without root afterwards."""
     if layout.cluster.exists() and layout.cluster.stat().st_uid:
         yield _becoming(layout.cluster.stat().st_uid, layout.cluster.stat().st_gid)
+    if layout.uid and _has_name(layout.uid):
+        yield _becoming(layout.uid, layout.gid)
+    inside = _namespace((0, 0))
+    if inside:
+        yield inside
+    parent = layout.data_dir.parent.stat()
+    if parent.st_uid and _has_name(parent.st_uid):
+        yield _becoming(parent.st_uid, parent.st_gid)
+    yield _becoming(*_harmless_user())
+
+
+def _namespace(owner: tuple[int, int]) -> Identity | None:
+    """Ourselves outside, a harmless user with a passwd entry inside; None without the command for it."""
     unshare = shutil.which("unshare")
-    if unshare:
-        # The inner user must have a passwd entry: initdb asks for its name.
-        prefix = (unshare, "-U", f"--map-user={nobody[0]}", f"--map-group={nobody[1]}", "--")
-        yield Identity(name="root in a user namespace", owner=(0, 0), prefix=prefix)
-    for path in (layout.data_dir, layout.data_dir.parent):
-        if path.stat().st_uid:
-            yield _becoming(path.stat().st_uid, path.stat().st_gid)
-    yield _becoming(*nobody)
+    if unshare is None:
+        return None
+    uid, gid = _harmless_user()
+    prefix = (unshare, "-U", f"--map-user={uid}", f"--map-group={gid}", "--")
+    return Identity(name=f"uid {owner[0]} in a user namespace", owner=owner, prefix=prefix)
+
+
+def _has_name(uid: int) -> bool:
+    """Whether a user has a passwd entry, which initdb insists on."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _becoming(uid: int, gid: int) -> Identity:
