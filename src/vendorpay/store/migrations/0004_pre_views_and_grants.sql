@@ -16,19 +16,11 @@ CREATE VIEW payment_summary AS
     FROM payments p;
 
 GRANT USAGE ON SCHEMA public TO vendorpay_app, vendorpay_readonly;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO vendorpay_readonly;
 
 -- Partitions are reached through their parents alone: nobody gets a grant on one.
-DO $$
-DECLARE child regclass;
-BEGIN
-    FOR child IN SELECT inhrelid::regclass FROM pg_inherits LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM vendorpay_readonly', child);
-    END LOOP;
-END $$;
-
 GRANT SELECT ON payments, payment_line_items, approvals, limit_usage, payment_audit_log, audit_texts, outbox, commands,
-    inbox, quarantine, pending_approvals, payment_summary TO vendorpay_app;
+    inbox, quarantine, pending_approvals, payment_summary, schema_migrations
+    TO vendorpay_app, vendorpay_readonly;
 GRANT INSERT ON payments, payment_line_items, approvals, limit_usage, payment_audit_log, audit_texts, outbox, commands,
     inbox, quarantine TO vendorpay_app;
 GRANT UPDATE (status, version, content_version, amount_cents, digest, line_count, reference, required_approvals,

@@ -1,0 +1,146 @@
+"""Plain SQL migrations: numbered files, each run once, in order, in one transaction, and never edited afterwards.
+
+`NNNN_pre_what.sql` runs before new code is deployed, `NNNN_post_what.sql` after the old code is gone. A file whose
+first line is `-- no-transaction` runs outside of one (CREATE INDEX CONCURRENTLY). Every run holds an advisory lock
+and a lock_timeout, so that two starting services do not race and a busy table is not blocked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+LOCK_KEY: Final = 0x76656E646F72  # "vendor"
+LOCK_TIMEOUT: Final = "10s"
+NO_TRANSACTION: Final = "-- no-transaction"
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name       text        NOT NULL PRIMARY KEY,
+    sha256     text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+
+class MigrationError(Exception):
+    """The migrations cannot be run; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One file: its name without the ending, its text, and the hash it is known by."""
+
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's UTF-8 text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One migration in one database: applied, or still to come."""
+
+    name: str
+    applied: bool
+
+
+def shipped(folder: Traversable | None = None) -> list[Migration]:
+    """The migrations of this version, in the order they run."""
+    files = (folder or resources.files("vendorpay.store") / "migrations").iterdir()
+    found = [
+        Migration(name=file.name.removesuffix(".sql"), text=file.read_text("utf-8"))
+        for file in files
+        if file.name.endswith(".sql")
+    ]
+    return sorted(found, key=lambda migration: migration.name)
+
+
+async def migrate(url: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Sets up the roles and runs what has not run; returns the names of what it ran.
+
+    Raises MigrationError when a file was changed after it ran, when the database is newer than this program, or
+    when the role behind `url` may not do what is needed.
+    """
+    wanted = shipped() if migrations is None else migrations
+    ran: list[str] = []
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await _require_version(connection)
+        await connection.execute(sql.SQL("SET lock_timeout = {}").format(LOCK_TIMEOUT))
+        await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+        try:
+            await set_up_roles(connection)
+            await connection.execute(_LEDGER)
+            done = await _applied(connection)
+            _compare(wanted, done)
+            for migration in wanted:
+                if migration.name not in done:
+                    await _run(connection, migration)
+                    ran.append(migration.name)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise MigrationError(
+                f"The database role may not migrate: {error.diag.message_primary}. Give it CREATE on the schema public "
+                "and CREATEROLE, or create the roles vendorpay_app and vendorpay_readonly and grant them to it."
+            ) from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise MigrationError("A table was in use for too long; nothing was changed. Run it again.") from error
+    return ran
+
+
+async def status(url: str) -> list[Standing]:
+    """Every shipped migration and whether it has run. Raises MigrationError as `migrate` does."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        row = await (await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")).fetchone()
+        done = await _applied(connection) if row and row[0] else {}
+    wanted = shipped()
+    _compare(wanted, done)
+    return [Standing(name=migration.name, applied=migration.name in done) for migration in wanted]
+
+
+async def _require_version(connection: psycopg.AsyncConnection) -> None:
+    if connection.info.server_version < 150000:
+        raise MigrationError(f"PostgreSQL 15 or newer is needed, this is {connection.info.server_version // 10000}.")
+
+
+async def set_up_roles(connection: psycopg.AsyncConnection) -> None:
+    """Makes vendorpay_app and vendorpay_readonly, with their timeouts, where the server does not have them yet."""
+    text = (resources.files("vendorpay.store") / "roles.sql").read_text("utf-8")
+    await connection.execute(text.encode())
+
+
+async def _applied(connection: psycopg.AsyncConnection) -> dict[str, str]:
+    rows = await (await connection.execute("SELECT name, sha256 FROM schema_migrations")).fetchall()
+    return dict(rows)
+
+
+def _compare(wanted: Sequence[Migration], done: dict[str, str]) -> None:
+    known = {migration.name: migration.sha256 for migration in wanted}
+    if foreign := sorted(done.keys() - known.keys()):
+        raise MigrationError(f"The database has migrations this version does not know ({', '.join(foreign)}); upgrade.")
+    if changed := sorted(name for name, digest in done.items() if known[name] != digest):
+        raise MigrationError(f"Migrations were changed after they ran: {', '.join(changed)}. Restore these files.")
+
+
+async def _run(connection: psycopg.AsyncConnection, migration: Migration) -> None:
+    record = ("INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (migration.name, migration.sha256))
+    try:
+        if migration.text.startswith(NO_TRANSACTION):
+            await connection.execute(migration.text.encode())
+            await connection.execute(*record)
+            return
+        async with connection.transaction():
+            await connection.execute(migration.text.encode())
+            await connection.execute(*record)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
+        raise
+    except psycopg.Error as error:
+        raise MigrationError(f"Migration {migration.name} failed and was rolled back: {error}") from error
