@@ -1,0 +1,275 @@
+"""Logs: one JSON object a line on stderr, with facts from an allow-list and nothing a person wrote.
+
+Notes, reasons, metadata, descriptions, tokens and passwords cannot get in: a fact whose name is not in FACTS is
+dropped and only its name is kept. An error is logged by its type, its SQL state and where it was raised: its message
+may quote a row.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
+from typing import Any, Final, TextIO
+
+import msgspec
+import structlog
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+# Every name a line may have. Ids, counts, names of ours: never text from outside.
+FACTS: Final = frozenset(
+    {"event", "level", "timestamp", "logger", "process", "request_id", "operation", "status", "duration_ms"}
+    | {"org_id", "sub", "role", "error", "sqlstate", "constraint", "raised_at", "caused_by", "dropped"}
+    | {"worker", "exit_code", "signal", "attempt", "retry_in_s", "pid", "host", "port", "data_dir", "url", "workers"}
+    | {"migrations", "partitions", "batch_size", "count", "reason_code", "code", "payment_id", "event_id", "version"}
+)
+TEXT_CHARACTERS_MAX: Final = 500
+FRAMES_MAX: Final = 12
+CAUSES_MAX: Final = 5
+
+_SECRETS: Final = (
+    # A URL's user part: postgresql://user:password@host.
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]*@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]*(?:\.[\w-]*)*"), "***"),  # a JWT
+    (re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE), r"\1 ***"),
+    (re.compile(r"\b(password|passwd|secret|token|authorization|api[_-]?key)(\s*[=:]\s*)\S+", re.I), r"\1\2***"),
+    (re.compile(r"\b((?:sk|rk|whsec)_)\w+"), r"\1***"),
+    # PostgreSQL quotes the row or the key there.
+    (re.compile(r"\b(?:DETAIL|CONTEXT|STATEMENT|QUERY):.*", re.DOTALL), "***"),
+)
+# One quick look tells that nearly every text needs none of the above.
+_SUSPECT: Final = re.compile(
+    r"@|eyJ|bearer|basic|passw|secret|token|authorization|key|[sr]k_|whsec|DETAIL:|CONTEXT:|STATEMENT:|QUERY:", re.I
+)
+# Chatter of others, which says nothing below a warning; granian's names hold its worker's starts and stops.
+_QUIET: Final = ("asyncio", "httpx", "httpcore", "psycopg", "psycopg.pool", "_granian", "granian.access")
+
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_Event = MutableMapping[str, Any]
+
+
+def scrub(text: str) -> str:
+    """Text of others without what looks like a secret, cut to a length a line can bear."""
+    if _SUSPECT.search(text):
+        for pattern, instead in _SECRETS:
+            text = pattern.sub(instead, text)
+    return text if len(text) <= TEXT_CHARACTERS_MAX else f"{text[:TEXT_CHARACTERS_MAX]}..."
+
+
+def facts_of(error: BaseException) -> dict[str, object]:
+    """What may be logged about an error: types, SQL state, constraint, places in the code; never its message."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    facts: dict[str, object] = {
+        "error": _type_name(error),
+        "raised_at": [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(state := getattr(error, "sqlstate", None), str):
+        facts["sqlstate"] = state
+    if isinstance(name := getattr(getattr(error, "diag", None), "constraint_name", None), str):
+        facts["constraint"] = name
+    causes: list[str] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and len(causes) < CAUSES_MAX:
+        causes.append(_type_name(cause))
+        cause = cause.__cause__ or cause.__context__
+    if causes:
+        facts["caused_by"] = causes
+    return facts
+
+
+def configure(level: str = "info", *, json: bool = True, stream: TextIO | None = None) -> None:
+    """Sends our lines and those of every library to stderr (or `stream`), from `level` of LEVELS on."""
+    if level not in LEVELS:
+        raise ValueError(f"{level!r} is no log level; choose one of {', '.join(LEVELS)}")
+    _lines.open(level, json=json, stream=stream)
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Routed)]:
+        root.removeHandler(handler)
+    root.addHandler(_Routed())
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    logging.captureWarnings(True)
+
+
+def log_request(
+    *,
+    request_id: str,
+    operation: str,
+    status: int,
+    duration_ms: float,
+    org_id: str | None = None,
+    sub: str | None = None,
+    role: str | None = None,
+) -> None:
+    """One answered request. `operation` is its name in the operations table, never the path with its query."""
+    if not _lines.requests:
+        return
+    stamp = _stamp(None, "", {})["timestamp"]
+    # Past the processors, which cost more than many a request: these names are all FACTS, and typed.
+    line = _Request(
+        timestamp=stamp,
+        request_id=scrub(request_id),
+        operation=operation,
+        status=status,
+        duration_ms=round(duration_ms, 3),
+        org_id=org_id and scrub(org_id),
+        sub=sub and scrub(sub),
+        role=role,
+    )
+    if _lines.json:
+        _lines.stream.write(msgspec.json.encode(line).decode())
+    else:
+        _lines.logger.info("request", **{name: getattr(line, name) for name in _Request.__struct_fields__[3:]})
+
+
+def log_failure(*, request_id: str | None = None, error: BaseException) -> None:
+    """An error nobody expected."""
+    _lines.logger.error("failure", request_id=request_id, **facts_of(error))
+
+
+def info(event: str, **facts: object) -> None:
+    """Something ordinary that an operator wants to see. `event` is a fixed phrase; what varies is in the facts."""
+    _lines.logger.info(event, **facts)
+
+
+def warning(event: str, **facts: object) -> None:
+    """Something that works again by itself, or soon needs a look."""
+    _lines.logger.warning(event, **facts)
+
+
+def failed(event: str, **facts: object) -> None:
+    """Something that did not work and will not without help."""
+    _lines.logger.error(event, **facts)
+
+
+def _only_facts(_: object, __: str, line: _Event) -> _Event:
+    """Drops what is not in FACTS, and cleans what is. None is left out."""
+    kept: _Event = {}
+    dropped = []
+    for name, value in line.items():
+        if name not in FACTS:
+            dropped.append(name)
+        elif value is not None:
+            kept[name] = _plain(value)
+    if dropped:
+        kept["dropped"] = sorted(scrub(name) for name in dropped)
+    return kept
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value[:FRAMES_MAX]]
+    return scrub(value if isinstance(value, str) else str(value))
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _short(filename: str) -> str:
+    """The file's name from its package on: the rest is where this machine keeps it."""
+    for root in ("/site-packages/", "/src/", "/lib/"):
+        before, found, after = filename.rpartition(root)
+        if found and before:
+            return after
+    return filename.rpartition("/")[2]
+
+
+class _Request(msgspec.Struct, omit_defaults=True):
+    """The line of a request. (What has a default_factory is written, although omit_defaults.)"""
+
+    timestamp: str
+    event: str = msgspec.field(default_factory=lambda: "request")
+    level: str = msgspec.field(default_factory=lambda: "info")
+    request_id: str | None = None
+    operation: str | None = None
+    status: int | None = None
+    duration_ms: float | None = None
+    org_id: str | None = None
+    sub: str | None = None
+    role: str | None = None
+
+
+class _Stream:
+    """Writes each line in one piece. A reader of the log that went away must not fail a request."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        with suppress(OSError, ValueError):
+            stream.write(f"{line}\n")
+            stream.flush()
+
+    debug = info = warning = error = write
+
+
+class _Lines:
+    """The logger behind this module's functions. Until `configure`, warnings and errors alone are written."""
+
+    logger: Any
+    stream: _Stream
+    json: bool
+    requests: bool  # Whether a line for each request is wanted.
+
+    def __init__(self) -> None:
+        self.open("warning", json=True, stream=None)
+
+    def open(self, level: str, *, json: bool, stream: TextIO | None) -> None:
+        render: Callable[..., str | bytes]
+        if json:
+            render = structlog.processors.JSONRenderer(serializer=_encoded)
+        else:
+            render = structlog.processors.LogfmtRenderer(
+                key_order=["timestamp", "level", "event"], drop_missing=True, sort_keys=False, bool_as_flag=False
+            )
+        self.stream, self.json, self.requests = _Stream(stream), json, level in {"debug", "info"}
+        self.logger = structlog.wrap_logger(
+            self.stream,
+            processors=[
+                structlog.processors.add_log_level,
+                _stamp,
+                _only_facts,
+                render,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            context_class=dict,
+            cache_logger_on_first_use=False,
+        ).bind()
+
+
+def _encoded(line: Mapping[str, Any], **_: object) -> str:
+    return msgspec.json.encode(line).decode()
+
+
+class _Routed(logging.Handler):
+    """Carries a library's record into our lines: its text scrubbed, its error by type and place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            facts: dict[str, object] = {"logger": record.name}
+            if record.exc_info and record.exc_info[1] is not None:
+                facts |= facts_of(record.exc_info[1])
+            message = scrub(record.getMessage())
+            getattr(_lines.logger, _level_name(record.levelno))(message.replace("\n", " "), **facts)
+        except Exception:  # logging's own way to say that a record could not be written.
+            self.handleError(record)
+
+
+def _level_name(number: int) -> str:
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"
+
+
+_lines = _Lines()
