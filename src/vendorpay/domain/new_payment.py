@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from msgspec import Meta
 
 from vendorpay.domain.currencies import EXPONENTS
 from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.money import AMOUNT_MAX, UNIT_PRICE_MAX
-from vendorpay.domain.payment import PayerType
+from vendorpay.domain.payment import LineItem, PayerType, Payment, PaymentState, content_digest
 from vendorpay.domain.text import METADATA_BYTES_MAX, Count, Line, Reference, metadata_fault
 
 LINES_MAX: Final = 200
@@ -65,3 +67,49 @@ def check(fields: Mapping[str, Any]) -> list[FieldFault]:
         if words_or_none is not None:
             faults.append(FieldFault("metadata", words_or_none))
     return faults
+
+
+def begin(
+    new: NewPayment, *, org_id: str, created_by: str, required_approvals: int, now: datetime, new_id: Callable[[], UUID]
+) -> PaymentState:
+    """The payment as it begins: waiting for approval, with its lines numbered from 1 and its content's digest."""
+    lines = tuple(
+        LineItem(
+            line_item_id=new_id(),
+            line_no=number,
+            description=line.description,
+            quantity=line.quantity,
+            unit_price_cents=line.unit_price_cents,
+            total_cents=line.quantity * line.unit_price_cents,
+        )
+        for number, line in enumerate(new.line_items, start=1)
+    )
+    digest = content_digest(
+        amount_cents=new.amount_cents,
+        currency=new.currency,
+        vendor_id=new.vendor_id,
+        payee_account_version=0,
+        lines=lines,
+    )
+    payment = Payment(
+        payment_id=new_id(),
+        org_id=org_id,
+        incident_id=new.incident_id,
+        vendor_id=new.vendor_id,
+        reference=new.reference,
+        payer_type=new.payer_type,
+        payer_id=new.payer_id,
+        amount_cents=new.amount_cents,
+        currency=new.currency,
+        status=PaymentStatus.PENDING_APPROVAL,
+        version=1,
+        content_version=1,
+        digest=digest,
+        line_items=lines,
+        required_approvals=0 if new.payer_type is PayerType.DRIVER_IC else required_approvals,
+        created_by=created_by,
+        created_at=now,
+        updated_at=now,
+        metadata=new.metadata,
+    )
+    return PaymentState(payment=payment)

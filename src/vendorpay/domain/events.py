@@ -1,0 +1,103 @@
+"""The events we publish (contract section 5): one struct per type, numbered per payment.
+
+No event holds free text or a secret: events are never changed and go to others, and a person's words must stay
+erasable (correctness.md 18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.lifecycle import PaymentStatus
+from vendorpay.domain.payment import Chains, PayerType, Payment
+
+EVENT_VERSION = "1"
+
+
+class PaymentEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the detail of every event about a payment has; `sequence` counts 1, 2, 3.. for its payment."""
+
+    event_id: UUID
+    sequence: int
+    occurred_at: datetime
+    version: str = EVENT_VERSION
+    payment_id: UUID
+    incident_id: UUID
+    vendor_id: UUID
+    amount_cents: int
+    currency: str
+    status: PaymentStatus
+
+
+class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A payment waits for approval."""
+
+    payer_type: PayerType
+    payer_id: UUID | None
+    reference: str
+    created_by: str
+    created_at: datetime
+
+
+class PaymentUpdated(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """Something about a payment changed that has no event of its own; `changes` names the fields."""
+
+    changes: tuple[str, ...]
+
+
+class PaymentApproved(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The last approval that was needed has been given."""
+
+    approved_by: str
+    approved_at: datetime
+
+
+class PaymentRejected(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A reviewer said no."""
+
+    rejected_by: str
+    reason_code: str | None
+
+
+class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The payment will not be made after all."""
+
+    cancelled_by: str
+    reason_code: str | None
+    previous_status: PaymentStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDraft:
+    """An event without what follows from its payment: its type, and the fields that are its own."""
+
+    kind: type[PaymentEvent]
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+
+def number(
+    chains: Chains, drafts: Sequence[EventDraft], payment: Payment, *, now: datetime, new_id: Callable[[], UUID]
+) -> tuple[Chains, list[PaymentEvent]]:
+    """The drafts as events, numbered on from the payment's last one, and how far the numbers have come."""
+    events = [
+        draft.kind(
+            event_id=new_id(),
+            sequence=sequence,
+            occurred_at=now,
+            payment_id=payment.payment_id,
+            incident_id=payment.incident_id,
+            vendor_id=payment.vendor_id,
+            amount_cents=payment.amount_cents,
+            currency=payment.currency,
+            status=payment.status,
+            **draft.own,
+        )
+        for sequence, draft in enumerate(drafts, start=chains.event_seq + 1)
+    ]
+    return msgspec.structs.replace(chains, event_seq=chains.event_seq + len(events)), events
