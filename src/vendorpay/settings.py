@@ -1,0 +1,152 @@
+"""What an operator can choose: one frozen class, read once, every fault reported together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+PREFIX: Final = "VENDORPAY_"
+# Read elsewhere: by the commands that act over HTTP, and by the test suite.
+NOT_SETTINGS: Final = frozenset({f"{PREFIX}{name}" for name in ("URL", "TOKEN", "SOAK")})
+
+DATA_DIR: Final = Path(".vendorpay")
+HOST: Final = "127.0.0.1"
+PORT: Final = 8080
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+EVENT_SOURCES: Final = frozenset({"roadcall.incident-service", "roadcall.incident"})
+POOL_SIZE: Final = 10
+WORKERS_MAX: Final = 64
+POOL_SIZE_MAX: Final = 500
+APPROVALS_MAX: Final = 10
+SOURCE_CHARACTERS_MAX: Final = 256
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `faults` has one sentence for each thing that is wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
+
+
+def _text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
+def _database_url(text: str) -> str:
+    # Without echoing the value: it holds a password.
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be a URL like postgresql://user@host/database")
+    return text
+
+
+def _jwks_url(text: str) -> str:
+    parts = urlsplit(_text(text))
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("must be a URL like https://issuer.example/.well-known/jwks.json")
+    return text
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not lowest <= int(text[:20]) <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}, not {text[:40]!r}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            raise ValueError(f"must be one of {', '.join(names)}, not {text[:40]!r}")
+        return text.lower()
+
+    return parse
+
+
+def _sources(text: str) -> frozenset[str]:
+    names = [name.strip() for name in _text(text).split(",")]
+    if any(not name or len(name) > SOURCE_CHARACTERS_MAX for name in names):
+        raise ValueError("must be names with commas between them, like roadcall.incident,roadcall.incident-service")
+    return frozenset(names)
+
+
+# Makes a dataclasses.field, which is what ruff looks for under its own name alone (RUF009).
+def _setting(parse: Callable[[str], Any], default: Any, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Each field is VENDORPAY_<ITS NAME>, and --<its-name> where a command has that option."""
+
+    database_url: str | None = _setting(_database_url, None, secret=True)
+    data_dir: Path = _setting(Path, DATA_DIR)  # noqa: RUF009
+    postgres_bin_dir: Path | None = _setting(Path, None)  # noqa: RUF009
+    host: str = _setting(_text, HOST)
+    port: int = _setting(_whole(0, 65535), PORT)  # 0: any free one
+    workers: int = _setting(_whole(1, WORKERS_MAX), 1)
+    pool_size: int = _setting(_whole(1, POOL_SIZE_MAX), POOL_SIZE)
+    jwt_issuer: str | None = _setting(_text, None)
+    jwt_audience: str | None = _setting(_text, None)
+    jwks_url: str | None = _setting(_jwks_url, None)
+    event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
+    required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
+    log_level: str = _setting(_one_of(*LOG_LEVELS), "info")
+    log_format: str = _setting(_one_of("json", "text"), "json")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Self:
+        """The settings of an environment, with a command's options (those not None) before it.
+
+        An empty variable counts as not set. Raises SettingsError that names every fault.
+        """
+        values: dict[str, Any] = {}
+        faults = _unknown(environ)
+        chosen = {name: str(value) for name, value in (overrides or {}).items() if value is not None}
+        for setting in fields(cls):
+            variable = f"{PREFIX}{setting.name.upper()}"
+            if setting.name in chosen:
+                text, called = chosen[setting.name], f"--{setting.name.replace('_', '-')}"
+            else:
+                text, called = environ.get(variable, ""), variable
+            if not text:
+                continue
+            try:
+                values[setting.name] = setting.metadata["parse"](text)
+            except ValueError as error:
+                faults.append(f"{called} {error}.")
+        faults += _half_an_issuer(environ)
+        if faults:
+            raise SettingsError(faults)
+        return cls(**values)
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = {f"{PREFIX}{setting.name.upper()}" for setting in fields(Settings)}
+    faults = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known | NOT_SETTINGS:
+            near = difflib.get_close_matches(name, sorted(known | NOT_SETTINGS), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
+            faults.append(f"{name} is no setting; {hint}")
+    return faults
+
+
+def _half_an_issuer(environ: Mapping[str, str]) -> list[str]:
+    names = [f"{PREFIX}{name}" for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL")]
+    missing = [name for name in names if not environ.get(name)]
+    if not missing or len(missing) == len(names):
+        return []
+    given = [name for name in names if name not in missing]
+    return [
+        f"{' and '.join(missing)} must be set too, because {' and '.join(given)} is. Set all three for an issuer of "
+        "your own, or none for the local one."
+    ]
