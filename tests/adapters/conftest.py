@@ -8,11 +8,6 @@ from tests.adapters.jwks_server import JwksServer
 from tests.adapters.token_signing import Clock, Signer
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def signers() -> tuple[Signer, Signer, Signer]:
     return Signer("first"), Signer("second"), Signer("third")

@@ -1,0 +1,253 @@
+"""Databases for tests, and valid rows to start from: a payment as the service writes it, by one statement.
+
+Tests of refusals take such rows, spoil one thing, and expect the database to say no; so everything here is honest:
+hashes are the domain's own, and every statement writes as a role that owns nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import getrandbits
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composable, Identifier, Placeholder
+from psycopg.types.json import Json, Jsonb
+
+from vendorpay.domain.audit import GENESIS, canonical_bytes, link, notes_digest
+
+Row = dict[str, Any]
+DIGEST = "ab" * 32
+CREATOR, APPROVER = "creator", "approver"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseUrls:
+    """One database as each role reaches it; `app` and `readonly` are logins of their own, not SET ROLE."""
+
+    name: str
+    owner: str
+    app: str
+    readonly: str
+    superuser: str
+
+
+@dataclass(kw_only=True)
+class Rows:
+    """What one statement writes; `sets` are the columns of an update, None when the payment is new."""
+
+    payment: Row
+    sets: Row | None = None
+    lines: list[Row] = field(default_factory=list)
+    approvals: list[Row] = field(default_factory=list)
+    voided: list[UUID] = field(default_factory=list)
+    entries: list[Row] = field(default_factory=list)
+    texts: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+
+
+def new_id(at: datetime) -> UUID:
+    """A UUIDv7 of that moment."""
+    milliseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | getrandbits(62))
+
+
+def now() -> datetime:
+    """Now, in whole milliseconds: the precision of a UUIDv7."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def new_payment(*, lines: Sequence[tuple[int, int]] = ((1, 10_000), (2, 250)), **columns: Any) -> Rows:
+    """The rows of a valid payment that waits; `lines` are (quantity, unit price), `columns` win over the defaults."""
+    at = columns.get("created_at", now())
+    payment: Row = {
+        "payment_id": new_id(at),
+        "org_id": "roadcall",
+        "incident_id": uuid4(),
+        "vendor_id": uuid4(),
+        "payer_type": "back_office",
+        "amount_cents": sum(quantity * price for quantity, price in lines),
+        "digest": DIGEST,
+        "line_count": len(lines),
+        "required_approvals": 0 if columns.get("payer_type") == "driver_ic" else 1,
+        "created_by": CREATOR,
+        "created_at": at,
+        "updated_at": at,
+        **columns,
+    }
+    rows = Rows(payment=payment, lines=line_items(payment, lines))
+    payment["audit_seq"], payment["audit_head"], payment["event_seq"] = 0, GENESIS, 0
+    add_entry(rows, payment, "payment_created", None, "pending_approval", actor=payment["created_by"])
+    add_event(rows, payment, "PaymentCreated")
+    return rows
+
+
+def line_items(payment: Row, lines: Sequence[tuple[int, int]], *, content_version: int = 1) -> list[Row]:
+    """Lines of one content of a payment."""
+    return [
+        {
+            "line_item_id": uuid4(),
+            "org_id": payment["org_id"],
+            "payment_id": payment["payment_id"],
+            "content_version": content_version,
+            "line_no": number,
+            "description": f"Work {number}",
+            "quantity": quantity,
+            "unit_price_cents": price,
+        }
+        for number, (quantity, price) in enumerate(lines, start=1)
+    ]
+
+
+def add_entry(
+    rows: Rows,
+    target: Row,
+    action: str,
+    previous: str | None,
+    new: str | None,
+    *,
+    actor: str = APPROVER,
+    notes: str | None = None,
+) -> None:
+    """Puts the next audit entry into `rows` and its seq and hash into `target`, the payment's columns."""
+    seq, head = target["audit_seq"] + 1, target["audit_head"]
+    payment = rows.payment
+    salt = uuid4().bytes
+    facts: Row = {
+        "log_id": uuid4(),
+        "org_id": payment["org_id"],
+        "subject_type": "payment",
+        "subject_id": payment["payment_id"],
+        "payment_id": payment["payment_id"],
+        "seq": seq,
+        "action": action,
+        "actor_id": actor,
+        "actor_type": "user",
+        "previous_status": previous,
+        "new_status": new,
+        "reason_code": None,
+        "content_digest": payment["digest"],
+        "notes_digest": None if notes is None else notes_digest(salt, notes),
+        "timestamp": payment["updated_at"],
+    }
+    canonical = canonical_bytes(**facts)
+    rows.entries.append({**facts, "canonical": canonical, "prev_hash": head, "hash": link(head, canonical)})
+    if notes is not None:
+        key = {"org_id": facts["org_id"], "subject_id": facts["subject_id"], "seq": seq}
+        rows.texts.append({**key, "salt": salt, "text": notes})
+    target["audit_seq"], target["audit_head"] = seq, link(head, canonical)
+
+
+def add_event(rows: Rows, target: Row, event_type: str) -> None:
+    """Puts the payment's next event into `rows` and its number into `target`."""
+    target["event_seq"] += 1
+    rows.events.append(
+        {
+            "org_id": rows.payment["org_id"],
+            "aggregate_type": "payment",
+            "aggregate_id": rows.payment["payment_id"],
+            "sequence": target["event_seq"],
+            "event_id": uuid4(),
+            "event_type": event_type,
+            "detail": Json({"paymentId": str(rows.payment["payment_id"])}),
+            "occurred_at": rows.payment["updated_at"],
+        }
+    )
+
+
+def change(payment: Row, *, action: str = "payment_updated", actor: str = APPROVER, **sets: Any) -> Rows:
+    """The rows of a change of a stored payment: next version, audit entry and event, and `sets` over them."""
+    counters: Row = {name: payment[name] for name in ("audit_seq", "audit_head", "event_seq")}
+    rows = Rows(payment=payment, sets={"version": payment["version"] + 1, **counters})
+    assert rows.sets is not None
+    status = sets.get("status", payment["status"])
+    add_entry(rows, rows.sets, action, payment["status"], status, actor=actor)
+    add_event(rows, rows.sets, "PaymentUpdated")
+    rows.sets.update(sets)
+    return rows
+
+
+def approval(payment: Row, approver: str = APPROVER, **columns: Any) -> Row:
+    """A valid approval of the payment's present content."""
+    return {
+        "approval_id": uuid4(),
+        "org_id": payment["org_id"],
+        "payment_id": payment["payment_id"],
+        "created_by": payment["created_by"],
+        "approver_id": approver,
+        "approver_role": "dispatcher",
+        "content_version": payment["content_version"],
+        "digest": payment["digest"],
+        "audit_seq": payment["audit_seq"] + 1,
+        "approved_at": payment["updated_at"],
+        **columns,
+    }
+
+
+def approving(payment: Row, approver: str = APPROVER) -> Rows:
+    """The rows of the last approval that a waiting back-office payment needs."""
+    rows = change(
+        payment,
+        action="payment_approved",
+        actor=approver,
+        status="approved",
+        approvals_valid=payment["approvals_valid"] + 1,
+        approved_by=approver,
+        approved_at=payment["updated_at"],
+    )
+    rows.approvals.append(approval(payment, approver))
+    return rows
+
+
+def write(connection: Connection[TupleRow], rows: Rows) -> Row:
+    """Writes everything by one statement and answers the payment's row as it is stored then."""
+    parts: list[Composable] = []
+    values: list[Any] = []
+    if rows.sets is None:
+        _insert(parts, values, "payments", [rows.payment])
+    elif rows.sets:
+        names = SQL(", ").join(SQL("{} = %s").format(Identifier(name)) for name in rows.sets)
+        parts.append(SQL("UPDATE payments SET {} WHERE payment_id = %s").format(names))
+        values += [*map(_adapted, rows.sets.values()), rows.payment["payment_id"]]
+    if rows.voided:
+        parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE approval_id = ANY (%s)"))
+        values.append(rows.voided)
+    for table, found in (
+        ("payment_line_items", rows.lines),
+        ("approvals", rows.approvals),
+        ("payment_audit_log", rows.entries),
+        ("audit_texts", rows.texts),
+        ("outbox", rows.events),
+    ):
+        _insert(parts, values, table, found)
+    steps = SQL(", ").join(
+        SQL("{} AS ({})").format(Identifier(f"step_{number}"), part) for number, part in enumerate(parts)
+    )
+    connection.execute(SQL("WITH {} SELECT").format(steps), values)
+    return stored(connection, rows.payment["payment_id"])
+
+
+def stored(connection: Connection[TupleRow], payment_id: UUID) -> Row:
+    """The payment's row, all columns of it."""
+    cursor = connection.execute("SELECT * FROM payments WHERE payment_id = %s", [payment_id])
+    found = cursor.fetchone()
+    assert found is not None
+    assert cursor.description is not None
+    return {column.name: value for column, value in zip(cursor.description, found, strict=True)}
+
+
+def _insert(parts: list[Composable], values: list[Any], table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        names = SQL(", ").join(map(Identifier, row))
+        places = SQL(", ").join([Placeholder()] * len(row))
+        parts.append(SQL("INSERT INTO {} ({}) VALUES ({})").format(Identifier(table), names, places))
+        values += map(_adapted, row.values())
+
+
+def _adapted(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, dict | list) else value
