@@ -1,0 +1,82 @@
+"""Writes what a batch decided: one statement for all tables, sent together with its COMMIT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vendorpay.store import queries
+from vendorpay.store.arrays import columns
+from vendorpay.store.db import Connection
+
+Row = Sequence[Any]
+
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "payments": (
+        *("payment_id", "org_id", "incident_id", "vendor_id", "reference", "payer_type", "payer_id", "amount_cents"),
+        *("currency", "status", "version", "content_version", "digest", "line_count", "required_approvals"),
+        *("open_holds", "fraud_gate", "payee_account_version", "audit_seq", "audit_head", "event_seq", "metadata"),
+        *("created_by", "created_at", "updated_at"),
+    ),
+    "changes": (
+        *("payment_id", "org_id", "status", "version", "approvals_valid", "approved_by", "approved_at", "audit_seq"),
+        *("audit_head", "event_seq", "updated_at"),
+    ),
+    "lines": (
+        *("line_item_id", "org_id", "payment_id", "content_version", "line_no", "description", "quantity"),
+        "unit_price_cents",
+    ),
+    "approvals": (
+        *("approval_id", "org_id", "payment_id", "created_by", "approver_id", "approver_role", "content_version"),
+        *("digest", "audit_seq", "approved_at"),
+    ),
+    "audit": (
+        *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),
+        *("previous_status", "new_status", "reason_code", "content_digest", "notes_digest", "timestamp", "canonical"),
+        *("prev_hash", "hash"),
+    ),
+    "texts": ("org_id", "subject_id", "seq", "salt", "text"),
+    "events": (
+        *("org_id", "aggregate_type", "aggregate_id", "sequence", "event_id", "event_type", "detail", "occurred_at"),
+    ),
+    "inbox": ("org_id", "source", "event_id", "event_type", "payment_id", "received_at"),
+    "quarantine": ("quarantine_id", "org_id", "raw", "reason", "errors", "publisher", "seen_at"),
+    "resolutions": ("quarantine_id", "org_id", "resolved_at", "resolved_by", "payment_id"),
+    "commands": (
+        *("command_id", "org_id", "operation", "caller", "idempotency_key", "fingerprint", "payment_id", "answer"),
+        "created_at",
+    ),
+}
+"""The columns of each block of writes.sql, in the order its rows bring them."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one batch, by block."""
+
+    by_block: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+
+    def add(self, block: str, *rows: Row) -> None:
+        """Puts rows, their values in the order of COLUMNS, to be written."""
+        self.by_block[block].extend(rows)
+
+    def __bool__(self) -> bool:
+        return any(self.by_block.values())
+
+
+async def write_and_commit(connection: Connection, rows: Rows) -> None:
+    """Writes all rows and commits, in one round trip.
+
+    A psycopg error with the connection still alive means that nothing was written; a lost connection means that
+    nobody knows (correctness.md 5).
+    """
+    blocks = queries.load("writes.sql")
+    used = {name: found for name, found in rows.by_block.items() if found}
+    statement = "WITH " + ",\n".join(f"{name} AS (\n{blocks[name]}\n)" for name in used) + "\nSELECT"
+    parameters: dict[str, str] = {}
+    for name, found in used.items():
+        parameters |= columns(name, COLUMNS[name], found)
+    async with connection.pipeline():
+        await connection.execute(statement.encode(), parameters)
+        await connection.execute(b"COMMIT")

@@ -1,0 +1,193 @@
+"""What a batch locks and finds before it decides: one transaction begun, one round trip.
+
+The order of the locks is always keys, events, jobs, payment rows; a batch never waits for one, it only tries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
+
+from vendorpay.domain.lifecycle import ENDED
+from vendorpay.domain.payment import PaymentState
+from vendorpay.store import queries
+from vendorpay.store.arrays import literal
+from vendorpay.store.db import Connection
+from vendorpay.store.payment_rows import state_of
+
+
+@dataclass(frozen=True)
+class KeyClaim:
+    """An idempotency key in its scope."""
+
+    org_id: str
+    operation: str
+    caller: str
+    key: str
+
+
+@dataclass(frozen=True)
+class EventClaim:
+    """A consumed event's id in its scope."""
+
+    org_id: str
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True)
+class JobClaim:
+    """The business key: at most one live payment exists for it."""
+
+    org_id: str
+    incident_id: UUID
+    vendor_id: UUID
+    reference: str
+
+
+@dataclass(frozen=True)
+class PaymentClaim:
+    """A payment's row."""
+
+    org_id: str
+    payment_id: UUID
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A command that was carried out before under the same key."""
+
+    fingerprint: bytes
+    payment_id: UUID | None
+    answer: bytes
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A payment that exists for a job."""
+
+    payment_id: UUID
+    live: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What one batch claims; each claim at most once."""
+
+    keys: Sequence[KeyClaim] = ()
+    events: Sequence[EventClaim] = ()
+    jobs: Sequence[JobClaim] = ()
+    payments: Sequence[PaymentClaim] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the batch got: which locks, and what stands behind them."""
+
+    xid: str
+    locked: frozenset[object]
+    remembered: dict[KeyClaim, Remembered]
+    seen: dict[EventClaim, UUID]
+    twins: dict[JobClaim, Twin]
+    states: dict[PaymentClaim, PaymentState]
+    present: frozenset[UUID]
+    """Payments that exist, whether their row could be locked or not."""
+
+
+_KINDS: Final = {KeyClaim: "key", EventClaim: "event", JobClaim: "job"}
+
+
+Lockable = KeyClaim | EventClaim | JobClaim
+
+
+def lock_hash(claim: Lockable) -> int:
+    """The 64-bit number of a claim's advisory lock. A collision only makes two strangers wait for each other."""
+    parts = [_KINDS[type(claim)], *(str(part) for part in vars(claim).values())]
+    digest = hashlib.blake2b(b"\0".join(part.encode() for part in parts), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
+    """Begins a transaction, locks and looks up. With `wait`, for one command alone, it waits for all but keys."""
+    sql = queries.load("claims.sql")
+    lockable: list[Lockable] = [*wanted.keys, *wanted.events, *wanted.jobs]
+    tried: list[Lockable] = [*wanted.keys] if wait else lockable
+    cursors: dict[str, AsyncCursor[DictRow]] = {}
+    async with connection.pipeline():
+        await connection.execute(b"BEGIN")
+
+        async def ask(name: str, **parameters: Any) -> None:
+            cursors[name] = await connection.execute(sql[name].encode(), parameters)
+
+        await ask("try_locks", hashes=literal(map(lock_hash, tried)))
+        for claim in lockable[len(tried) :]:
+            await ask("wait_for_lock", hash=lock_hash(claim))
+        if wanted.keys:
+            await ask(
+                "recall", **_of(wanted.keys, org_ids="org_id", operations="operation", callers="caller", keys="key")
+            )
+        if wanted.events:
+            await ask("seen_events", **_of(wanted.events, org_ids="org_id", sources="source", event_ids="event_id"))
+        if wanted.jobs:
+            ids = {"org_ids": "org_id", "incident_ids": "incident_id", "vendor_ids": "vendor_id", "refs": "reference"}
+            await ask("twins", **_of(wanted.jobs, **ids))
+        if wanted.payments:
+            ids = _of(wanted.payments, org_ids="org_id", payment_ids="payment_id")
+            await ask("wait_for_payments" if wait else "lock_payments", **ids)
+            await ask("children", **ids)
+    found = {name: await cursor.fetchall() for name, cursor in cursors.items() if name != "wait_for_lock"}
+    obtained = dict(zip(tried, found["try_locks"][0]["obtained"], strict=True))
+    return Held(
+        xid=found["try_locks"][0]["xid"],
+        locked=frozenset(claim for claim in lockable if obtained.get(claim, True)),
+        remembered={
+            wanted.keys[row["n"] - 1]: Remembered(row["fingerprint"], row["payment_id"], row["answer"])
+            for row in found.get("recall", ())
+        },
+        seen={wanted.events[row["n"] - 1]: row["payment_id"] for row in found.get("seen_events", ())},
+        twins={
+            wanted.jobs[row["n"] - 1]: Twin(row["payment_id"], row["status"] not in ENDED)
+            for row in found.get("twins", ())
+        },
+        states=_states(found),
+        present=frozenset(row["payment_id"] for row in found.get("children", ())),
+    )
+
+
+def _of(claims: Sequence[Any], **names: str) -> dict[str, str]:
+    return {parameter: literal(getattr(claim, name) for claim in claims) for parameter, name in names.items()}
+
+
+def _states(found: dict[str, list[DictRow]]) -> dict[PaymentClaim, PaymentState]:
+    children = {row["payment_id"]: row for row in found.get("children", ())}
+    locked = found.get("lock_payments") or found.get("wait_for_payments") or []
+    return {
+        PaymentClaim(row["org_id"], row["payment_id"]): state_of(
+            row, children[row["payment_id"]]["lines"], children[row["payment_id"]]["approvals"]
+        )
+        for row in locked
+    }
+
+
+async def fate(connection: Connection, xid: str) -> str | None:
+    """What became of a transaction: `in progress`, `committed`, `aborted`, or None when that is not known any more.
+
+    Raises psycopg.errors.InvalidParameterValue for a transaction the server has never heard of: it crashed before
+    anything of it reached the disk.
+    """
+    cursor = await connection.execute(queries.load("claims.sql")["fate"].encode(), {"xid": xid})
+    row = await cursor.fetchone()
+    return None if row is None else row["fate"]
+
+
+async def answers(connection: Connection, command_ids: Sequence[UUID]) -> dict[UUID, Remembered]:
+    """The stored answers of commands that were committed, by command id."""
+    parameters = {"command_ids": literal(command_ids)}
+    cursor = await connection.execute(queries.load("claims.sql")["answers"].encode(), parameters)
+    return {row["command_id"]: Remembered(b"", row["payment_id"], row["answer"]) for row in await cursor.fetchall()}

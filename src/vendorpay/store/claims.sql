@@ -1,0 +1,56 @@
+-- What a batch locks and looks up before it decides. Lock order: keys, events, jobs, payment rows (correctness.md 3).
+
+-- name: try_locks
+-- Never waits: what is not obtained is held by another transaction. The transaction id is taken here, so that the fate
+-- of a COMMIT without an answer can be asked for.
+SELECT pg_current_xact_id()::text AS xid,
+       ARRAY(SELECT pg_try_advisory_xact_lock(k.hash) FROM unnest(%(hashes)s::bigint[]) WITH ORDINALITY AS k (hash, n)
+             ORDER BY k.n) AS obtained
+
+-- name: wait_for_lock
+SELECT pg_advisory_xact_lock(%(hash)s::bigint)
+
+-- name: recall
+SELECT k.n, c.fingerprint, c.payment_id, c.answer
+FROM unnest(%(org_ids)s::text[], %(operations)s::text[], %(callers)s::text[], %(keys)s::text[])
+     WITH ORDINALITY AS k (org_id, operation, caller, idempotency_key, n)
+JOIN commands c USING (org_id, operation, caller, idempotency_key)
+
+-- name: seen_events
+SELECT e.n, i.payment_id
+FROM unnest(%(org_ids)s::text[], %(sources)s::text[], %(event_ids)s::text[])
+     WITH ORDINALITY AS e (org_id, source, event_id, n)
+JOIN inbox i USING (org_id, source, event_id)
+
+-- name: twins
+-- The payments of each job; the live one first, then the newest.
+SELECT DISTINCT ON (j.n) j.n, p.payment_id, p.status
+FROM unnest(%(org_ids)s::text[], %(incident_ids)s::uuid[], %(vendor_ids)s::uuid[], %(refs)s::text[])
+     WITH ORDINALITY AS j (org_id, incident_id, vendor_id, reference, n)
+JOIN payments p USING (org_id, incident_id, vendor_id, reference)
+ORDER BY j.n, p.status IN ('rejected', 'cancelled', 'reversed'), p.payment_id DESC
+
+-- name: lock_payments
+-- Rows that another transaction holds are left out: their commands wait alone, not the whole batch.
+SELECT @state FROM payments p
+JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+ORDER BY p.payment_id
+FOR NO KEY UPDATE OF p SKIP LOCKED
+
+-- name: wait_for_payments
+SELECT @state FROM payments p
+JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+ORDER BY p.payment_id
+FOR NO KEY UPDATE OF p
+
+-- name: children
+-- A statement of its own after the locks: its snapshot sees what the rows' last writers committed.
+SELECT p.payment_id, @lines AS lines, @approvals AS approvals
+FROM payments p
+JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+
+-- name: fate
+SELECT pg_xact_status(%(xid)s::xid8) AS fate
+
+-- name: answers
+SELECT command_id, payment_id, answer FROM commands WHERE command_id = ANY(%(command_ids)s::uuid[])

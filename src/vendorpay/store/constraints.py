@@ -1,0 +1,51 @@
+"""From the name of a rule in the schema to the domain's error.
+
+Decisions are made under locks, so the database refuses only what a bug, or another program on the same tables, let
+through; the caller then gets the same error as from the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import psycopg
+
+from vendorpay.domain.errors import (
+    AlreadyApproved,
+    AlreadyDecided,
+    DatabaseUnavailable,
+    FourEyes,
+    FraudReviewRequired,
+    PaymentHeld,
+    VendorPayError,
+)
+
+REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
+    "approvals_four_eyes": FourEyes,
+    "payments_four_eyes": FourEyes,
+    "approvals_one_valid_per_person": AlreadyApproved,
+    "payments_not_held": lambda: PaymentHeld(open_holds="an unknown number of"),
+    "payments_fraud_gate": FraudReviewRequired,
+    "payments_moves": lambda: AlreadyDecided(status="decided by somebody else"),
+}
+
+_SEEN_BY_NEXT_TRY: Final = frozenset({"payments_one_live_per_job", "commands_one_per_key", "inbox_pkey"})
+"""Somebody without our locks was faster; the next look finds what they wrote."""
+
+
+def refusal_of(error: psycopg.Error) -> VendorPayError | None:
+    """The domain's error for a broken rule, or None for what no caller can cause."""
+    make = REFUSALS.get(error.diag.constraint_name or "")
+    if make is not None:
+        return make()
+    if isinstance(error, psycopg.errors.CheckViolation) and not error.diag.constraint_name:
+        return DatabaseUnavailable()  # no partition for the month: the clock is far off, or upkeep has not run
+    return None
+
+
+def worth_another_try(error: psycopg.Error) -> bool:
+    """Whether the same command may go through when it is simply run again."""
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return error.diag.constraint_name in _SEEN_BY_NEXT_TRY
+    return isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)

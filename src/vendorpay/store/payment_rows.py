@@ -1,0 +1,56 @@
+"""Between a payment's row and the domain's value of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from psycopg.rows import DictRow
+
+from vendorpay.domain.lifecycle import PaymentStatus
+from vendorpay.domain.payment import Approval, Chains, FraudGate, LineItem, PayerType, Payment, PaymentState
+
+_lines = msgspec.json.Decoder(tuple[LineItem, ...])
+_approvals = msgspec.json.Decoder(tuple[Approval, ...])
+_metadata = msgspec.json.Decoder(dict[str, Any])
+
+_PLAIN = (
+    *(
+        "payment_id",
+        "org_id",
+        "incident_id",
+        "vendor_id",
+        "reference",
+        "payer_id",
+        "amount_cents",
+        "currency",
+        "version",
+    ),
+    *("content_version", "digest", "required_approvals", "fraud_score", "fraud_status", "approved_by", "approved_at"),
+    *("stripe_payment_intent_id", "stripe_transfer_id", "processed_at", "completed_at", "failed_reason", "failed_code"),
+    *("created_by", "created_at", "updated_at"),
+)
+
+
+def payment_of(row: DictRow, lines: str | None, approvals: str | None) -> Payment:
+    """The payment in a row of `@state`, with its lines and valid approvals as PostgreSQL's JSON shows them."""
+    return Payment(
+        **{name: row[name] for name in _PLAIN},
+        payer_type=PayerType(row["payer_type"]),
+        status=PaymentStatus(row["status"]),
+        line_items=_lines.decode(lines) if lines else (),
+        approvals=_approvals.decode(approvals) if approvals else (),
+        metadata=_metadata.decode(row["metadata"]),
+    )
+
+
+def state_of(row: DictRow, lines: str | None, approvals: str | None) -> PaymentState:
+    """The same with the facts that the payment's rules need."""
+    return PaymentState(
+        payment=payment_of(row, lines, approvals),
+        chains=Chains(audit_seq=row["audit_seq"], audit_head=row["audit_head"], event_seq=row["event_seq"]),
+        open_holds=row["open_holds"],
+        fraud_gate=FraudGate(row["fraud_gate"]),
+        payee_account_version=row["payee_account_version"],
+        approvals_valid=row["approvals_valid"],
+    )

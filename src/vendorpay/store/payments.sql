@@ -1,0 +1,88 @@
+-- Payments as the contract shows them. `@name` stands for a fragment of this file.
+
+-- name: state
+p.payment_id, p.org_id, p.incident_id, p.vendor_id, p.reference, p.payer_type, p.payer_id, p.amount_cents, p.currency,
+p.status, p.version, p.content_version, p.digest, p.required_approvals, p.approvals_valid, p.open_holds, p.fraud_gate,
+p.payee_account_version, p.audit_seq, p.audit_head, p.event_seq, p.fraud_score::float8 AS fraud_score, p.fraud_status,
+p.approved_by, p.approved_at, p.stripe_payment_intent_id, p.stripe_transfer_id, p.processed_at, p.completed_at,
+p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.created_at, p.updated_at
+
+-- name: lines
+(SELECT json_agg(json_build_object(
+            'lineItemId', l.line_item_id, 'lineNo', l.line_no, 'description', l.description, 'quantity', l.quantity,
+            'unitPriceCents', l.unit_price_cents, 'totalCents', l.total_cents) ORDER BY l.line_no)::text
+ FROM payment_line_items l WHERE l.payment_id = p.payment_id AND l.content_version = p.content_version)
+
+-- name: approvals
+(SELECT json_agg(json_build_object(
+            'approverId', a.approver_id, 'role', a.approver_role, 'notes', t.text, 'at', a.approved_at)
+            ORDER BY a.audit_seq)::text
+ FROM approvals a LEFT JOIN audit_texts t ON t.subject_id = a.payment_id AND t.seq = a.audit_seq
+ WHERE a.payment_id = p.payment_id AND a.content_version = p.content_version AND a.voided_at IS NULL)
+
+-- name: whole
+@state, @lines AS lines, @approvals AS approvals
+
+-- name: by_id
+SELECT @whole FROM payments p
+WHERE p.org_id = %(org_id)s AND p.payment_id = %(payment_id)s
+  AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
+  AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
+
+-- name: newest_for_incident
+-- The newest live payment of an incident, else the newest.
+SELECT @whole FROM payments p
+WHERE p.org_id = %(org_id)s AND p.incident_id = %(incident_id)s
+  AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
+  AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
+ORDER BY p.status IN ('rejected', 'cancelled', 'reversed'), p.payment_id DESC
+LIMIT 1
+
+-- name: pending
+-- Oldest first; written as the partial index idx_payments_pending is, so that the planner can use it.
+SELECT @whole FROM payments p
+WHERE p.org_id = %(org_id)s AND p.status = 'pending_approval' AND p.payer_type = 'back_office'
+  AND p.payment_id > %(after)s
+ORDER BY p.payment_id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: page
+-- Newest first; `@conditions` are those of `conditions` that the caller asked for.
+SELECT @whole FROM payments p
+WHERE p.org_id = %(org_id)s AND p.payment_id < %(before)s @conditions
+ORDER BY p.payment_id DESC
+LIMIT %(limit)s
+
+-- name: condition_scope_vendor_id
+AND p.vendor_id = %(scope_vendor_id)s
+
+-- name: condition_scope_payer_id
+AND p.payer_id = %(scope_payer_id)s
+
+-- name: condition_incident_id
+AND p.incident_id = %(incident_id)s
+
+-- name: condition_vendor_id
+AND p.vendor_id = %(vendor_id)s
+
+-- name: condition_status
+AND p.status = %(status)s
+
+-- name: condition_payer_type
+AND p.payer_type = %(payer_type)s
+
+-- name: condition_reference
+AND p.reference = %(reference)s AND (p.reference <> '' OR %(reference)s = '')
+
+-- name: condition_created_from
+-- The id carries the same moment, and it has the index.
+AND p.created_at >= %(created_from)s AND p.payment_id >= uuid7_floor(%(created_from)s)
+
+-- name: condition_created_to
+AND p.created_at < %(created_to)s AND p.payment_id < uuid7_floor(%(created_to)s + interval '1 millisecond')
+
+-- name: condition_min_amount_cents
+AND p.amount_cents >= %(min_amount_cents)s
+
+-- name: condition_max_amount_cents
+AND p.amount_cents <= %(max_amount_cents)s

@@ -1,0 +1,119 @@
+"""From domain values to the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.audit import AuditEntry, AuditText
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.events import PaymentEvent
+from vendorpay.domain.payment import PaymentState
+from vendorpay.store.batch_writer import COLUMNS, Rows
+from vendorpay.store.claims import EventClaim, KeyClaim
+
+_ENTRY = COLUMNS["audit"]
+
+
+def add_new_payment(rows: Rows, state: PaymentState) -> None:
+    """A payment's first row and its lines."""
+    payment, chains = state.payment, state.chains
+    rows.add(
+        "payments",
+        (
+            *(payment.payment_id, payment.org_id, payment.incident_id, payment.vendor_id, payment.reference),
+            *(payment.payer_type.value, payment.payer_id, payment.amount_cents, payment.currency),
+            *(payment.status.value, payment.version, payment.content_version, payment.digest, len(payment.line_items)),
+            *(payment.required_approvals, state.open_holds, state.fraud_gate.value, state.payee_account_version),
+            *(chains.audit_seq, chains.audit_head, chains.event_seq, msgspec.json.encode(payment.metadata).decode()),
+            *(payment.created_by, payment.created_at, payment.updated_at),
+        ),
+    )
+    for line in payment.line_items:
+        ids = (line.line_item_id, payment.org_id, payment.payment_id, payment.content_version)
+        rows.add("lines", (*ids, line.line_no, line.description, line.quantity, line.unit_price_cents))
+
+
+def add_changed_payment(rows: Rows, state: PaymentState) -> None:
+    """A payment's row as it is now."""
+    payment, chains = state.payment, state.chains
+    rows.add(
+        "changes",
+        (
+            *(payment.payment_id, payment.org_id, payment.status.value, payment.version, state.approvals_valid),
+            *(payment.approved_by, payment.approved_at, chains.audit_seq, chains.audit_head, chains.event_seq),
+            payment.updated_at,
+        ),
+    )
+
+
+def add_approval(rows: Rows, state: PaymentState, approval_id: UUID) -> None:
+    """The newest approval of a payment's present content; its notes stand in the audit entry that is the head."""
+    payment, approval = state.payment, state.payment.approvals[-1]
+    rows.add(
+        "approvals",
+        (
+            *(approval_id, payment.org_id, payment.payment_id, payment.created_by, approval.approver_id, approval.role),
+            *(payment.content_version, payment.digest, state.chains.audit_seq, approval.at),
+        ),
+    )
+
+
+def add_audit(rows: Rows, entries: Sequence[AuditEntry], texts: Sequence[AuditText]) -> None:
+    """Links of an audit chain and their free texts."""
+    rows.add("audit", *(tuple(getattr(entry, name) for name in _ENTRY) for entry in entries))
+    rows.add("texts", *((text.org_id, text.subject_id, text.seq, text.salt, text.text) for text in texts))
+
+
+def add_events(rows: Rows, org_id: str, events: Sequence[PaymentEvent]) -> None:
+    """Events to be sent."""
+    for event in events:
+        number = ("payment", event.payment_id, event.sequence, event.event_id, type(event).__name__)
+        rows.add("events", (org_id, *number, msgspec.json.encode(event).decode(), event.occurred_at))
+
+
+def add_inbox(rows: Rows, claim: EventClaim, *, event_type: str, payment_id: UUID, now: datetime) -> None:
+    """A consumed event that will not be acted on again."""
+    rows.add("inbox", (claim.org_id, claim.source, claim.event_id, event_type, payment_id, now))
+
+
+def add_quarantined(
+    rows: Rows,
+    *,
+    quarantine_id: UUID,
+    org_id: str,
+    raw: bytes,
+    reason: str,
+    errors: Sequence[FieldFault],
+    publisher: str,
+    now: datetime,
+) -> None:
+    """An event that cannot be accepted, byte for byte."""
+    found = msgspec.json.encode(errors).decode()
+    rows.add("quarantine", (quarantine_id, org_id, raw, reason, found, publisher, now))
+
+
+def add_resolution(
+    rows: Rows, *, quarantine_id: UUID, org_id: str, by: str, payment_id: UUID | None, now: datetime
+) -> None:
+    """A quarantined event that was accepted after all."""
+    rows.add("resolutions", (quarantine_id, org_id, now, by, payment_id))
+
+
+def add_command(
+    rows: Rows,
+    *,
+    command_id: UUID,
+    claim: KeyClaim,
+    fingerprint: bytes | None,
+    payment_id: UUID | None,
+    answer: bytes,
+    now: datetime,
+) -> None:
+    """A command that was carried out, with its answer; without a fingerprint the claim's key is not stored."""
+    key = None if fingerprint is None else claim.key
+    scope = (claim.org_id, claim.operation, claim.caller)
+    rows.add("commands", (command_id, *scope, key, fingerprint, payment_id, answer, now))

@@ -1,0 +1,112 @@
+-- What one batch writes, block by block; `batch_writer` joins the blocks that have rows into one WITH statement, so
+-- that AFTER STATEMENT triggers and foreign keys see all of it at its end.
+
+-- name: payments
+INSERT INTO payments (
+    payment_id, org_id, incident_id, vendor_id, reference, payer_type, payer_id, amount_cents, currency, status, version,
+    content_version, digest, line_count, required_approvals, open_holds, fraud_gate, payee_account_version, audit_seq,
+    audit_head, event_seq, metadata, created_by, created_at, updated_at)
+SELECT * FROM unnest(
+    %(payments.payment_id)s::uuid[], %(payments.org_id)s::text[], %(payments.incident_id)s::uuid[],
+    %(payments.vendor_id)s::uuid[], %(payments.reference)s::text[], %(payments.payer_type)s::text[],
+    %(payments.payer_id)s::uuid[], %(payments.amount_cents)s::bigint[], %(payments.currency)s::text[],
+    %(payments.status)s::text[], %(payments.version)s::integer[], %(payments.content_version)s::integer[],
+    %(payments.digest)s::text[], %(payments.line_count)s::integer[], %(payments.required_approvals)s::integer[],
+    %(payments.open_holds)s::integer[], %(payments.fraud_gate)s::text[], %(payments.payee_account_version)s::integer[],
+    %(payments.audit_seq)s::integer[], %(payments.audit_head)s::bytea[], %(payments.event_seq)s::integer[],
+    %(payments.metadata)s::jsonb[], %(payments.created_by)s::text[], %(payments.created_at)s::timestamptz[],
+    %(payments.updated_at)s::timestamptz[])
+
+-- name: changes
+UPDATE payments p SET
+    status = c.status, version = c.version, approvals_valid = c.approvals_valid, approved_by = c.approved_by,
+    approved_at = c.approved_at, audit_seq = c.audit_seq, audit_head = c.audit_head, event_seq = c.event_seq,
+    updated_at = c.updated_at
+FROM unnest(
+    %(changes.payment_id)s::uuid[], %(changes.org_id)s::text[], %(changes.status)s::text[],
+    %(changes.version)s::integer[], %(changes.approvals_valid)s::integer[], %(changes.approved_by)s::text[],
+    %(changes.approved_at)s::timestamptz[], %(changes.audit_seq)s::integer[], %(changes.audit_head)s::bytea[],
+    %(changes.event_seq)s::integer[], %(changes.updated_at)s::timestamptz[])
+    AS c (payment_id, org_id, status, version, approvals_valid, approved_by, approved_at, audit_seq, audit_head,
+          event_seq, updated_at)
+WHERE p.payment_id = c.payment_id AND p.org_id = c.org_id
+
+-- name: lines
+INSERT INTO payment_line_items (
+    line_item_id, org_id, payment_id, content_version, line_no, description, quantity, unit_price_cents)
+SELECT * FROM unnest(
+    %(lines.line_item_id)s::uuid[], %(lines.org_id)s::text[], %(lines.payment_id)s::uuid[],
+    %(lines.content_version)s::integer[], %(lines.line_no)s::integer[], %(lines.description)s::text[],
+    %(lines.quantity)s::bigint[], %(lines.unit_price_cents)s::bigint[])
+
+-- name: approvals
+INSERT INTO approvals (
+    approval_id, org_id, payment_id, created_by, approver_id, approver_role, content_version, digest, audit_seq,
+    approved_at)
+SELECT * FROM unnest(
+    %(approvals.approval_id)s::uuid[], %(approvals.org_id)s::text[], %(approvals.payment_id)s::uuid[],
+    %(approvals.created_by)s::text[], %(approvals.approver_id)s::text[], %(approvals.approver_role)s::text[],
+    %(approvals.content_version)s::integer[], %(approvals.digest)s::text[], %(approvals.audit_seq)s::integer[],
+    %(approvals.approved_at)s::timestamptz[])
+
+-- name: audit
+INSERT INTO payment_audit_log (
+    log_id, org_id, subject_type, subject_id, payment_id, seq, action, actor_id, actor_type, previous_status, new_status,
+    reason_code, content_digest, notes_digest, "timestamp", canonical, prev_hash, hash)
+SELECT * FROM unnest(
+    %(audit.log_id)s::uuid[], %(audit.org_id)s::text[], %(audit.subject_type)s::text[], %(audit.subject_id)s::uuid[],
+    %(audit.payment_id)s::uuid[], %(audit.seq)s::integer[], %(audit.action)s::text[], %(audit.actor_id)s::text[],
+    %(audit.actor_type)s::text[], %(audit.previous_status)s::text[], %(audit.new_status)s::text[],
+    %(audit.reason_code)s::text[], %(audit.content_digest)s::text[], %(audit.notes_digest)s::bytea[],
+    %(audit.timestamp)s::timestamptz[], %(audit.canonical)s::bytea[], %(audit.prev_hash)s::bytea[],
+    %(audit.hash)s::bytea[])
+
+-- name: texts
+INSERT INTO audit_texts (org_id, subject_id, seq, salt, text)
+SELECT * FROM unnest(
+    %(texts.org_id)s::text[], %(texts.subject_id)s::uuid[], %(texts.seq)s::integer[], %(texts.salt)s::bytea[],
+    %(texts.text)s::text[])
+
+-- name: events
+INSERT INTO outbox (org_id, aggregate_type, aggregate_id, sequence, event_id, event_type, detail, occurred_at)
+SELECT * FROM unnest(
+    %(events.org_id)s::text[], %(events.aggregate_type)s::text[], %(events.aggregate_id)s::uuid[],
+    %(events.sequence)s::integer[], %(events.event_id)s::uuid[], %(events.event_type)s::text[],
+    %(events.detail)s::json[], %(events.occurred_at)s::timestamptz[])
+
+-- name: inbox
+INSERT INTO inbox (org_id, source, event_id, event_type, payment_id, received_at)
+SELECT * FROM unnest(
+    %(inbox.org_id)s::text[], %(inbox.source)s::text[], %(inbox.event_id)s::text[], %(inbox.event_type)s::text[],
+    %(inbox.payment_id)s::uuid[], %(inbox.received_at)s::timestamptz[])
+
+-- name: quarantine
+-- In the order of their hashes, so that two batches with the same events cannot wait for each other.
+INSERT INTO quarantine (
+    quarantine_id, org_id, raw_sha256, raw, reason, errors, publisher, first_seen_at, last_seen_at)
+SELECT q.quarantine_id, q.org_id, sha256(q.raw), q.raw, q.reason, q.errors, q.publisher, q.seen_at, q.seen_at
+FROM unnest(
+    %(quarantine.quarantine_id)s::uuid[], %(quarantine.org_id)s::text[], %(quarantine.raw)s::bytea[],
+    %(quarantine.reason)s::text[], %(quarantine.errors)s::jsonb[], %(quarantine.publisher)s::text[],
+    %(quarantine.seen_at)s::timestamptz[])
+    AS q (quarantine_id, org_id, raw, reason, errors, publisher, seen_at)
+ORDER BY q.org_id, sha256(q.raw)
+ON CONFLICT (org_id, raw_sha256) DO UPDATE SET
+    times_seen = quarantine.times_seen + 1, last_seen_at = excluded.last_seen_at, reason = excluded.reason,
+    errors = excluded.errors
+
+-- name: resolutions
+UPDATE quarantine q SET resolved_at = r.resolved_at, resolved_by = r.resolved_by, payment_id = r.payment_id
+FROM unnest(
+    %(resolutions.quarantine_id)s::uuid[], %(resolutions.org_id)s::text[], %(resolutions.resolved_at)s::timestamptz[],
+    %(resolutions.resolved_by)s::text[], %(resolutions.payment_id)s::uuid[])
+    AS r (quarantine_id, org_id, resolved_at, resolved_by, payment_id)
+WHERE q.quarantine_id = r.quarantine_id AND q.org_id = r.org_id AND q.resolved_at IS NULL
+
+-- name: commands
+INSERT INTO commands (
+    command_id, org_id, operation, caller, idempotency_key, fingerprint, payment_id, answer, created_at)
+SELECT * FROM unnest(
+    %(commands.command_id)s::uuid[], %(commands.org_id)s::text[], %(commands.operation)s::text[],
+    %(commands.caller)s::text[], %(commands.idempotency_key)s::text[], %(commands.fingerprint)s::bytea[],
+    %(commands.payment_id)s::uuid[], %(commands.answer)s::bytea[], %(commands.created_at)s::timestamptz[])

@@ -1,0 +1,72 @@
+"""Approve a payment: one person's yes to exactly this content; the last one that is needed approves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from vendorpay.domain.audit import AuditAction
+from vendorpay.domain.errors import (
+    AlreadyApproved,
+    DigestMismatch,
+    FourEyes,
+    FraudReviewRequired,
+    InvalidTransition,
+    PaymentHeld,
+    ScorePending,
+)
+from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
+from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.payment import Approval, FraudGate, PayerType, PaymentState
+from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
+from vendorpay.usecases.command import Facts, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovePayment(PaymentCommand):
+    """Somebody other than the creator says yes; with `expected_digest`, to what they saw and to nothing else."""
+
+    operation = "approve_payment"
+
+    notes: str | None = None
+    expected_digest: str | None = None
+
+    def decide(self, facts: Facts) -> Outcome:
+        state = self.found(facts)
+        self._check(state)
+        before = state.payment
+        role = self.caller.role.value if self.caller.role else ""
+        approval = Approval(approver_id=self.caller.sub, role=role, notes=self.notes, at=facts.now)
+        approvals = (*before.approvals, approval)
+        counted = msgspec.structs.replace(state, approvals_valid=state.approvals_valid + 1)
+        if counted.approvals_valid < before.required_approvals:
+            after = changed(counted, facts, status=before.status, approvals=approvals)
+            action, event = (
+                AuditAction.APPROVAL_RECORDED,
+                EventDraft(kind=PaymentUpdated, own={"changes": ("approvals",)}),
+            )
+        else:
+            last = {"approved_by": self.caller.sub, "approved_at": facts.now}
+            after = changed(counted, facts, status=PaymentStatus.APPROVED, approvals=approvals, **last)
+            action, event = AuditAction.PAYMENT_APPROVED, EventDraft(kind=PaymentApproved, own=last)
+        return recorded(state, after, action=action, event=event, notes=self.notes, approval_id=facts.new_id())
+
+    def _check(self, state: PaymentState) -> None:
+        """Raises the first refusal that applies, in the order of contract 3.8."""
+        payment = state.payment
+        allow(Action.APPROVE, payment.status)
+        if payment.payer_type is PayerType.DRIVER_IC:
+            raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
+        if payment.created_by == self.caller.sub:
+            raise FourEyes
+        if state.fraud_gate is FraudGate.REVIEW_REQUIRED:
+            raise FraudReviewRequired
+        if state.open_holds:
+            raise PaymentHeld(open_holds=state.open_holds)
+        if state.fraud_gate is FraudGate.SCORE_PENDING:
+            raise ScorePending
+        if any(approval.approver_id == self.caller.sub for approval in payment.approvals):
+            raise AlreadyApproved
+        if self.expected_digest is not None and self.expected_digest != payment.digest:
+            raise DigestMismatch(digest=payment.digest)

@@ -1,0 +1,171 @@
+"""The write path: a batch of commands in one transaction (architecture.md, idea 2; correctness.md 1-5).
+
+Locks, recalls, decides, writes and commits. One bad command never fails its neighbours: it is refused before any
+write. What the database refuses runs again one by one. A COMMIT without an answer is looked into before anything is
+tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, VendorPayError
+from vendorpay.store import claims
+from vendorpay.store.batch_writer import Rows, write_and_commit
+from vendorpay.store.claims import Held, Wanted
+from vendorpay.store.constraints import refusal_of, worth_another_try
+from vendorpay.store.db import Connection, Database, explained, is_lost
+from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
+from vendorpay.usecases.put_on_record import put_on_record
+
+T = TypeVar("T")
+
+ATTEMPTS_MAX: Final = 3
+FATE_S_MAX: Final = 15.0
+FATE_PAUSE_S: Final = 0.1
+
+
+class Straggler(Exception):
+    """A command that must wait for a lock, and does so without its batch."""
+
+
+Result = Done | Exception
+"""A command's answer, the error it was refused with, or Straggler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritePath:
+    """What carrying out commands needs."""
+
+    database: Database
+    now: Callable[[], datetime]
+    new_id: Callable[[datetime], UUID]
+    new_salt: Salt
+
+
+class _CommitUnanswered(Exception):
+    def __init__(self, xid: str, written: list[UUID], results: list[Result]) -> None:
+        self.xid, self.written, self.results = xid, written, results
+        super().__init__(xid)
+
+
+async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool = False) -> list[Result]:
+    """The result of each command, in their order; no two of them may claim the same thing.
+
+    With `wait` (for one command alone) locks are waited for, up to the role's lock_timeout; without, a command whose
+    lock another transaction holds comes back as Straggler.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return await _attempt(path, commands, wait=wait)
+        except _CommitUnanswered as unanswered:
+            match await _was_committed(path.database, unanswered):
+                case True:
+                    return unanswered.results
+                case None:
+                    break
+        except DatabaseUnavailable:
+            break
+        except psycopg.Error as error:
+            if is_lost(error):
+                continue
+            if len(commands) > 1:
+                return [result for command in commands for result in await carry_out(path, [command], wait=wait)]
+            if not worth_another_try(error):
+                return [refusal_of(error) or explained(error)]
+    return [DatabaseUnavailable()] * len(commands)
+
+
+async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
+    async with path.database.connection() as connection:
+        held = await claims.take(connection, _wanted(commands), wait=wait)
+        rows = Rows()
+        now = path.now()
+        results = [_decided(path, command, held, now, rows) for command in commands]
+        if not rows:
+            await connection.execute(b"ROLLBACK")
+            return results
+        try:
+            await write_and_commit(connection, rows)
+        except psycopg.Error as error:
+            if not is_lost(error):
+                raise
+            written = [command_id for command_id, *_ in rows.by_block["commands"]]
+            raise _CommitUnanswered(held.xid, written, results) from error
+        return results
+
+
+def _wanted(commands: Sequence[Command]) -> Wanted:
+    return Wanted(
+        keys=[command.key_claim for command in commands if command.key],
+        events=_present(command.event_claim() for command in commands),
+        jobs=_present(command.job_claim() for command in commands),
+        payments=_present(command.payment_claim() for command in commands),
+    )
+
+
+def _present(found: Iterable[T | None]) -> list[T]:
+    return [one for one in found if one is not None]
+
+
+def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows: Rows) -> Result:
+    """One command's result; what it leads to is added to `rows`."""
+    if command.key:
+        if command.key_claim not in held.locked:
+            return IdempotencyInFlight()
+        if (before := held.remembered.get(command.key_claim)) is not None:
+            if before.fingerprint != command.key.fingerprint:
+                return IdempotencyKeyReused()
+            return Done(answer=before.answer, payment_id=before.payment_id, replayed=True)
+    payment, job, event = command.payment_claim(), command.job_claim(), command.event_claim()
+    unlocked = [claim for claim in (job, event) if claim is not None and claim not in held.locked]
+    if unlocked or (payment is not None and payment not in held.states and payment.payment_id in held.present):
+        return Straggler()
+    facts = Facts(
+        now=now,
+        new_id=lambda: path.new_id(now),
+        state=held.states.get(payment) if payment else None,
+        twin=held.twins.get(job) if job else None,
+        seen=held.seen.get(event) if event else None,
+    )
+    try:
+        outcome: Outcome = command.decide(facts)
+    except VendorPayError as refusal:
+        return refusal
+    put_on_record(rows, command, outcome, facts, path.new_salt)
+    return Done(answer=outcome.answer, payment_id=outcome.payment_id)
+
+
+async def _was_committed(database: Database, unanswered: _CommitUnanswered) -> bool | None:
+    """Whether the transaction was committed; None when that cannot be found out in time.
+
+    Its command rows are the proof, for a crashed server may give its number to another transaction; the number only
+    tells whether it may still be under way.
+    """
+    deadline = asyncio.get_running_loop().time() + FATE_S_MAX
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            async with database.connection() as connection:
+                fate = await _fate(connection, unanswered.xid)
+                if len(await claims.answers(connection, unanswered.written)) == len(unanswered.written):
+                    return True
+                if fate != "in progress":
+                    return False
+        except (DatabaseUnavailable, psycopg.OperationalError):
+            pass  # it is coming back, or not: the deadline decides
+        await asyncio.sleep(FATE_PAUSE_S)
+    return None
+
+
+async def _fate(connection: Connection, xid: str) -> str | None:
+    try:
+        return await claims.fate(connection, xid)
+    except psycopg.errors.InvalidParameterValue:
+        return "aborted"  # the server crashed before anything of the transaction reached its disk

@@ -1,0 +1,70 @@
+"""What the decisions about an existing payment have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.audit import AuditAction, NewEntry
+from vendorpay.domain.errors import NotFound
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.lifecycle import PaymentStatus, move
+from vendorpay.domain.payment import PaymentState
+from vendorpay.store.claims import PaymentClaim
+from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentCommand(Command):
+    """A command about one payment, whose row it locks."""
+
+    payment_id: UUID
+
+    def payment_claim(self) -> PaymentClaim:
+        return PaymentClaim(self.caller.org_id, self.payment_id)
+
+    def found(self, facts: Facts) -> PaymentState:
+        """The payment as it is, its row locked. Raises NotFound."""
+        if facts.state is None:
+            raise NotFound(subject="payment", id=self.payment_id)
+        return facts.state
+
+
+def changed(state: PaymentState, facts: Facts, *, status: PaymentStatus, **fields: Any) -> PaymentState:
+    """The state after an update: moved along the table (or left where it is), one version on."""
+    before = state.payment
+    target = before.status if status is before.status else move(before.status, status)
+    after = msgspec.structs.replace(before, status=target, version=before.version + 1, updated_at=facts.now, **fields)
+    return msgspec.structs.replace(state, payment=after)
+
+
+def recorded(
+    before: PaymentState,
+    after: PaymentState,
+    *,
+    action: AuditAction,
+    event: EventDraft,
+    notes: str | None,
+    reason_code: str | None = None,
+    approval_id: UUID | None = None,
+) -> Outcome:
+    """The outcome of one decision: one audit entry, one event, and the payment as the answer."""
+    payment = after.payment
+    entry = NewEntry(
+        action=action,
+        previous_status=before.payment.status,
+        new_status=payment.status,
+        content_digest=payment.digest,
+        reason_code=reason_code,
+        notes=notes,
+    )
+    change = PaymentChange(state=after, entries=(entry,), events=(event,), approval_id=approval_id)
+    return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id, change=change)
+
+
+def spoken(reason: str, notes: str | None) -> str:
+    """The text that goes on record: the reason, and below it what else was said."""
+    return f"{reason}\n\n{notes}" if notes else reason

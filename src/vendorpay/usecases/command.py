@@ -1,0 +1,141 @@
+"""Commands: what somebody asks to be done, as data; each kind says what it claims and decides, purely, what happens.
+
+`carry_out` runs them in batches; `group_commit` makes the batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol
+from uuid import UUID
+
+from vendorpay.domain.audit import Actor, NewEntry
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.roles import Caller
+from vendorpay.store.claims import EventClaim, JobClaim, KeyClaim, PaymentClaim, Twin
+
+Clock = Callable[[], datetime]
+Salt = Callable[[], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """An Idempotency-Key and the SHA-256 of the request that brought it."""
+
+    text: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a decision may rest on: read under the locks that the command claimed."""
+
+    now: datetime
+    new_id: Callable[[], UUID]
+    state: PaymentState | None = None
+    twin: Twin | None = None
+    seen: UUID | None = None
+    """The payment that the same event led to before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentChange:
+    """A payment as it is to be, and what goes on record for it."""
+
+    state: PaymentState
+    entries: tuple[NewEntry, ...]
+    events: tuple[EventDraft, ...]
+    born: bool = False
+    approval_id: UUID | None = None
+    """Set when the newest approval of `state` is new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantining:
+    """An event that cannot be accepted."""
+
+    raw: bytes
+    reason: str
+    errors: tuple[FieldFault, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command leads to; everything in it is written by one transaction, or nothing is."""
+
+    answer: bytes
+    payment_id: UUID | None
+    change: PaymentChange | None = None
+    accepted_event: EventClaim | None = None
+    quarantining: Quarantining | None = None
+    resolved: UUID | None = None
+    """The quarantined event that is settled by this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A command's answer: the JSON to send. `replayed` when it was given before, under the same key."""
+
+    answer: bytes
+    payment_id: UUID | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Somebody's wish. `command_id` is made once, by whoever takes the request, and survives every retry."""
+
+    operation: ClassVar[str]
+
+    command_id: UUID
+    caller: Caller
+    key: Key | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit log names."""
+        return Actor(id=self.caller.sub, type=self.caller.actor_type)
+
+    @property
+    def key_claim(self) -> KeyClaim:
+        """The key in its scope: organisation, operation, caller."""
+        text = self.key.text if self.key else ""
+        return KeyClaim(self.caller.org_id, self.operation, self.caller.sub, text)
+
+    def payment_claim(self) -> PaymentClaim | None:
+        """The payment to lock."""
+        return None
+
+    def job_claim(self) -> JobClaim | None:
+        """The job to lock."""
+        return None
+
+    def event_claim(self) -> EventClaim | None:
+        """The consumed event to lock."""
+        return None
+
+    def other_claims(self) -> tuple[object, ...]:
+        """What else must not be touched twice in one batch."""
+        return ()
+
+    def decide(self, facts: Facts) -> Outcome:
+        """What happens; pure. Raises a VendorPayError to refuse."""
+        raise TypeError(f"{type(self).__name__} does not decide")
+
+    def claims(self) -> list[object]:
+        """Everything of which a batch holds at most one (correctness.md 4)."""
+        found: list[object | None] = [self.payment_claim(), self.job_claim(), self.event_claim()]
+        keyed = [self.key_claim] if self.key else []
+        return [*keyed, *(claim for claim in found if claim is not None), *self.other_claims()]
+
+
+class Commands(Protocol):
+    """Where commands are handed in."""
+
+    async def submit(self, command: Command) -> Done:
+        """The command's answer, after its commit. Raises the VendorPayError it was refused with."""
+        ...

@@ -1,0 +1,68 @@
+"""Create a payment: it waits for approval from its first moment, and is scored and published like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from vendorpay.domain.audit import AuditAction, NewEntry
+from vendorpay.domain.errors import DuplicatePayment
+from vendorpay.domain.events import EventDraft, PaymentCreated
+from vendorpay.domain.new_payment import NewPayment, begin
+from vendorpay.domain.payment import PaymentState
+from vendorpay.store.claims import JobClaim
+from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatePayment(Command):
+    """A person or program asks for a payment; a second live one for the same job is refused."""
+
+    operation = "create_payment"
+
+    new: NewPayment
+    required_approvals: int = 1
+
+    def job_claim(self) -> JobClaim:
+        return job_of(self, self.new)
+
+    def decide(self, facts: Facts) -> Outcome:
+        if facts.twin is not None and facts.twin.live:
+            raise DuplicatePayment(facts.twin.payment_id)
+        change = birth(self, self.new, self.required_approvals, facts)
+        payment = change.state.payment
+        return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id, change=change)
+
+
+def job_of(command: Command, new: NewPayment) -> JobClaim:
+    """The job that a new payment is for."""
+    return JobClaim(command.caller.org_id, new.incident_id, new.vendor_id, new.reference)
+
+
+def birth(command: Command, new: NewPayment, required_approvals: int, facts: Facts) -> PaymentChange:
+    """A new payment with its first audit entry and event, the same for every way in."""
+    state: PaymentState = begin(
+        new,
+        org_id=command.caller.org_id,
+        created_by=command.caller.sub,
+        required_approvals=required_approvals,
+        now=facts.now,
+        new_id=facts.new_id,
+    )
+    payment = state.payment
+    entry = NewEntry(
+        action=AuditAction.PAYMENT_CREATED,
+        previous_status=None,
+        new_status=payment.status,
+        content_digest=payment.digest,
+    )
+    own = {
+        "payer_type": payment.payer_type,
+        "payer_id": payment.payer_id,
+        "reference": payment.reference,
+        "created_by": payment.created_by,
+        "created_at": payment.created_at,
+    }
+    event = EventDraft(kind=PaymentCreated, own=own)
+    return PaymentChange(state=state, entries=(entry,), events=(event,), born=True)

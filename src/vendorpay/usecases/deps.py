@@ -1,0 +1,23 @@
+"""What use cases are given: the database, where to hand in commands, and time, ids and chance as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from vendorpay.store.db import Database
+from vendorpay.usecases.command import Commands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """Built once, by entrypoints."""
+
+    database: Database
+    commands: Commands
+    now: Callable[[], datetime]
+    new_id: Callable[[datetime], UUID]
+    event_sources: frozenset[str]
+    required_approvals: int = 1

@@ -1,0 +1,144 @@
+"""Group commit: whatever arrived while the last batch was being committed goes together in the next one.
+
+There is no timer: a writer that is idle takes a command at once, alone; under load batches grow by themselves. Every
+caller is answered after its own commit only, and a caller that hangs up cancels nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vendorpay.domain.errors import Overloaded
+from vendorpay.usecases.carry_out import Result, Straggler, WritePath, carry_out
+from vendorpay.usecases.command import Command, Done
+
+BATCH_MAX: Final = 256
+QUEUE_MAX: Final = 4096
+WRITERS: Final = 2
+STRAGGLERS_MAX: Final = 4
+
+
+@dataclass(eq=False)
+class _Waiting:
+    command: Command
+    answer: asyncio.Future[Done]
+    claims: Sequence[object] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.claims = self.command.claims()
+
+    def settle(self, result: Result) -> None:
+        if self.answer.done():
+            return  # the caller hung up
+        if isinstance(result, Done):
+            self.answer.set_result(result)
+        else:
+            self.answer.set_exception(result)
+
+
+class GroupCommit:
+    """The queue in front of the write path, and the tasks that empty it."""
+
+    def __init__(self, path: WritePath, *, batch_max: int = BATCH_MAX, queue_max: int = QUEUE_MAX) -> None:
+        self._path = path
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._queue: deque[_Waiting] = deque()
+        self._busy: set[object] = set()
+        self._wake = asyncio.Condition()
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alone = asyncio.Semaphore(STRAGGLERS_MAX)
+
+    def start(self) -> None:
+        """Starts the writers, in the running loop."""
+        for _ in range(WRITERS):
+            self._spawn(self._write())
+
+    async def aclose(self) -> None:
+        """Takes no more commands, and returns when those it holds are answered."""
+        async with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def submit(self, command: Command) -> Done:
+        """The command's answer, after its commit.
+
+        Raises the VendorPayError it was refused with; Overloaded when too many wait already, or at the end.
+        """
+        if self._closing or len(self._queue) >= self._queue_max:
+            raise Overloaded
+        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        async with self._wake:
+            self._wake.notify()
+        return await waiting.answer
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self) -> None:
+        while True:
+            async with self._wake:
+                while not (batch := self._take()):
+                    if self._closing and not self._queue:
+                        return
+                    await self._wake.wait()
+            await self._commit(batch)
+
+    def _take(self) -> list[_Waiting]:
+        """The next batch: in order of arrival, leaving what claims the same as a neighbour or a batch under way.
+
+        What is left keeps its place before later commands with the same claim.
+        """
+        batch: list[_Waiting] = []
+        left: deque[_Waiting] = deque()
+        taken = set(self._busy)
+        while self._queue and len(batch) < self._batch_max:
+            waiting = self._queue.popleft()
+            if taken.isdisjoint(waiting.claims):
+                batch.append(waiting)
+            else:
+                left.append(waiting)
+            taken.update(waiting.claims)
+        left.extend(self._queue)
+        self._queue = left
+        for waiting in batch:
+            self._busy.update(waiting.claims)
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        results = await self._results([waiting.command for waiting in batch])
+        settled: list[_Waiting] = []
+        for waiting, result in zip(batch, results, strict=True):
+            if isinstance(result, Straggler):
+                self._spawn(self._commit_alone(waiting))
+            else:
+                waiting.settle(result)
+                settled.append(waiting)
+        await self._release(settled)
+
+    async def _commit_alone(self, waiting: _Waiting) -> None:
+        async with self._alone:
+            waiting.settle((await self._results([waiting.command], wait=True))[0])
+        await self._release([waiting])
+
+    async def _results(self, commands: list[Command], *, wait: bool = False) -> list[Result]:
+        try:
+            return await carry_out(self._path, commands, wait=wait)
+        except Exception as error:  # a bug: its callers must hear of it, and the writer must go on
+            return [error] * len(commands)
+
+    async def _release(self, batch: Sequence[_Waiting]) -> None:
+        async with self._wake:
+            for waiting in batch:
+                self._busy.difference_update(waiting.claims)
+            self._wake.notify_all()

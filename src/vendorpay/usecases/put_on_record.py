@@ -1,0 +1,79 @@
+"""From a decision to its rows: every command leaves a command row; every change an audit entry and an event."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vendorpay.domain.audit import chain_on
+from vendorpay.domain.events import number
+from vendorpay.store import record_rows
+from vendorpay.store.batch_writer import Rows
+from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
+
+
+def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
+    """Adds everything that an outcome means to the rows of the batch."""
+    if outcome.change is not None:
+        _add_change(rows, command, outcome.change, facts, new_salt)
+    if outcome.accepted_event is not None and outcome.payment_id is not None:
+        record_rows.add_inbox(
+            rows,
+            outcome.accepted_event,
+            event_type=command.operation,
+            payment_id=outcome.payment_id,
+            now=facts.now,
+        )
+    if (bad := outcome.quarantining) is not None:
+        record_rows.add_quarantined(
+            rows,
+            quarantine_id=facts.new_id(),
+            org_id=command.caller.org_id,
+            raw=bad.raw,
+            reason=bad.reason,
+            errors=bad.errors,
+            publisher=command.caller.sub,
+            now=facts.now,
+        )
+    if outcome.resolved is not None:
+        record_rows.add_resolution(
+            rows,
+            quarantine_id=outcome.resolved,
+            org_id=command.caller.org_id,
+            by=command.caller.sub,
+            payment_id=outcome.payment_id,
+            now=facts.now,
+        )
+    record_rows.add_command(
+        rows,
+        command_id=command.command_id,
+        claim=command.key_claim,
+        fingerprint=command.key.fingerprint if command.key else None,
+        payment_id=outcome.payment_id,
+        answer=outcome.answer,
+        now=facts.now,
+    )
+
+
+def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Facts, new_salt: Salt) -> None:
+    payment = change.state.payment
+    assert change.entries, "every change leaves an audit entry"
+    chains, links, texts = chain_on(
+        change.state.chains,
+        change.entries,
+        org_id=payment.org_id,
+        subject_id=payment.payment_id,
+        actor=command.actor,
+        now=facts.now,
+        new_id=facts.new_id,
+        new_salt=new_salt,
+    )
+    chains, events = number(chains, change.events, payment, now=facts.now, new_id=facts.new_id)
+    state = msgspec.structs.replace(change.state, chains=chains)
+    if change.born:
+        record_rows.add_new_payment(rows, state)
+    else:
+        record_rows.add_changed_payment(rows, state)
+    if change.approval_id is not None:
+        record_rows.add_approval(rows, state, change.approval_id)
+    record_rows.add_audit(rows, links, texts)
+    record_rows.add_events(rows, payment.org_id, events)
