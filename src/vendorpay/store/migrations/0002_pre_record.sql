@@ -151,12 +151,18 @@ DECLARE
     child    text;
     made     integer := 0;
 BEGIN
+    -- The service may call this, so it must not be a way to fill the catalog with tables.
+    IF months_ahead IS NULL OR months_ahead NOT BETWEEN 0 AND 60 OR since IS NULL
+       OR since NOT BETWEEN now() - interval '1 month' AND now() + interval '5 years' THEN
+        RAISE EXCEPTION 'partitions are made for up to 60 months after a time that is near'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'partitions_near';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('vendorpay.partitions', 0));
     FOREACH parent IN ARRAY ARRAY['payment_audit_log', 'outbox'] LOOP
         first := NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = parent::regclass);
         FOR month IN SELECT generate_series(date_trunc('month', since AT TIME ZONE 'UTC'),
                                             date_trunc('month', since AT TIME ZONE 'UTC')
-                                            + make_interval(months => least(months_ahead, 240)), '1 month') LOOP
+                                            + make_interval(months => months_ahead), '1 month') LOOP
             child := format('%s_y%sm%s', parent, to_char(month, 'YYYY'), to_char(month, 'MM'));
             IF to_regclass(child) IS NULL THEN
                 -- Made apart and then attached: that needs no lock that writers would wait for.
@@ -175,13 +181,13 @@ BEGIN
     RETURN made;
 END $$;
 
--- How many whole months after `since` have their partition in every partitioned table.
+-- How many whole months after `since` have their partition in every partitioned table, up to the first that has not.
 CREATE FUNCTION partition_months_left(since timestamptz) RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
-    RETURN (SELECT count(*) FROM generate_series(1, 60) AS n
+    RETURN (SELECT coalesce(min(n), 61) - 1 FROM generate_series(1, 60) AS n
             WHERE to_regclass(format('payment_audit_log_y%s', to_char(
-                      (since AT TIME ZONE 'UTC') + make_interval(months => n), 'YYYY"m"MM'))) IS NOT NULL
-              AND to_regclass(format('outbox_y%s', to_char(
-                      (since AT TIME ZONE 'UTC') + make_interval(months => n), 'YYYY"m"MM'))) IS NOT NULL);
+                      (since AT TIME ZONE 'UTC') + make_interval(months => n), 'YYYY"m"MM'))) IS NULL
+               OR to_regclass(format('outbox_y%s', to_char(
+                      (since AT TIME ZONE 'UTC') + make_interval(months => n), 'YYYY"m"MM'))) IS NULL);
 
 SELECT ensure_partitions(now(), 24);

@@ -1,5 +1,6 @@
 -- Triggers: moves, sums, approvals, and that every change is on record. Ordinary ones: what a superuser does is the
--- audit verifier's business. Each raises with the name of the rule as its constraint.
+-- audit verifier's business. Each raises with the name of the rule as its constraint. Those that read tables have a
+-- search_path of their own: else a temporary table of the same name would be read in a table's place.
 
 CREATE FUNCTION update_updated_at_column() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -36,7 +37,12 @@ BEGIN
     IF NEW.required_approvals < OLD.required_approvals THEN
         PERFORM refuse('payments_required_approvals_kept', 'required approvals are never lowered');
     END IF;
-    IF (NEW.amount_cents, NEW.digest, NEW.line_count) IS DISTINCT FROM (OLD.amount_cents, OLD.digest, OLD.line_count)
+    -- A bill's number frees its job for another payment, so what was paid keeps its own.
+    IF NEW.reference <> OLD.reference AND OLD.status NOT IN ('pending_approval', 'approved') THEN
+        PERFORM refuse('payments_identity_fixed', 'the reference is fixed once money is on its way or the payment ended');
+    END IF;
+    IF (NEW.amount_cents, NEW.digest, NEW.line_count, NEW.payee_account_version) IS DISTINCT FROM
+       (OLD.amount_cents, OLD.digest, OLD.line_count, OLD.payee_account_version)
        AND NEW.content_version = OLD.content_version THEN
         PERFORM refuse('payments_content_versioned', 'new content has a new content_version');
     END IF;
@@ -44,6 +50,9 @@ BEGIN
             NEW.content_version = OLD.content_version + 1 AND OLD.status IN ('pending_approval', 'approved')
             AND NEW.status = 'pending_approval' AND NEW.approvals_valid = 0) THEN
         PERFORM refuse('payments_content_versioned', 'new content waits for approval again, with none given');
+    END IF;
+    IF NEW.approvals_valid > OLD.approvals_valid AND OLD.status <> 'pending_approval' THEN
+        PERFORM refuse('approvals_only_while_pending', format('a payment that is %s takes no approval', OLD.status));
     END IF;
     IF NEW.status <> OLD.status THEN
         IF (OLD.status, NEW.status) NOT IN (
@@ -53,6 +62,9 @@ BEGIN
             ('failed', 'processing'), ('failed', 'cancelled'),
             ('completed', 'reversed'), ('completed', 'failed')) THEN
             PERFORM refuse('payments_moves', format('a payment does not move from %s to %s', OLD.status, NEW.status));
+        END IF;
+        IF NEW.event_seq = OLD.event_seq THEN
+            PERFORM refuse('payments_change_is_published', 'a move is published by an event');
         END IF;
         IF NEW.status IN ('approved', 'processing') AND NEW.open_holds > 0 THEN
             PERFORM refuse('payments_not_held', 'an open hold refuses approval and payout');
@@ -68,7 +80,8 @@ CREATE TRIGGER payments_check_update BEFORE UPDATE ON payments
     FOR EACH ROW EXECUTE FUNCTION payments_check_update();
 
 -- A payment is born waiting, with its lines, its first audit entry and its first event, all by one statement.
-CREATE FUNCTION payments_check_birth() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payments_check_birth() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM new_rows n WHERE n.status <> 'pending_approval' OR n.version <> 1 OR n.content_version <> 1
                OR n.approvals_valid <> 0 OR n.approved_by IS NOT NULL OR n.approved_at IS NOT NULL) THEN
@@ -95,7 +108,8 @@ END $$;
 CREATE TRIGGER payments_check_birth AFTER INSERT ON payments
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payments_check_birth();
 
-CREATE FUNCTION payments_check_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payments_check_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (
                    SELECT FROM payment_audit_log a
@@ -106,10 +120,17 @@ BEGIN
                    SELECT FROM outbox o WHERE o.aggregate_id = n.payment_id AND o.sequence = n.event_seq)) THEN
         PERFORM refuse('payments_change_is_published', 'event_seq is that of an event in the outbox');
     END IF;
+    -- Those of earlier contents are counted too: new content voids them.
     IF EXISTS (SELECT FROM new_rows n WHERE n.approvals_valid <> (
-                   SELECT count(*) FROM approvals a WHERE a.payment_id = n.payment_id
-                   AND a.content_version = n.content_version AND a.voided_at IS NULL)) THEN
-        PERFORM refuse('payments_approvals_counted', 'approvals_valid counts the valid approvals of this content');
+                   SELECT count(*) FROM approvals a WHERE a.payment_id = n.payment_id AND a.voided_at IS NULL)) THEN
+        PERFORM refuse('payments_approvals_counted', 'approvals_valid counts the approvals that are not voided');
+    END IF;
+    IF EXISTS (SELECT FROM new_rows n
+               WHERE n.status IN ('approved', 'processing', 'completed', 'failed', 'reversed')
+                     AND n.approved_by IS NOT NULL AND NOT EXISTS (
+                         SELECT FROM approvals a WHERE a.payment_id = n.payment_id AND a.voided_at IS NULL
+                         AND a.content_version = n.content_version AND a.approver_id = n.approved_by)) THEN
+        PERFORM refuse('payments_approved_by_approver', 'approved_by is somebody whose approval is valid');
     END IF;
     RETURN NULL;
 END $$;
@@ -117,7 +138,8 @@ END $$;
 CREATE TRIGGER payments_check_change AFTER UPDATE ON payments
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payments_check_change();
 
-CREATE FUNCTION payments_check_content() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payments_check_content() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM payment_line_items l
                    WHERE l.payment_id = NEW.payment_id AND l.content_version = NEW.content_version
@@ -131,7 +153,8 @@ CREATE TRIGGER payments_check_content AFTER UPDATE OF amount_cents, content_vers
     FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION payments_check_content();
 
 -- Lines may only be those of the payment's present content: none is added to it later, none prepared for the next.
-CREATE FUNCTION payment_line_items_check_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payment_line_items_check_insert() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM (SELECT DISTINCT payment_id, content_version FROM new_rows) n
                JOIN payments p ON p.payment_id = n.payment_id
@@ -149,16 +172,32 @@ CREATE TRIGGER payment_line_items_check_insert AFTER INSERT ON payment_line_item
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_line_items_check_insert();
 
 -- Whoever gives or voids an approval counts it on the payment's row too, and so holds that row's lock.
-CREATE FUNCTION approvals_check_count() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION approvals_check_count() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM (SELECT DISTINCT payment_id FROM new_rows) n JOIN payments p USING (payment_id)
                WHERE p.approvals_valid <> (SELECT count(*) FROM approvals a WHERE a.payment_id = p.payment_id
-                                           AND a.content_version = p.content_version AND a.voided_at IS NULL)) THEN
-        PERFORM refuse('payments_approvals_counted', 'approvals_valid counts the valid approvals of this content');
+                                           AND a.voided_at IS NULL)) THEN
+        PERFORM refuse('payments_approvals_counted', 'approvals_valid counts the approvals that are not voided');
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (SELECT FROM new_rows n WHERE n.voided_at IS NOT NULL) THEN
+        PERFORM refuse('approvals_only_voided', 'an approval is valid when it is given');
     END IF;
     IF EXISTS (SELECT FROM new_rows n JOIN payments p USING (payment_id)
-               WHERE n.voided_at IS NULL AND (n.content_version, n.digest) <> (p.content_version, p.digest)) THEN
+               WHERE p.status NOT IN ('pending_approval', 'approved')) THEN
+        PERFORM refuse('approvals_only_while_pending', 'only a payment that waits takes an approval');
+    END IF;
+    IF EXISTS (SELECT FROM new_rows n JOIN payments p USING (payment_id)
+               WHERE (n.content_version, n.digest) <> (p.content_version, p.digest)) THEN
         PERFORM refuse('approvals_sign_content', 'an approval signs the payment''s present content');
+    END IF;
+    IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (
+                   SELECT FROM payment_audit_log a
+                   WHERE a.subject_id = n.payment_id AND a.seq = n.audit_seq AND a.actor_id = n.approver_id)) THEN
+        PERFORM refuse('approvals_on_record', 'audit_seq is that of the approver''s own audit entry');
     END IF;
     RETURN NULL;
 END $$;
@@ -181,7 +220,8 @@ CREATE TRIGGER approvals_check_update BEFORE UPDATE ON approvals
     FOR EACH ROW EXECUTE FUNCTION approvals_check_update();
 
 -- Each entry follows the one before it.
-CREATE FUNCTION payment_audit_log_check_link() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payment_audit_log_check_link() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM new_rows n WHERE n.seq > 1 AND NOT EXISTS (
                    SELECT FROM payment_audit_log a
@@ -189,9 +229,10 @@ BEGIN
         PERFORM refuse('payment_audit_log_linked', 'prev_hash is the hash of the entry before');
     END IF;
     -- An entry nobody's head points at or past would be a second, hidden end of the chain.
-    IF EXISTS (SELECT FROM (SELECT subject_id, max(seq) AS seq FROM new_rows WHERE subject_type = 'payment'
-                            GROUP BY subject_id) n
-               JOIN payments p ON p.payment_id = n.subject_id WHERE n.seq <> p.audit_seq) THEN
+    -- So would one under another type of subject: the place in the chain would be taken.
+    IF EXISTS (SELECT FROM (SELECT subject_id, max(seq) AS seq, bool_and(subject_type = 'payment') AS of_payment
+                            FROM new_rows GROUP BY subject_id) n
+               JOIN payments p ON p.payment_id = n.subject_id WHERE n.seq <> p.audit_seq OR NOT n.of_payment) THEN
         PERFORM refuse('payment_audit_log_linked', 'the newest entry is the head in the payment''s row');
     END IF;
     RETURN NULL;
@@ -200,20 +241,40 @@ CREATE TRIGGER payment_audit_log_check_link AFTER INSERT ON payment_audit_log
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_audit_log_check_link();
 
 -- Events are numbered without a gap up to the number in the payment's row.
-CREATE FUNCTION outbox_check_sequence() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION outbox_check_sequence() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM (SELECT aggregate_id, min(sequence) AS lowest, max(sequence) AS highest, count(*) AS many
-                            FROM new_rows WHERE aggregate_type = 'payment' GROUP BY aggregate_id) n
+    IF EXISTS (SELECT FROM (SELECT org_id, aggregate_type, aggregate_id, min(sequence) AS lowest,
+                                   max(sequence) AS highest, count(*) AS many
+                            FROM new_rows GROUP BY org_id, aggregate_type, aggregate_id) n
                LEFT JOIN payments p ON p.payment_id = n.aggregate_id
-               WHERE p.event_seq IS DISTINCT FROM n.highest OR n.highest - n.lowest + 1 <> n.many
+               WHERE n.highest - n.lowest + 1 <> n.many
                      OR (n.lowest > 1 AND NOT EXISTS (SELECT FROM outbox o WHERE o.aggregate_id = n.aggregate_id
-                                                      AND o.sequence = n.lowest - 1))) THEN
+                                                      AND o.sequence = n.lowest - 1))
+                     OR ((n.aggregate_type = 'payment' OR p.payment_id IS NOT NULL)
+                         AND (n.org_id, n.aggregate_type, n.highest) IS DISTINCT FROM
+                             (p.org_id, 'payment', p.event_seq))) THEN
         PERFORM refuse('outbox_dense', 'events are numbered without a gap, up to event_seq of their payment');
     END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER outbox_check_sequence AFTER INSERT ON outbox
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION outbox_check_sequence();
+
+-- A text is the one whose digest its entry holds; it comes with the entry or not at all.
+CREATE FUNCTION audit_texts_check_insert() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (
+                   SELECT FROM payment_audit_log a
+                   WHERE a.subject_id = n.subject_id AND a.seq = n.seq AND a.org_id = n.org_id
+                         AND a.notes_digest = sha256(n.salt || convert_to(n.text, 'UTF8')))) THEN
+        PERFORM refuse('audit_texts_match_digest', 'a text is the one whose digest is in its audit entry');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_texts_check_insert AFTER INSERT ON audit_texts
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_texts_check_insert();
 
 -- Texts are erased whole or left alone.
 CREATE FUNCTION audit_texts_check_update() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -21,8 +21,14 @@ GRANT USAGE ON SCHEMA public TO vendorpay_app, vendorpay_readonly;
 GRANT SELECT ON payments, payment_line_items, approvals, limit_usage, payment_audit_log, audit_texts, outbox, commands,
     inbox, quarantine, pending_approvals, payment_summary, schema_migrations
     TO vendorpay_app, vendorpay_readonly;
-GRANT INSERT ON payments, payment_line_items, approvals, limit_usage, payment_audit_log, audit_texts, outbox, commands,
-    inbox, quarantine TO vendorpay_app;
+GRANT INSERT ON payments, payment_line_items, approvals, limit_usage, audit_texts, commands, inbox, quarantine
+    TO vendorpay_app;
+-- All but xid: an entry or event under another transaction's number would never be given its position.
+GRANT INSERT (log_id, org_id, subject_type, subject_id, payment_id, seq, action, actor_id, actor_type, previous_status,
+              new_status, reason_code, content_digest, notes_digest, "timestamp", canonical, prev_hash, hash)
+    ON payment_audit_log TO vendorpay_app;
+GRANT INSERT (org_id, aggregate_type, aggregate_id, sequence, event_id, event_type, detail, occurred_at)
+    ON outbox TO vendorpay_app;
 GRANT UPDATE (status, version, content_version, amount_cents, digest, line_count, reference, required_approvals,
               approvals_valid, open_holds, fraud_gate, fraud_score, fraud_status, payee_account_version, audit_seq,
               audit_head, event_seq, approved_by, approved_at, stripe_payment_intent_id, stripe_transfer_id,

@@ -1,0 +1,27 @@
+-- The audit log read by people, and by the verifier.
+
+-- name: entries
+SELECT a.log_id, a.subject_type, a.subject_id, a.payment_id, a.seq, a.action, a.actor_id, a.actor_type,
+       a.previous_status, a.new_status, a.reason_code, t.text AS notes, a."timestamp", a.prev_hash, a.hash
+FROM payment_audit_log a LEFT JOIN audit_texts t ON t.subject_id = a.subject_id AND t.seq = a.seq
+WHERE a.org_id = %(org_id)s AND a.subject_id = %(payment_id)s
+ORDER BY a.seq
+
+-- name: links
+-- In the order of the primary key: no sort, whatever the size.
+SELECT a.log_id, a.org_id, a.subject_type, a.subject_id, a.payment_id, a.seq, a.action, a.actor_id, a.actor_type,
+       a.previous_status, a.new_status, a.reason_code, a.content_digest, a.notes_digest, a."timestamp", a.canonical,
+       a.prev_hash, a.hash, t.subject_id IS NOT NULL AS has_text, t.salt, t.text
+FROM payment_audit_log a LEFT JOIN audit_texts t ON t.subject_id = a.subject_id AND t.seq = a.seq
+WHERE %(payment_id)s::uuid IS NULL OR a.subject_id = %(payment_id)s
+ORDER BY a.subject_id, a.seq
+
+-- name: heads
+SELECT p.payment_id, p.org_id, p.audit_seq, p.audit_head, p.status, p.digest, p.amount_cents, p.currency, p.vendor_id,
+       p.payee_account_version, @lines AS lines
+FROM payments p
+WHERE %(payment_id)s::uuid IS NULL OR p.payment_id = %(payment_id)s
+ORDER BY p.payment_id
+
+-- name: heads_count
+SELECT count(*) AS heads FROM payments WHERE %(payment_id)s::uuid IS NULL OR payment_id = %(payment_id)s

@@ -1,0 +1,59 @@
+"""Payments read by id, by page and by queue; every function takes the caller's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from vendorpay.domain.payment import Payment
+from vendorpay.domain.roles import Scope
+from vendorpay.store import queries
+from vendorpay.store.db import Connection, rows
+from vendorpay.store.payment_rows import payment_of
+
+FIRST: Final = UUID(int=0)
+LAST: Final = UUID(int=2**128 - 1)
+
+
+async def by_id(connection: Connection, scope: Scope, payment_id: UUID) -> Payment | None:
+    """The payment, when the scope holds it."""
+    found = await _all(connection, "by_id", {**_scoped(scope), "payment_id": payment_id})
+    return found[0] if found else None
+
+
+async def newest_for_incident(connection: Connection, scope: Scope, incident_id: UUID) -> Payment | None:
+    """The newest live payment of an incident, else its newest."""
+    found = await _all(connection, "newest_for_incident", {**_scoped(scope), "incident_id": incident_id})
+    return found[0] if found else None
+
+
+async def pending(connection: Connection, scope: Scope, *, after: UUID, limit: int, offset: int) -> Sequence[Payment]:
+    """What waits for the back office's approval, oldest first."""
+    return await _all(connection, "pending", {**_scoped(scope), "after": after, "limit": limit, "offset": offset})
+
+
+async def page(
+    connection: Connection, scope: Scope, where: Mapping[str, Any], *, before: UUID, limit: int
+) -> Sequence[Payment]:
+    """Payments that meet every condition of `where` (names of `condition_*` blocks), newest first."""
+    asked = {name: value for name, value in {**_scoped(scope), **where}.items() if value is not None}
+    blocks = queries.load(queries.SHARED)
+    conditions = " ".join(blocks[f"condition_{name}"] for name in asked if name != "org_id")
+    parameters = {**asked, "before": before, "limit": limit}
+    statement = blocks["page"].replace("@conditions", conditions)
+    return [_payment(row) for row in await rows(connection, statement, parameters)]
+
+
+def _scoped(scope: Scope) -> dict[str, Any]:
+    return {"org_id": scope.org_id, "scope_vendor_id": scope.vendor_id, "scope_payer_id": scope.payer_id}
+
+
+async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]) -> list[Payment]:
+    return [_payment(row) for row in await rows(connection, queries.load(queries.SHARED)[block], parameters)]
+
+
+def _payment(row: DictRow) -> Payment:
+    return payment_of(row, row["lines"], row["approvals"])

@@ -1,0 +1,31 @@
+"""Whether the database can be worked with: asked by readiness, cheap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from vendorpay.store import queries
+from vendorpay.store.db import Connection, rows
+from vendorpay.store.migrate import shipped
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseReadiness:
+    """`months_left`: for how many whole months from now on rows can be written; `schema_current`: migrated."""
+
+    months_left: int
+    schema_current: bool
+
+
+async def look(connection: Connection, now: datetime) -> DatabaseReadiness:
+    """One statement."""
+    found = await rows(connection, queries.load("readiness.sql")["readiness"], {"now": now})
+    current = found[0]["schema_version"] == _newest()
+    return DatabaseReadiness(months_left=int(found[0]["months_left"]), schema_current=current)
+
+
+@cache
+def _newest() -> str:
+    return shipped()[-1].name

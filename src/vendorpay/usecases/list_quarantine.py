@@ -1,0 +1,55 @@
+"""List quarantined events: what could not be accepted, why, and how often it came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.roles import Caller
+from vendorpay.store import quarantine, read_payments
+from vendorpay.usecases import cursor as cursors
+from vendorpay.usecases.deps import Deps
+
+_KIND: Final = "quarantine"
+_errors = msgspec.json.Decoder(tuple[FieldFault, ...])
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One event; `raw` is its text (bytes that are not UTF-8 are shown as U+FFFD; the stored ones are untouched)."""
+
+    quarantine_id: UUID
+    reason: str
+    errors: tuple[FieldFault, ...]
+    publisher: str
+    times_seen: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    raw: str
+
+
+class QuarantinePage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One page, and the cursor of the next one when there is more."""
+
+    quarantined: tuple[Quarantined, ...]
+    next_cursor: str | None = None
+
+
+async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> QuarantinePage:
+    """The organisation's open ones, oldest first. Raises InvalidRequest for a foreign cursor."""
+    after = read_payments.FIRST if cursor is None else cursors.read(_KIND, cursor)
+    async with deps.database.reading() as connection:
+        found = await quarantine.page(connection, caller.scope().org_id, after=after, limit=limit + 1)
+    shown = tuple(
+        Quarantined(
+            **{**row, "errors": _errors.decode(row["errors"]), "raw": bytes(row["raw"]).decode(errors="replace")}
+        )
+        for row in found[:limit]
+    )
+    more = len(found) > limit
+    return QuarantinePage(
+        quarantined=shown, next_cursor=cursors.write(_KIND, shown[-1].quarantine_id) if more else None
+    )
