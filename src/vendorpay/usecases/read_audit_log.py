@@ -14,7 +14,7 @@ from vendorpay.usecases.deps import Deps
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One entry as people read it; hashes in hexadecimal digits, `notes` null when there are none or they are erased."""
+    """One entry as people read it; hashes in hexadecimal; `notes` null when there are none or they are erased."""
 
     log_id: UUID
     subject_type: str
