@@ -19,7 +19,7 @@ from vendorpay.entrypoints.embedded_postgres import AlreadyRunning, AttachedPost
 from vendorpay.entrypoints.role_passwords import APP, OWNER, READONLY, ROLES
 from vendorpay.observe import scrub
 from vendorpay.settings import Settings
-from vendorpay.store.migrate import MigrationError, migrate, set_up_roles, status
+from vendorpay.store.migrate import MigrationError, Standing, migrate, set_up_roles, status
 
 PARTITION_MONTHS_AHEAD: Final = 24
 # A start after a crash replays the log first; a new directory needs an initdb.
@@ -103,11 +103,23 @@ async def bring_up_to_date(urls: DatabaseUrls, *, now: datetime) -> list[str]:
         async with await psycopg.AsyncConnection.connect(urls.app, autocommit=True) as connection:
             await connection.execute("SELECT ensure_partitions(%s, %s)", (now, PARTITION_MONTHS_AHEAD))
     except psycopg.OperationalError as error:
-        raise DatabaseNotReady(
-            f"The database does not answer as it should: {scrub(str(error)).strip()} "
-            "Check that PostgreSQL runs and that the URL names the right host, user and database."
-        ) from error
+        raise _not_ready(error) from error
     return ran
+
+
+async def migrations_of(urls: DatabaseUrls) -> list[Standing]:
+    """Each migration of this version and whether it has run. Raises MigrationError, DatabaseNotReady."""
+    try:
+        return await status(urls.owner)
+    except psycopg.OperationalError as error:
+        raise _not_ready(error) from error
+
+
+def _not_ready(error: psycopg.OperationalError) -> DatabaseNotReady:
+    return DatabaseNotReady(
+        f"The database does not answer as it should: {scrub(str(error)).strip()} "
+        "Check that PostgreSQL runs and that the URL names the right host, user and database."
+    )
 
 
 async def _refuse_when_behind(url: str) -> None:

@@ -1,0 +1,49 @@
+"""What commands print: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def as_json(value: object) -> None:
+    """One line of JSON on stdout."""
+    print(json.dumps(value, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """A table on stdout. What the cells hold is text, never markup; nothing is cut off where stdout is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(_printable(cell)) for cell in row))
+    wide = None if sys.stdout.isatty() else 240
+    Console(width=wide).print(drawn)
+
+
+def amount(cents: int, currency: str) -> str:
+    """Minor units as people write them: 12345 USD is 123.45 USD, and 12345 JPY is 12345 JPY."""
+    from vendorpay.domain.money import Money
+
+    try:
+        return str(Money(cents, currency))
+    except (ValueError, TypeError):
+        return f"{cents} {currency}"
+
+
+def field(record: dict[str, Any], name: str) -> str:
+    """A field for people; empty where it is missing."""
+    value = record.get(name)
+    return "" if value is None else str(value)
+
+
+def _printable(text: str) -> str:
+    # A description must not steer the terminal.
+    return "".join(character if character.isprintable() else "�" for character in text)
