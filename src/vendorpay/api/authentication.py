@@ -1,0 +1,32 @@
+"""Who is calling: the bearer token of a request, as a Caller."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vendorpay.api.request import Headers
+from vendorpay.domain.errors import Unauthenticated
+from vendorpay.domain.roles import Caller, caller_of
+from vendorpay.ports import TokenVerifier
+
+_BEARER: Final = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*) *\Z", re.I)
+
+
+async def authenticate(headers: Headers, verifier: TokenVerifier) -> Caller:
+    """The caller whom the request's token names.
+
+    Raises Unauthenticated without a valid token, Forbidden when its claims are not well formed, IssuerUnavailable.
+    """
+    return caller_of(await verifier.verify(_bearer(headers.all(b"authorization"))))
+
+
+def _bearer(values: list[bytes]) -> str:
+    if not values:
+        raise Unauthenticated("the Authorization header is missing")
+    if len(values) > 1:
+        raise Unauthenticated("there is more than one Authorization header")
+    found = _BEARER.match(values[0])
+    if found is None:
+        raise Unauthenticated("the Authorization header is not `Bearer <token>`")
+    return found[1].decode("ascii")

@@ -1,0 +1,84 @@
+"""The query parameters of each operation, as types; the text of a URL becomes one in `query_strings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.lifecycle import PaymentStatus
+from vendorpay.domain.money import AMOUNT_MAX
+from vendorpay.domain.payment import PayerType
+from vendorpay.domain.text import Reference
+
+LIMIT_MAX: Final = 200
+LIMIT_DEFAULT: Final = 50
+OFFSET_MAX: Final = 10_000
+"""Beyond it, only cursors: an offset makes the database count its way through every row before it."""
+
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="How many to return at most.")]
+Offset = Annotated[int, Meta(ge=0, le=OFFSET_MAX, description="How many to skip; for long ways use the cursor.")]
+Cursor = Annotated[
+    str,
+    Meta(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_=.~-]+$", description="nextCursor of the page before."),
+]
+Moment = Annotated[datetime, Meta(tz=True)]
+AmountBound = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """No parameters at all."""
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which page of a list."""
+
+    limit: Limit = LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+class PaymentsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
+    """Which payments; every filter that is given must fit."""
+
+    incident_id: UUID | None = None
+    vendor_id: UUID | None = None
+    status: PaymentStatus | None = None
+    payer_type: PayerType | None = None
+    reference: Reference | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    min_amount_cents: AmountBound | None = None
+    max_amount_cents: AmountBound | None = None
+
+
+class VendorPaymentsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
+    """Which of a vendor's payments."""
+
+    status: PaymentStatus | None = None
+
+
+class PendingQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
+    """Which page of what waits for approval: by cursor, or by offset."""
+
+    offset: Offset = 0
+
+
+def check_payments(fields: Mapping[str, Any]) -> list[FieldFault]:
+    """Times that no payment can have and that overflow when another zone is put on them."""
+    return [
+        FieldFault(name, "must be between the years 1970 and 9998")
+        for name, moment in (("createdFrom", fields.get("created_from")), ("createdTo", fields.get("created_to")))
+        if moment is not None and not 1970 <= moment.year <= 9998
+    ]
+
+
+def check_pending(fields: Mapping[str, Any]) -> list[FieldFault]:
+    """A cursor says where to go on; an offset besides it would mean two places."""
+    if fields.get("cursor") is not None and fields.get("offset"):
+        return [FieldFault("offset", "cannot be combined with cursor")]
+    return []

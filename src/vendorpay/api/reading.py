@@ -1,0 +1,120 @@
+"""The checks between "this caller may" and "this is well formed", in the order of contract 3.8."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.api import query_strings
+from vendorpay.api.call import Call
+from vendorpay.api.errors import BodyTooLarge, UnsupportedMediaType
+from vendorpay.api.operation import Operation, RequestBody
+from vendorpay.api.request import Headers, Request
+from vendorpay.api.service import Service
+from vendorpay.domain.errors import FieldFault, InvalidRequest
+from vendorpay.domain.roles import Caller
+from vendorpay.usecases.command import Key
+
+KEY_CHARACTERS_MAX: Final = 255
+_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}\Z")
+_MEDIA_TYPE: Final = re.compile(
+    r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;\s*charset\s*=\s*(?:\"utf-?8\"|utf-?8)\s*)?;?\s*\Z", re.I
+)
+_UUID_CHARACTERS: Final = 36
+
+
+async def read(
+    service: Service, operation: Operation, request: Request, found: Mapping[str, str], who: Caller | None, name: str
+) -> Call:
+    """The request as a call. `found` is what the path left open, `name` the request's id.
+
+    Raises BodyTooLarge and UnsupportedMediaType first, MalformedJson, and InvalidRequest with every fault of path,
+    query, headers and body together.
+    """
+    raw = b"" if operation.body is None else await _raw_body(operation.body, request)
+    ids, faults = _ids(found)
+    query, query_faults = query_strings.parse(request.query_string, operation.query, operation.query_rules)
+    key, key_faults = _key(request, raw) if operation.body is not None else (None, [])
+    body, body_faults = _body(operation.body, raw)
+    faults += query_faults + key_faults + body_faults
+    if faults:
+        raise InvalidRequest(faults)
+    return Call(
+        service=service,
+        request_id=name,
+        headers=request.headers,
+        who=who,
+        ids=ids,
+        parsed_query=query,
+        parsed_body=body,
+        key=key,
+    )
+
+
+async def _raw_body(body: RequestBody, request: Request) -> bytes:
+    """The bytes of the body; one that says that it is too large is refused without a look at it."""
+    length = request.headers.all(b"content-length")
+    if length and length[0].isdigit() and int(length[0]) > body.bytes_max:
+        raise BodyTooLarge(bytes_max=body.bytes_max)
+    if body.required:
+        _require_json(request.headers)
+    raw = await request.read_body(body.bytes_max)
+    if raw and not body.required:
+        _require_json(request.headers)
+    return raw
+
+
+def _require_json(headers: Headers) -> None:
+    values = headers.all(b"content-type")
+    if not values:
+        raise UnsupportedMediaType(reason="there is no Content-Type")
+    if len(values) > 1 or not _MEDIA_TYPE.match(values[0].decode("latin-1").strip()):
+        raise UnsupportedMediaType(reason="the Content-Type is another one")
+
+
+def _body(body: RequestBody | None, raw: bytes) -> tuple[Any, list[FieldFault]]:
+    if body is None:
+        return None, []
+    if not raw and not body.required:
+        return body.when_empty, []
+    return body.read(raw)
+
+
+def _ids(found: Mapping[str, str]) -> tuple[dict[str, UUID], list[FieldFault]]:
+    """Everything that a path leaves open is a UUID, in its one usual form."""
+    ids: dict[str, UUID] = {}
+    faults: list[FieldFault] = []
+    for name, text in found.items():
+        try:
+            if len(text) != _UUID_CHARACTERS:
+                raise msgspec.ValidationError
+            ids[name] = msgspec.convert(text, UUID)
+        except msgspec.ValidationError:
+            faults.append(FieldFault(name, "must be a UUID"))
+    return ids, faults
+
+
+def _key(request: Request, raw: bytes) -> tuple[Key | None, list[FieldFault]]:
+    values = request.headers.all(b"idempotency-key")
+    if not values:
+        return None, []
+    if len(values) > 1 or not _KEY.match(values[0]):
+        words = f"must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters, given once"
+        return None, [FieldFault("Idempotency-Key", words)]
+    return Key(text=values[0].decode("ascii"), fingerprint=fingerprint(request, raw)), []
+
+
+def fingerprint(request: Request, raw: bytes) -> bytes:
+    """What makes two requests the same one (correctness.md 1). Each part has its length before it, so that no two
+    requests run together into the same bytes.
+    """
+    digest = hashlib.sha256()
+    for part in (request.method.encode(), request.path, request.query_string, raw):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,51 @@
+"""From what a use case gives back to the bytes of an answer; payees never get the back office's side of a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from vendorpay.api.answer import Answer, Header
+from vendorpay.api.call import Call
+from vendorpay.domain.payment import PayeePayment, Payment, for_payee
+from vendorpay.domain.roles import Caller
+from vendorpay.usecases.command import Done
+
+REPLAYED: Header = (b"idempotent-replayed", b"true")
+
+
+def seen_by(caller: Caller, payments: Iterable[Payment]) -> tuple[PayeePayment, ...]:
+    """The payments as far as this caller may see them."""
+    return tuple(map(for_payee, payments)) if caller.is_payee else tuple(payments)
+
+
+def rendered(value: Any, *, status: int = 200, replayed: bool = False) -> Answer:
+    """An answer with `value` as its body."""
+    return Answer(status, msgspec.json.encode(value), (REPLAYED,) if replayed else ())
+
+
+def payment(call: Call, found: Payment) -> Answer:
+    """A payment with its ETag, or 304 for a caller who has this version."""
+    etag = f'"{found.version}"'.encode()
+    headers = ((b"etag", etag),)
+    if _has(call, etag):
+        return Answer(304, b"", headers)
+    (seen,) = seen_by(call.caller, (found,))
+    return Answer(200, msgspec.json.encode(seen), headers)
+
+
+def committed(call: Call, done: Done, *, status: int = 200) -> Answer:
+    """The payment that a command left, in the very bytes that were stored with its key."""
+    body = done.answer
+    if call.caller.is_payee:
+        body = msgspec.json.encode(for_payee(msgspec.json.decode(body, type=Payment)))
+    return Answer(status, body, (REPLAYED,) if done.replayed else ())
+
+
+def _has(call: Call, etag: bytes) -> bool:
+    """Whether If-None-Match names this ETag; weak comparison, as HTTP has it for GET."""
+    known = b",".join(call.headers.all(b"if-none-match"))
+    names = {name.strip().removeprefix(b"W/") for name in known.split(b",")}
+    return etag in names or b"*" in names

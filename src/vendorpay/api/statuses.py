@@ -1,0 +1,37 @@
+"""The one table from what can be refused to the HTTP status that says so; a test proves that it is total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vendorpay.api import errors as edge
+from vendorpay.domain import errors
+
+STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
+    errors.InvalidRequest: 400,
+    errors.MalformedJson: 400,
+    errors.InvalidEvent: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.FourEyes: 403,
+    errors.NotFound: 404,
+    edge.NoSuchPath: 404,
+    edge.MethodNotAllowed: 405,
+    errors.InvalidTransition: 409,
+    errors.AlreadyDecided: 409,
+    errors.AlreadyApproved: 409,
+    errors.PaymentHeld: 409,
+    errors.FraudReviewRequired: 409,
+    errors.ScorePending: 409,
+    errors.DigestMismatch: 409,
+    errors.DuplicatePayment: 409,
+    errors.IdempotencyInFlight: 409,
+    edge.BodyTooLarge: 413,
+    edge.UnsupportedMediaType: 415,
+    errors.IdempotencyKeyReused: 422,
+    errors.DatabaseUnavailable: 503,
+    errors.Overloaded: 503,
+    errors.IssuerUnavailable: 503,
+    edge.NotReady: 503,
+}

@@ -1,0 +1,71 @@
+"""The operations table agrees with itself, with the contract, and with its own examples."""
+
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from vendorpay.api import query_strings
+from vendorpay.api.openapi import errors_of
+from vendorpay.api.operation import Operation
+from vendorpay.api.operations import OPERATIONS
+from vendorpay.api.router import Router
+from vendorpay.api.statuses import STATUS
+from vendorpay.domain.roles import Permission
+
+PROMISED = {
+    ("POST", "/payments"): Permission.PAYMENT_CREATE,
+    ("GET", "/payments"): Permission.PAYMENT_READ,
+    ("GET", "/payments/pending"): Permission.PAYMENT_REVIEW,
+    ("GET", "/payments/{id}"): Permission.PAYMENT_READ,
+    ("POST", "/payments/{id}/approve"): Permission.PAYMENT_APPROVE,
+    ("POST", "/payments/{id}/reject"): Permission.PAYMENT_APPROVE,
+    ("POST", "/payments/{id}/cancel"): Permission.PAYMENT_CANCEL,
+    ("GET", "/payments/{id}/audit-log"): Permission.AUDIT_READ,
+    ("GET", "/incidents/{id}/payment"): Permission.PAYMENT_READ,
+    ("GET", "/vendors/{id}/payments"): Permission.PAYMENT_READ,
+    ("POST", "/events"): Permission.EVENTS_PUBLISH,
+    ("GET", "/events/quarantine"): Permission.EVENTS_ADMIN_READ,
+    ("POST", "/events/quarantine/{id}/replay"): Permission.EVENTS_ADMIN,
+    ("GET", "/health/live"): None,
+    ("GET", "/health/ready"): None,
+    ("GET", "/openapi.json"): None,
+}
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+
+
+def test_the_table_holds_what_the_contract_promises() -> None:
+    """Origin 76: audit trail, vendor and incident lists had no route."""
+    assert {(each.method, each.path): each.permission for each in OPERATIONS} == PROMISED
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    assert len({each.name for each in OPERATIONS}) == len(OPERATIONS)
+
+
+@each_operation
+def test_an_operation_names_only_errors_that_have_a_status(operation: Operation) -> None:
+    assert set(errors_of(operation)) <= set(STATUS)
+
+
+@each_operation
+def test_an_operation_is_found_at_its_own_path(operation: Operation) -> None:
+    path = operation.path.format(**operation.path_examples)
+    found, ids = Router(OPERATIONS).find(operation.method, path.encode())
+    assert found is operation
+    assert ids == dict(operation.path_examples)
+
+
+@each_operation
+def test_an_operations_examples_pass_its_own_parser(operation: Operation) -> None:
+    query = urlencode(operation.query_examples).encode()
+    value, faults = query_strings.parse(query, operation.query, operation.query_rules)
+    assert faults == []
+    assert value is not None
+    if operation.body is not None:
+        assert operation.body.examples
+        for example in operation.body.examples.values():
+            value, faults = operation.body.read(msgspec.json.encode(example))
+            assert faults == []
+            assert value is not None
