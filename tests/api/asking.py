@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 
@@ -16,11 +16,13 @@ from vendorpay.adapters.token_verifier import JwtVerifier
 from vendorpay.api import examples
 from vendorpay.api.app import App, Message, build
 from vendorpay.domain.errors import VendorPayError
+from vendorpay.entrypoints.ids import new_id, system_now
 from vendorpay.store.db import Database
-from vendorpay.usecases.command import Command, Done
+from vendorpay.usecases.command import Command, Commands, Done
 from vendorpay.usecases.deps import Deps
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+NO_CLAIMS: Mapping[str, Any] = {}
 JSON = {"content-type": "application/json"}
 
 
@@ -86,6 +88,8 @@ class Caller:
         target: str,
         *,
         role: str | None = "admin",
+        sub: str = examples.CREATOR,
+        claims: Mapping[str, Any] = NO_CLAIMS,
         body: Any = None,
         chunks: Sequence[bytes] | None = None,
         headers: dict[str, str] | Sequence[tuple[str, str]] = (),
@@ -94,7 +98,7 @@ class Caller:
         """`body` is sent as JSON with its Content-Type unless it is bytes; `gone` hangs up after the chunks."""
         pairs = [*(headers.items() if isinstance(headers, dict) else headers)]
         if role is not None:
-            pairs.append(("Authorization", f"Bearer {self.token(role)}"))
+            pairs.append(("Authorization", f"Bearer {self.token(role, sub=sub, **claims)}"))
         if body is not None and not isinstance(body, bytes):
             body = msgspec.json.encode(body)
             pairs.append(("Content-Type", "application/json"))
@@ -132,16 +136,16 @@ class Caller:
         return Answered(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, end["body"])
 
 
-async def opened(issuer: LocalIssuer, desk: Desk) -> Caller:
-    """A caller of an app that hands its commands to `desk`; no database is behind it."""
+async def opened(issuer: LocalIssuer, commands: Commands, database: Database | None = None) -> Caller:
+    """A caller of an app on these commands; without a database for tests of what comes before one."""
     verifier = JwtVerifier(
         JwksCache(issuer.jwks, monotonic=lambda: 0.0), issuer=ISSUER, audience=AUDIENCE, now=NOW.timestamp
     )
     deps = Deps(
-        database=cast(Database, None),
-        commands=desk,
-        now=lambda: NOW,
-        new_id=lambda _: UUID(examples.LOG_ID),
+        database=cast(Database, database),
+        commands=commands,
+        now=system_now,
+        new_id=new_id,
         event_sources=frozenset({"roadcall.incident-service"}),
     )
     app = build(deps, verifier)
