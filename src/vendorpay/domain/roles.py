@@ -65,7 +65,7 @@ class ActorType(StrEnum):
 _ACTOR_TYPES: Final = {Role.ADMIN: ActorType.ADMIN, Role.SERVICE: ActorType.SYSTEM}
 _PAYEES: Final = frozenset({Role.VENDOR, Role.DRIVER})
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
-_SUB = re.compile(r"[^\x00-\x1f\x7f]{1,255}\Z")
+_SUB = re.compile(r"(?!system:)[^\x00-\x1f\x7f]{1,255}\Z")  # system:<name> is what the service calls itself
 
 DEFAULT_ORG: Final = "default"
 

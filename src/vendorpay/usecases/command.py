@@ -55,6 +55,14 @@ class PaymentChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettledEvent:
+    """A consumed event that has led to its payment and is not acted on again."""
+
+    claim: EventClaim
+    event_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quarantining:
     """An event that cannot be accepted."""
 
@@ -70,7 +78,7 @@ class Outcome:
     answer: bytes
     payment_id: UUID | None
     change: PaymentChange | None = None
-    accepted_event: EventClaim | None = None
+    settled_event: SettledEvent | None = None
     quarantining: Quarantining | None = None
     resolved: UUID | None = None
     """The quarantined event that is settled by this."""

@@ -15,11 +15,11 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
     """Adds everything that an outcome means to the rows of the batch."""
     if outcome.change is not None:
         _add_change(rows, command, outcome.change, facts, new_salt)
-    if outcome.accepted_event is not None and outcome.payment_id is not None:
+    if (event := outcome.settled_event) is not None and outcome.payment_id is not None:
         record_rows.add_inbox(
             rows,
-            outcome.accepted_event,
-            event_type=command.operation,
+            event.claim,
+            event_type=event.event_type,
             payment_id=outcome.payment_id,
             now=facts.now,
         )

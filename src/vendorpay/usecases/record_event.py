@@ -18,7 +18,7 @@ from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.work_completed import WorkCompleted
 from vendorpay.store.claims import EventClaim, JobClaim
-from vendorpay.usecases.command import Command, Done, Facts, Key, Outcome, Quarantining
+from vendorpay.usecases.command import Command, Done, Facts, Key, Outcome, Quarantining, SettledEvent
 from vendorpay.usecases.create_payment import birth, job_of
 from vendorpay.usecases.deps import Deps
 
@@ -79,7 +79,8 @@ class AcceptEvent(Command):
             change = birth(self, self.new, self.required_approvals, facts)
             outcome = self._outcome(Verdict.ACCEPTED, change.state.payment.payment_id)
             outcome = replace(outcome, change=change)
-        return replace(outcome, accepted_event=self.event_claim())
+        settled = SettledEvent(claim=self.event_claim(), event_type=self.event.detail_type)
+        return replace(outcome, settled_event=settled)
 
     def _outcome(self, verdict: Verdict, payment_id: UUID) -> Outcome:
         result = EventResult(id=self.event.id, result=verdict, payment_id=payment_id)
