@@ -9,7 +9,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from vendorpay import __version__
-from vendorpay.entrypoints.cli import db, failures
+from vendorpay.entrypoints.cli import audit, db, events, failures, payments
+from vendorpay.entrypoints.cli.demo import demo
+from vendorpay.entrypoints.cli.openapi import openapi
 from vendorpay.entrypoints.cli.serve import serve
 from vendorpay.entrypoints.cli.token import token
 
@@ -24,7 +26,12 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(token)
+app.add_typer(events.app, name="events")
+app.add_typer(payments.app, name="payments")
+app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
+app.command()(openapi)
+app.command()(demo)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,174 @@
+"""`vendorpay demo`: the life of payments on an empty database, step by step, with every result checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.options import AsJson
+from vendorpay.entrypoints.cli.output import amount, as_json, field, table
+
+if TYPE_CHECKING:
+    from vendorpay.entrypoints.cli.http_client import Service
+    from vendorpay.entrypoints.cli.temporary_service import TemporaryService
+
+EVENTS = "work_completed.jsonl"
+EXPECTED = "work_completed.expected.json"
+APPROVED_COUNT = 5
+SHOWN_COUNT = 5
+PAGE = 200
+
+
+def demo(
+    examples: Annotated[
+        Path | None, typer.Option("--examples", help=f"Where {EVENTS} and {EXPECTED} are.  [default: found]")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Walk through the life of payments on an empty database of its own, which is gone afterwards.
+
+    Exit code 0 when everything came out as expected, else 1.
+
+    Example:
+
+        vendorpay demo
+    """
+    import asyncio
+
+    from vendorpay.entrypoints.cli.temporary_service import running
+
+    folder = _found(examples)
+    steps: dict[str, object] = {}
+    _say(json, "Starting the service with an empty database of its own")
+    with running() as service:
+        _say(json, f"  it answers on {service.url}")
+        asyncio.run(_walk(service, folder, steps, quiet=json))
+        _verify_audit(service, steps, quiet=json)
+    _say(json, "Stopped. Everything came out as expected.")
+    if json:
+        as_json(steps)
+
+
+async def _walk(temporary: TemporaryService, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+    from vendorpay.entrypoints.cli.http_client import service
+
+    async with service(temporary.url, temporary.token("service")) as publisher:
+        await _publish(publisher, folder, steps, quiet=quiet)
+    async with service(temporary.url, temporary.token("dispatcher")) as dispatcher:
+        await _sum_up(dispatcher, folder, steps, quiet=quiet)
+        approved = await _approve(dispatcher, steps, quiet=quiet)
+        await _show(dispatcher, approved, quiet=quiet)
+
+
+async def _publish(service: Service, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+    import msgspec
+
+    from vendorpay.entrypoints.cli.event_lines import batches
+    from vendorpay.entrypoints.cli.publishing import Tally, publish
+
+    _say(quiet, f"\nPublishing {EVENTS}, as a program would")
+    expected = msgspec.json.decode((folder / EXPECTED).read_bytes())
+    tally = Tally()
+    with (folder / EVENTS).open("rb") as source:
+        await publish(service, batches(source), tally, concurrency=1, progress=lambda batch: None)
+    _say(quiet, f"  accepted {tally.accepted}, duplicate {tally.duplicate}, rejected {tally.rejected}")
+    for error in tally.errors[:3]:
+        _say(quiet, f"  line {error['line']} was rejected: {error['reason']}")
+    _expect("accepted", tally.accepted, expected["accepted"])
+    _expect("duplicate", tally.duplicate, expected["duplicate"])
+    rejected = [n for n, line in enumerate(expected["perLine"], start=1) if line["result"] == "rejected"]
+    _expect("rejected lines", [error["line"] for error in tally.as_dict()["errors"]], rejected)  # type: ignore[attr-defined]
+    steps["published"] = {"accepted": tally.accepted, "duplicate": tally.duplicate, "rejected": tally.rejected}
+
+
+async def _sum_up(service: Service, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+    """Reads back every payment: their sum must be to the cent what the accepted events said."""
+    import msgspec
+
+    total, cursor = 0, None
+    while True:
+        page = await service.get("/payments", limit=PAGE, cursor=cursor)
+        total += sum(payment["amountCents"] for payment in page["payments"])
+        if (cursor := page["nextCursor"]) is None:
+            break
+    expected = msgspec.json.decode((folder / EXPECTED).read_bytes())
+    _expect("sum of all payments", total, expected["acceptedAmountCents"])
+    _say(quiet, f"  all of them add up to {amount(total, 'USD')}, as expected")
+    steps["acceptedAmountCents"] = total
+
+
+async def _approve(service: Service, steps: dict[str, object], *, quiet: bool) -> list[str]:
+    """Approves the oldest that wait, as a person who did not create them; returns their ids."""
+    pending = (await service.get("/payments/pending", limit=SHOWN_COUNT))["payments"]
+    _say(quiet, "\nThe oldest payments that wait for approval")
+    if not quiet:
+        rows = [
+            (field(each, "paymentId"), amount(each["amountCents"], each["currency"]), field(each, "vendorId"))
+            for each in pending
+        ]
+        table(("payment", "amount", "vendor"), rows, right=("amount",))
+    _say(quiet, f"\nA dispatcher approves {APPROVED_COUNT} of them")
+    approved = []
+    for payment in pending[:APPROVED_COUNT]:
+        path = f"/payments/{payment['paymentId']}/approve"
+        answer = await service.post(
+            path, b'{"notes":"Checked against the photos."}', key=f"demo-{payment['paymentId']}"
+        )
+        _expect(f"status of {payment['paymentId']}", answer["status"], "approved")
+        _say(quiet, f"  {answer['paymentId']}: {answer['status']}")
+        approved.append(answer["paymentId"])
+    _expect("approved", len(approved), APPROVED_COUNT)
+    steps["approved"] = approved
+    return approved
+
+
+async def _show(service: Service, approved: list[str], *, quiet: bool) -> None:
+    payment = await service.get(f"/payments/{approved[0]}")
+    entries = (await service.get(f"/payments/{approved[0]}/audit-log"))["entries"]
+    _expect("audit entries", [entry["action"] for entry in entries], ["payment_created", "payment_approved"])
+    if quiet:
+        return
+    print(f"\nOne of them, {approved[0]}, for {amount(payment['amountCents'], payment['currency'])}")
+    currency = payment["currency"]
+    lines = [(field(line, "description"), amount(line["totalCents"], currency)) for line in payment["lineItems"]]
+    table(("line", "total"), lines, right=("total",))
+    print("\nand its audit log")
+    rows = [
+        (field(each, "seq"), field(each, "action"), field(each, "actorId"), field(each, "hash")) for each in entries
+    ]
+    table(("seq", "action", "by", "hash"), rows)
+
+
+def _verify_audit(service: TemporaryService, steps: dict[str, object], *, quiet: bool) -> None:
+    _say(quiet, "\nVerifying every chain of the audit log")
+    report = service.verified_audit()
+    _say(quiet, f"  chains {report['chains']}, entries {report['entries']}, broken {report['broken']}")
+    _expect("broken chains", report["broken"], 0)
+    published: Any = steps["published"]
+    _expect("chains", report["chains"], published["accepted"])
+    steps["audit"] = {name: report[name] for name in ("chains", "entries", "broken")}
+
+
+def _found(examples: Path | None) -> Path:
+    """The folder of the examples: the one that was named, the package's, the checkout's, or the current one's."""
+    here = Path(__file__)
+    folders = [examples] if examples else [here.parents[2] / "examples", here.parents[4] / "examples", Path("examples")]
+    for folder in folders:
+        if (folder / EVENTS).is_file() and (folder / EXPECTED).is_file():
+            return folder
+    looked_at = ", ".join(os.path.relpath(folder) for folder in folders)
+    raise CommandFailed(f"{EVENTS} and {EXPECTED} were not found in {looked_at}. Name their folder with --examples.")
+
+
+def _expect(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise CommandFailed(f"The demo went wrong: {what} should be {expected}, and is {found}.")
+
+
+def _say(quiet: bool, line: str) -> None:
+    if not quiet:
+        print(line, flush=True)

@@ -1,0 +1,94 @@
+"""`vendorpay events`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
+from vendorpay.entrypoints.cli.output import as_json
+
+if TYPE_CHECKING:
+    from vendorpay.entrypoints.cli.publishing import Tally
+
+app = typer.Typer(no_args_is_help=True, help="Publish events.")
+ERRORS_SHOWN_MAX = 20
+
+
+@app.callback()
+def events() -> None:
+    """Publish events."""
+
+
+@app.command()
+def publish(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.jsonl", exists=True, dir_okay=False, help="One event a line, as JSON.")
+    ],
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=32, help="Batches under way; above 1 the order may change.")
+    ] = 1,
+) -> None:
+    """Send a file of events to the service. Exit code 0 when nothing was rejected, else 1.
+
+    Safe to repeat: what arrived before is counted as duplicate. With --json the last line of stdout is
+    {"accepted": n, "duplicate": n, "rejected": n, "errors": [{"line", "reason"}]}.
+
+    Example:
+
+        vendorpay events publish examples/work_completed.jsonl --url http://127.0.0.1:8080 --token "$TOKEN"
+    """
+    import asyncio
+
+    from vendorpay.entrypoints.cli.publishing import Tally
+
+    tally = Tally()
+    failure: CommandFailed | None = None
+    try:
+        with file.open("rb") as source:
+            asyncio.run(_publish(source, url, token, concurrency, tally))
+    except CommandFailed as error:
+        failure = error
+    _print(tally, json=json)
+    if failure is not None:
+        raise failure
+    raise typer.Exit(1 if tally.rejected else 0)
+
+
+async def _publish(source: BinaryIO, url: str, token: str | None, concurrency: int, tally: Tally) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from vendorpay.entrypoints.cli.event_lines import Batch, batches
+    from vendorpay.entrypoints.cli.http_client import service
+    from vendorpay.entrypoints.cli.publishing import publish as send
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with service(url, token) as opened:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            size = os.fstat(source.fileno()).st_size
+            task = shown.add_task("publishing (bytes)", total=size or None)  # A pipe has no size.
+
+            def progress(batch: Batch) -> None:
+                shown.update(task, completed=max(batch.end, int(shown.tasks[0].completed)))
+
+            await send(opened, batches(source), tally, concurrency=concurrency, progress=progress)
+
+
+def _print(tally: Tally, *, json: bool) -> None:
+    if json:
+        as_json(tally.as_dict())
+        return
+    print(f"accepted {tally.accepted}, duplicate {tally.duplicate}, rejected {tally.rejected}")
+    for error in tally.errors[:ERRORS_SHOWN_MAX]:
+        print(f"line {error['line']}: {error['reason']}", file=sys.stderr)
+    if len(tally.errors) > ERRORS_SHOWN_MAX:
+        print(f".. and {len(tally.errors) - ERRORS_SHOWN_MAX} more; --json lists all of them", file=sys.stderr)

@@ -1,0 +1,110 @@
+"""Talking to a running service: one request at a time, tried again where that is safe and may help."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import httpx
+
+from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
+
+ATTEMPTS_MAX: Final = 8
+PAUSE_S_FIRST: Final = 0.2
+PAUSE_S_MAX: Final = 10.0
+RETRY_AFTER_S_MAX: Final = 60.0
+TIMEOUT_S: Final = 60.0
+AGAIN: Final = frozenset({429, 502, 503, 504})
+
+
+class Refused(CommandFailed):
+    """The service refused a request; `status` and `code` are the answer's."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status, self.code = status, code
+        super().__init__(message)
+
+
+class Service:
+    """The service behind a URL, asked in the name of one token."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    async def get(self, path: str, **query: object) -> dict[str, Any]:
+        """The answer to a GET; parameters that are None are left out. Raises Refused, CommandFailed."""
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        return await self._answer("GET", path, params=given)
+
+    async def post(self, path: str, body: bytes, *, key: str | None = None) -> dict[str, Any]:
+        """The answer to a POST of JSON; without a key only for what may be done twice. Raises as `get` does."""
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        return await self._answer("POST", path, content=body, headers=headers)
+
+    async def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        last, pause_s = "", 0.0
+        for attempt in range(ATTEMPTS_MAX):
+            await asyncio.sleep(pause_s)
+            # Jitter, so that those who were turned away together do not come back together.
+            pause_s = min(PAUSE_S_MAX, PAUSE_S_FIRST * 2**attempt) * (0.5 + secrets.randbelow(1000) / 1000)
+            try:
+                response = await self._client.request(method, path, **request)
+            except httpx.TransportError as error:
+                last = f"{type(error).__name__}"
+                continue
+            if response.status_code not in AGAIN:
+                return _body(response)
+            last = f"status {response.status_code}"
+            pause_s = max(pause_s, _retry_after_s(response.headers))
+        raise CommandFailed(
+            f"{self._url} did not answer {method} {path} in {ATTEMPTS_MAX} attempts (last: {last}). "
+            "Check --url, and that the service runs: vendorpay serve"
+        )
+
+
+@asynccontextmanager
+async def service(url: str, token: str | None) -> AsyncIterator[Service]:
+    """Opens the service. Raises WrongUsage for a URL or token that cannot be one."""
+    faults = []
+    if not url.startswith(("http://", "https://")):
+        faults.append("--url must be like http://127.0.0.1:8080.")
+    if not token:
+        faults.append("--token is missing: give one, or set VENDORPAY_TOKEN. `vendorpay token` mints one.")
+    elif not (token.isascii() and token.isprintable()):
+        faults.append("--token is no token: it must be one line of letters, digits and .-_")
+    if faults:
+        raise WrongUsage(*faults)
+    try:
+        client = httpx.AsyncClient(
+            base_url=url.rstrip("/"), headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
+        )
+    except httpx.InvalidURL as error:
+        raise WrongUsage("--url is no URL.") from error
+    async with client:
+        yield Service(client, url.rstrip("/").rpartition("@")[2])
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if response.is_success and isinstance(body, dict):
+        return body
+    problem = body if isinstance(body, dict) else {}
+    code = str(problem.get("code", "no_json"))
+    faults = [f"{fault.get('field')}: {fault.get('message')}" for fault in problem.get("errors", [])]
+    said = str(problem.get("detail") or problem.get("title") or "the answer is not the service's: check --url")
+    message = "; ".join([f"{response.status_code} {code}: {said}", *faults])
+    if response.status_code == 401:
+        message += " Mint a new token: vendorpay token"
+    raise Refused(response.status_code, code, message)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    text = headers.get("Retry-After", "")
+    return min(RETRY_AFTER_S_MAX, float(text)) if text.isascii() and text.isdigit() else 0.0
