@@ -23,6 +23,17 @@ from vendorpay.domain.audit import GENESIS, canonical_bytes, link, notes_digest
 Row = dict[str, Any]
 DIGEST = "ab" * 32
 CREATOR, APPROVER = "creator", "approver"
+WAYS: Mapping[str, Sequence[str]] = {
+    "pending_approval": (),
+    "approved": ("approved",),
+    "processing": ("approved", "processing"),
+    "completed": ("approved", "processing", "completed"),
+    "failed": ("approved", "processing", "failed"),
+    "rejected": ("rejected",),
+    "cancelled": ("cancelled",),
+    "reversed": ("approved", "processing", "completed", "reversed"),
+}
+"""How a payment comes to each status."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +55,7 @@ class Rows:
     sets: Row | None = None
     lines: list[Row] = field(default_factory=list)
     approvals: list[Row] = field(default_factory=list)
-    voided: list[UUID] = field(default_factory=list)
+    voids_approvals: bool = False
     entries: list[Row] = field(default_factory=list)
     texts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -204,6 +215,30 @@ def approving(payment: Row, approver: str = APPROVER) -> Rows:
     return rows
 
 
+def moving(payment: Row, target: str) -> Rows:
+    """The rows of a move along the lifecycle, with all that the move needs."""
+    if target == "approved":
+        return approving(payment)
+    at = payment["updated_at"]
+    needed: dict[str, Row] = {
+        "pending_approval": {"approvals_valid": 0, "approved_by": None, "approved_at": None},
+        "processing": {"processed_at": at},
+        "completed": {"completed_at": at},
+        "failed": {"failed_reason": "account closed", "failed_code": "account_closed"},
+    }
+    rows = change(payment, action=f"payment_{target}", status=target, **needed.get(target, {}))
+    rows.voids_approvals = target == "pending_approval"
+    return rows
+
+
+def in_status(connection: Connection[TupleRow], status: str, **columns: Any) -> Row:
+    """A stored payment that came to `status` by moves that are allowed."""
+    payment = write(connection, new_payment(**columns))
+    for step in WAYS[status]:
+        payment = write(connection, moving(payment, step))
+    return payment
+
+
 def write(connection: Connection[TupleRow], rows: Rows) -> Row:
     """Writes everything by one statement and answers the payment's row as it is stored then."""
     parts: list[Composable] = []
@@ -214,9 +249,9 @@ def write(connection: Connection[TupleRow], rows: Rows) -> Row:
         names = SQL(", ").join(SQL("{} = %s").format(Identifier(name)) for name in rows.sets)
         parts.append(SQL("UPDATE payments SET {} WHERE payment_id = %s").format(names))
         values += [*map(_adapted, rows.sets.values()), rows.payment["payment_id"]]
-    if rows.voided:
-        parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE approval_id = ANY (%s)"))
-        values.append(rows.voided)
+    if rows.voids_approvals:
+        parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE payment_id = %s AND voided_at IS NULL"))
+        values.append(rows.payment["payment_id"])
     for table, found in (
         ("payment_line_items", rows.lines),
         ("approvals", rows.approvals),
