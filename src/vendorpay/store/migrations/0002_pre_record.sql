@@ -143,7 +143,7 @@ END $$;
 -- Makes the partitions from the first month on that hold the months up to `months_ahead` after `since`; there is no
 -- DEFAULT partition. The first one starts at MINVALUE, for a clock that jumps back. Returns how many it made.
 CREATE FUNCTION ensure_partitions(since timestamptz, months_ahead integer) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
     parent   text;
     first    boolean;
@@ -165,7 +165,8 @@ BEGIN
                                             + make_interval(months => months_ahead), '1 month') LOOP
             child := format('%s_y%sm%s', parent, to_char(month, 'YYYY'), to_char(month, 'MM'));
             IF to_regclass(child) IS NULL THEN
-                -- Made apart and then attached: that needs no lock that writers would wait for.
+                -- Made apart and then attached: readers never wait for that. For its foreign key the audit log's takes
+                -- a lock on payments that waits for open writes and that new ones wait for: hence the short timeout.
                 EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child, parent);
                 EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%L)', parent, child,
                     CASE WHEN first THEN 'MINVALUE'
