@@ -104,6 +104,10 @@ async def bring_up_to_date(urls: DatabaseUrls, *, now: datetime) -> list[str]:
             await connection.execute("SELECT ensure_partitions(%s, %s)", (now, PARTITION_MONTHS_AHEAD))
     except psycopg.OperationalError as error:
         raise _not_ready(error) from error
+    except psycopg.errors.CheckViolation as error:
+        raise DatabaseNotReady(
+            f"The clock of this machine ({now.isoformat()}) and that of the database do not agree. Set them right."
+        ) from error
     return ran
 
 

@@ -52,7 +52,7 @@ def main() -> int:
     # A Ctrl-C reaches the whole group: `serve` alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     handoff = taken(sys.stdin.buffer)
-    die_with_parent(sys.stdin.buffer)
+    die_with_parent(sys.stdin.fileno())
     observe.configure(handoff.log_level, json=handoff.log_format == "json")
     try:
         return asyncio.run(_serve(handoff))

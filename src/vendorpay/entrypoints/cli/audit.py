@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from vendorpay.entrypoints.cli.failures import CommandFailed
-from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, settings_of
+from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def verify(
 
         vendorpay audit verify --payment 0190a1b2-0000-7000-8000-000000000001 --json
     """
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    settings = database_settings_of(data_dir, database_url)
 
     import asyncio
 

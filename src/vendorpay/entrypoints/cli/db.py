@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorpay.entrypoints.cli.failures import WrongUsage
-from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, settings_of
+from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: As
 
         vendorpay db migrate --data-dir .vendorpay
     """
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    settings = database_settings_of(data_dir, database_url)
 
     import asyncio
 
@@ -47,7 +47,7 @@ def status(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: AsJ
 
         vendorpay db status --json
     """
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    settings = database_settings_of(data_dir, database_url)
 
     import asyncio
 
@@ -88,7 +88,7 @@ def shell(
         faults.append("--role and --superuser exclude each other.")
     if faults:
         raise WrongUsage(*faults)
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    settings = database_settings_of(data_dir, database_url)
 
     import asyncio
 

@@ -42,11 +42,16 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def settings_of(**overrides: object) -> Settings:
-    """The settings of the environment with a command's options before them. Raises SettingsError.
+    """The settings of the environment with a command's options before them. Raises SettingsError."""
+    return Settings.read(os.environ, overrides)
 
-    A data directory that was named wins over a database URL that only stands in the environment.
+
+def database_settings_of(data_dir: Path | None, database_url: str | None) -> Settings:
+    """The same for a command that works on one database, which the more explicit of the two names.
+
+    A data directory that was named goes before a URL that only stands in the environment. Raises SettingsError.
     """
     environ = dict(os.environ)
-    if overrides.get("data_dir") is not None and overrides.get("database_url") is None:
+    if data_dir is not None and database_url is None:
         environ.pop("VENDORPAY_DATABASE_URL", None)
-    return Settings.read(environ, overrides)
+    return Settings.read(environ, {"data_dir": data_dir, "database_url": database_url})
