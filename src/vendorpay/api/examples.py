@@ -139,6 +139,7 @@ QUARANTINE: Final = {
             "firstSeenAt": CREATED_AT,
             "lastSeenAt": DECIDED_AT,
             "raw": '{"id": "7f3c1b9a", "source": "roadcall.incident-service", "detail-type": "WorkCompleted"}',
+            "rawBytes": 89,
         }
     ],
     "nextCursor": None,

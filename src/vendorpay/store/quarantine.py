@@ -10,9 +10,9 @@ from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 
 
-async def page(connection: Connection, org_id: str, *, after: UUID, limit: int) -> list[DictRow]:
-    """Open ones, oldest first."""
-    parameters = {"org_id": org_id, "after": after, "limit": limit}
+async def page(connection: Connection, org_id: str, *, after: UUID, limit: int, shown: int) -> list[DictRow]:
+    """Open ones, oldest first, each with the first `shown` bytes of it."""
+    parameters = {"org_id": org_id, "after": after, "limit": limit, "shown": shown}
     return await rows(connection, queries.load("quarantine.sql")["page"], parameters)
 
 

@@ -15,11 +15,15 @@ from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
 
 _KIND: Final = "quarantine"
+SHOWN_BYTES_MAX: Final = 16 * 1024
 _errors = msgspec.json.Decoder(tuple[FieldFault, ...])
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One event; `raw` is its text (bytes that are not UTF-8 are shown as U+FFFD; the stored ones are untouched)."""
+    """One event; `raw` is the beginning of its text, at most 16 KiB of its `raw_bytes`.
+
+    Bytes that are not UTF-8 are shown as U+FFFD; what is stored, and replayed, is untouched.
+    """
 
     quarantine_id: UUID
     reason: str
@@ -29,6 +33,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     first_seen_at: datetime
     last_seen_at: datetime
     raw: str
+    raw_bytes: int
 
 
 class QuarantinePage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -42,7 +47,9 @@ async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = N
     """The organisation's open ones, oldest first. Raises InvalidRequest for a foreign cursor."""
     after = read_payments.FIRST if cursor is None else cursors.read(_KIND, cursor)
     async with deps.database.reading() as connection:
-        found = await quarantine.page(connection, caller.scope().org_id, after=after, limit=limit + 1)
+        found = await quarantine.page(
+            connection, caller.scope().org_id, after=after, limit=limit + 1, shown=SHOWN_BYTES_MAX
+        )
     shown = tuple(
         Quarantined(
             **{**row, "errors": _errors.decode(row["errors"]), "raw": bytes(row["raw"]).decode(errors="replace")}

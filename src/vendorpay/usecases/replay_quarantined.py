@@ -11,7 +11,7 @@ from vendorpay.domain import work_completed
 from vendorpay.domain.errors import InvalidEvent, NotFound
 from vendorpay.domain.roles import Caller
 from vendorpay.store import quarantine
-from vendorpay.usecases.command import Key
+from vendorpay.usecases.command import Command, Facts, Key, Outcome
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.record_event import AcceptEvent, EventResult, rejected
 
@@ -21,6 +21,18 @@ class ReplayEvent(AcceptEvent):
     """An event that comes out of quarantine; its keys are not those of events that come in."""
 
     operation = "replay_quarantined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveInQuarantine(Command):
+    """An event that still does not fit: nothing changes, and the same key gets the same answer."""
+
+    operation = "replay_quarantined"
+
+    answer: EventResult
+
+    def decide(self, facts: Facts) -> Outcome:
+        return Outcome(answer=msgspec.json.encode(self.answer), payment_id=None)
 
 
 async def replay(deps: Deps, caller: Caller, quarantine_id: UUID, key: Key | None) -> tuple[EventResult, bool]:
@@ -33,19 +45,22 @@ async def replay(deps: Deps, caller: Caller, quarantine_id: UUID, key: Key | Non
         raw = await quarantine.raw(connection, caller.scope().org_id, quarantine_id)
     if raw is None:
         raise NotFound(subject="quarantined event", id=quarantine_id)
+    done = await deps.commands.submit(_command(deps, caller, raw, quarantine_id, key))
+    return msgspec.json.decode(done.answer, type=EventResult), done.replayed
+
+
+def _command(deps: Deps, caller: Caller, raw: bytes, quarantine_id: UUID, key: Key | None) -> Command:
+    command_id = deps.new_id(deps.now())
     try:
         event, new = work_completed.read(raw, deps.event_sources)
     except InvalidEvent as invalid:
-        return rejected(raw, invalid), False
-    done = await deps.commands.submit(
-        ReplayEvent(
-            command_id=deps.new_id(deps.now()),
-            caller=caller,
-            key=key,
-            event=event,
-            new=new,
-            required_approvals=deps.required_approvals,
-            quarantine_id=quarantine_id,
-        )
+        return LeaveInQuarantine(command_id=command_id, caller=caller, key=key, answer=rejected(raw, invalid))
+    return ReplayEvent(
+        command_id=command_id,
+        caller=caller,
+        key=key,
+        event=event,
+        new=new,
+        required_approvals=deps.required_approvals,
+        quarantine_id=quarantine_id,
     )
-    return msgspec.json.decode(done.answer, type=EventResult), done.replayed
