@@ -1,7 +1,10 @@
 -- Roles belong to the whole server, so this runs before the migrations, every time, and changes nothing that is right.
 -- Timeouts are the roles' own: a SET in a session would pin a connection of RDS Proxy.
 DO $$
-DECLARE role text;
+DECLARE
+    role text;
+    becoming CONSTANT text := CASE WHEN current_setting('server_version_num')::integer >= 160000
+                                   THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
     FOREACH role IN ARRAY ARRAY['vendorpay_app', 'vendorpay_readonly'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
@@ -15,7 +18,8 @@ BEGIN
                 NULL;  -- another database of the server was being set up at the same moment
             END;
         END IF;
-        IF NOT pg_has_role(current_user, role, 'MEMBER') THEN
+        -- From 16 on whoever makes a role is its member with ADMIN alone, which is not enough to become it.
+        IF NOT pg_has_role(current_user, role, becoming) THEN
             EXECUTE format('GRANT %I TO %I', role, current_user);
         END IF;
     END LOOP;
