@@ -61,6 +61,11 @@ class Rows:
         """Puts rows, their values in the order of COLUMNS, to be written."""
         self.by_block[block].extend(rows)
 
+    def take(self, others: Rows) -> None:
+        """Puts all rows of `others` to be written."""
+        for block, found in others.by_block.items():
+            self.by_block[block].extend(found)
+
     def __bool__(self) -> bool:
         return any(self.by_block.values())
 

@@ -97,7 +97,7 @@ class Held:
     twins: dict[JobClaim, Twin]
     states: dict[PaymentClaim, PaymentState]
     present: frozenset[UUID]
-    """Payments that exist, whether their row could be locked or not."""
+    """Payments that exist, whether their row could be locked or not; empty when locks were waited for."""
 
 
 _KINDS: Final = {KeyClaim: "key", EventClaim: "event", JobClaim: "job"}
@@ -156,7 +156,8 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
             for row in found.get("twins", ())
         },
         states=_states(found),
-        present=frozenset(row["payment_id"] for row in found.get("children", ())),
+        # Who waited has every row there was: one that came later is none to wait for again.
+        present=frozenset() if wait else frozenset(row["payment_id"] for row in found.get("children", ())),
     )
 
 

@@ -34,8 +34,10 @@ _SEEN_BY_NEXT_TRY: Final = frozenset({"payments_one_live_per_job", "commands_one
 """Somebody without our locks was faster; the next look finds what they wrote."""
 
 
-def refusal_of(error: psycopg.Error) -> VendorPayError | None:
+def refusal_of(error: Exception) -> VendorPayError | None:
     """The domain's error for a broken rule, or None for what no caller can cause."""
+    if not isinstance(error, psycopg.Error):
+        return None
     make = REFUSALS.get(error.diag.constraint_name or "")
     if make is not None:
         return make()
@@ -44,7 +46,7 @@ def refusal_of(error: psycopg.Error) -> VendorPayError | None:
     return None
 
 
-def worth_another_try(error: psycopg.Error) -> bool:
+def worth_another_try(error: Exception) -> bool:
     """Whether the same command may go through when it is simply run again."""
     if isinstance(error, psycopg.errors.UniqueViolation):
         return error.diag.constraint_name in _SEEN_BY_NEXT_TRY

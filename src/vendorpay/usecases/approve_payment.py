@@ -37,7 +37,7 @@ class ApprovePayment(PaymentCommand):
         self._check(state)
         before = state.payment
         role = self.caller.role.value if self.caller.role else ""
-        approval = Approval(approver_id=self.caller.sub, role=role, notes=self.notes, at=facts.now)
+        approval = Approval(approver_id=self.caller.sub, role=role, notes=self.notes or None, at=facts.now)
         approvals = (*before.approvals, approval)
         counted = msgspec.structs.replace(state, approvals_valid=state.approvals_valid + 1)
         if counted.approvals_valid < before.required_approvals:

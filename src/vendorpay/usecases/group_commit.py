@@ -26,10 +26,10 @@ STRAGGLERS_MAX: Final = 4
 class _Waiting:
     command: Command
     answer: asyncio.Future[Done]
-    claims: Sequence[object] = field(init=False)
+    claims: frozenset[object] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.claims = self.command.claims()
+        self.claims = frozenset(self.command.claims())  # what cannot be a claim fails here, and not the writer
 
     def settle(self, result: Result) -> None:
         if self.answer.done():
