@@ -6,8 +6,11 @@ idle timeouts belong to the database role (roles.sql), never to a SET.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, Self
 
 import psycopg
@@ -23,6 +26,10 @@ LIFETIME_S_MAX: Final = 600.0
 """Connections are recycled early: one that planned its statements on young tables would keep bad plans."""
 WAIT_S_MAX: Final = 5.0
 RECONNECT_S_MAX: Final = 3.0
+CONNECT_S_MAX: Final = 3
+PATIENCE_S: Final = 30.0
+"""How long a connection may take for what it was asked for: longer than any timeout of the server's own."""
+CHECK_S_MAX: Final = 3.0
 
 Connection = AsyncConnection[DictRow]
 
@@ -30,7 +37,8 @@ Connection = AsyncConnection[DictRow]
 class Database:
     """One PostgreSQL database, seen through a pool."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -39,16 +47,21 @@ class Database:
             max_lifetime=LIFETIME_S_MAX,
             timeout=WAIT_S_MAX,
             reconnect_timeout=RECONNECT_S_MAX,
-            check=AsyncConnectionPool.check_connection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "vendorpay"},
+            check=self._check,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": "vendorpay",
+                "connect_timeout": CONNECT_S_MAX,
+            },
             open=False,
         )
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Self]:
+    async def open(cls, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> AsyncIterator[Self]:
         """The database behind a libpq URL; the pool is closed at the end. Connects when first asked."""
-        database = cls(url, pool_size=pool_size)
+        database = cls(url, pool_size=pool_size, patience_s=patience_s)
         await database._pool.open(wait=False)
         try:
             yield database
@@ -59,44 +72,85 @@ class Database:
         """Closes every connection; those in use are closed when they come back."""
         await self._pool.close()
 
+    async def _check(self, connection: Connection) -> None:
+        """Raises when the connection is dead; then its idle neighbours are replaced too.
+
+        After a failover all of them are dead, and the pool itself would try them one by one, each a second or more
+        after the one before.
+        """
+        try:
+            with _hung_up_after(CHECK_S_MAX, connection):
+                await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            await self._pool.drain()
+            raise
+
     def gauges(self) -> Mapping[str, int]:
         """How the pool stands: its size, and how many wait."""
         return self._pool.get_stats()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, *, for_long: bool = False) -> AsyncIterator[Connection]:
         """A connection; a broken one is thrown away, an unfinished transaction is rolled back.
 
-        Raises DatabaseUnavailable when none can be had in time. Errors inside the block pass unchanged.
+        Raises DatabaseUnavailable when none can be had in time. Errors inside the block pass unchanged. A connection
+        that has not come back in time is hung up, unless it is wanted `for_long`: a server or network that went
+        silent must not hold a caller for ever.
         """
         try:
             connection = await self._pool.getconn()
         except (PoolTimeout, PoolClosed, TooManyRequests, psycopg.OperationalError) as error:
             raise DatabaseUnavailable from error
         try:
-            yield connection
+            with _hung_up_after(None if for_long else self._patience_s, connection):
+                yield connection
         finally:
             await self._pool.putconn(connection)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def reading(self, *, for_long: bool = False) -> AsyncIterator[Connection]:
         """A connection for single statements; raises DatabaseUnavailable or Overloaded for what is nobody's fault."""
-        async with self.connection() as connection:
+        async with self.connection(for_long=for_long) as connection:
             try:
                 yield connection
             except psycopg.Error as error:
                 raise explained(error) from error
 
 
+@contextmanager
+def _hung_up_after(seconds: float | None, connection: Connection) -> Iterator[None]:
+    """Hangs up when the block takes longer: whoever waits inside gets the error of a lost connection.
+
+    Cancelling would not do: psycopg then waits for the server to confirm.
+    """
+    if seconds is None:
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    if connection.closed:
+        return
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.shutdown(socket.SHUT_RDWR)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that nobody knows what became of a statement under way."""
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True  # we were too slow between two statements, and the server hung up
     if not isinstance(error, psycopg.OperationalError):
         return False
     state = error.sqlstate
     return state is None or state.startswith(("08", "57P"))
 
 
-def explained(error: psycopg.Error) -> Exception:
+def explained(error: Exception) -> Exception:
     """The domain's error for what may happen to any statement; other errors as they are."""
     if is_lost(error):
         return DatabaseUnavailable()

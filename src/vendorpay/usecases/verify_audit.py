@@ -38,7 +38,7 @@ async def verify(
     """Checks all chains, or one payment's. Raises DatabaseUnavailable."""
     chains = entries = erased = broken = 0
     faults: list[AuditFault] = []
-    async with database.reading() as connection, audit_log.snapshot(connection):
+    async with database.reading(for_long=True) as connection, audit_log.snapshot(connection):
         total = await audit_log.heads_count(connection, payment_id)
         merged = _by_chain(audit_log.heads(connection, payment_id), audit_log.links(connection, payment_id))
         async for subject_id, head, links in merged:
