@@ -1,0 +1,22 @@
+"""The service without its HTTP edge, on a fresh database for each test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.database import DatabaseUrls
+from tests.usecases.world import World, open_world
+
+
+@pytest.fixture
+async def world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
+    """One process whose payments need one approval."""
+    async with open_world(database_urls) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def strict_world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
+    """One process whose payments need two approvals."""
+    async with open_world(database_urls, required_approvals=2) as opened:
+        yield opened
