@@ -125,12 +125,12 @@ def eventually(true: Callable[[], object], timeout_s: float = 15) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The direct children of a process."""
-    found: list[int] = []
+    """The direct children of a process, each once: the kernel may name one twice while others come and go."""
+    found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):
-            found += map(int, (task / "children").read_text().split())
-    return found
+            found.update(map(int, (task / "children").read_text().split()))
+    return sorted(found)
 
 
 def command_of(pid: int) -> bytes:

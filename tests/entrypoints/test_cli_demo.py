@@ -1,0 +1,34 @@
+"""`vendorpay demo`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.entrypoints.command_line import run_apart
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_demo_walks_through_the_life_of_payments_and_ends_with_0() -> None:
+    before = time.monotonic()
+    shown = run_apart("demo")
+    assert shown.code == 0, shown.err
+    assert time.monotonic() - before < 30
+    for word in ("accepted 545, duplicate 32, rejected 23", "approved", "payment_approved", "broken 0"):
+        assert word in shown.out
+
+
+def test_a_demo_that_comes_out_otherwise_ends_with_1(tmp_path: Path) -> None:
+    events = (EXAMPLES / "work_completed.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "work_completed.jsonl").write_bytes(b"".join(events[:-1]))
+    (tmp_path / "work_completed.expected.json").write_bytes((EXAMPLES / "work_completed.expected.json").read_bytes())
+    shown = run_apart("demo", "--examples", tmp_path)
+    assert shown.code == 1
+    assert "The demo went wrong" in shown.err
+
+
+def test_a_demo_without_its_examples_says_where_it_looked(tmp_path: Path) -> None:
+    shown = run_apart("demo", "--examples", tmp_path)
+    assert shown.code == 1
+    assert "Name their folder with --examples" in shown.err
