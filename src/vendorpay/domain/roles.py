@@ -137,7 +137,7 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
 def _role(claims: Mapping[str, Any]) -> Role | None:
     groups = claims.get("cognito:groups")
     names = [claims["custom:role"]] if "custom:role" in claims else groups if isinstance(groups, list) else []
-    return next((Role(name) for name in names if name in set(Role)), None)
+    return next((Role(name) for name in names if isinstance(name, str) and name in set(Role)), None)
 
 
 def _uuid(text: Any) -> UUID | None:
