@@ -1,0 +1,25 @@
+"""Two processes of the service on one database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.database import DatabaseUrls
+from tests.usecases.world import World, open_world
+
+
+@pytest.fixture
+async def worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[tuple[World, World]]:
+    """Each with its own pool and its own group commit; they know nothing of each other."""
+    async with open_world(database_urls) as one, open_world(database_urls) as two:
+        yield one, two
+
+
+@pytest.fixture
+async def strict_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[tuple[World, World]]:
+    """The same, where a payment needs three approvals."""
+    async with (
+        open_world(database_urls, required_approvals=3) as one,
+        open_world(database_urls, required_approvals=3) as two,
+    ):
+        yield one, two

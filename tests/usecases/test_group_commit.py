@@ -1,0 +1,169 @@
+"""The queue in front of the write path: nobody waits for a timer, a neighbour or somebody else's lock."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.database import DatabaseUrls
+from tests.usecases.odd_commands import Looking
+from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_new_payment, open_world, payment_in
+from vendorpay.domain.errors import AlreadyDecided, NotFound, Overloaded
+from vendorpay.store.claims import lock_hash
+from vendorpay.usecases.group_commit import GroupCommit
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def row_locked(world: World, payment_id: UUID) -> AsyncIterator[None]:
+    """Another connection holds the payment's row."""
+    async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
+        await other.execute("SELECT FROM payments WHERE payment_id = %s FOR UPDATE", [payment_id])
+        yield
+        await other.rollback()
+
+
+def looking(world: World, name: str, seen: list[str], claim: str | None = None) -> Looking:
+    return Looking(command_id=world.new_command_id(), caller=DISPATCHER, name=name, seen=seen, claim=claim)
+
+
+async def test_a_command_that_is_alone_waits_for_nobody(world: World) -> None:
+    await world.create()
+    began = time.monotonic()
+    for _ in range(10):
+        await world.create()
+    assert time.monotonic() - began < 1.0
+    assert len(world.rows("SELECT DISTINCT xmin::text FROM commands")) == 11, "each had a transaction of its own"
+
+
+async def test_what_arrives_together_is_committed_together(world: World) -> None:
+    await asyncio.gather(*(world.create() for _ in range(100)))
+    assert len(world.rows("SELECT DISTINCT xmin::text FROM commands")) <= 4
+
+
+async def test_commands_with_one_claim_are_carried_out_in_the_order_of_their_arrival(world: World) -> None:
+    seen: list[str] = []
+    names = [f"{claim}{number}" for number in range(12) for claim in "abc"]
+    await asyncio.gather(*(world.submit(looking(world, name, seen, claim=name[0])) for name in names))
+    for claim in "abc":
+        assert [name for name in seen if name[0] == claim] == [name for name in names if name[0] == claim]
+
+
+async def test_an_approval_never_overtakes_the_rejection_before_it(world: World) -> None:
+    made = await world.create()
+    rejecting = asyncio.create_task(world.reject(made.payment_id))
+    await asyncio.sleep(0)
+    with pytest.raises(AlreadyDecided):
+        await world.approve(made.payment_id)
+    assert (await rejecting).status == "rejected"
+
+
+async def test_a_full_queue_refuses_and_forgets_nothing_it_took(database_urls: DatabaseUrls) -> None:
+    async with open_world(database_urls, queue_max=10) as world:
+        ended = await asyncio.gather(*(world.submit(world.creation()) for _ in range(60)), return_exceptions=True)
+        refused = [one for one in ended if isinstance(one, Overloaded)]
+        assert refused
+        assert all(not isinstance(one, BaseException) or isinstance(one, Overloaded) for one in ended)
+        assert world.count("payments") == 60 - len(refused) >= 10
+        await world.create()
+
+
+async def test_closing_answers_what_is_held_and_takes_no_more(database_urls: DatabaseUrls) -> None:
+    async with open_world(database_urls, batch_max=4) as world:
+        pending = [asyncio.create_task(world.submit(world.creation())) for _ in range(30)]
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(world.group.aclose())
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await world.create()
+        await asyncio.wait_for(closing, 20)
+        assert all(task.done() for task in pending), "closed means answered"
+        assert len({payment_in(task.result()).payment_id for task in pending}) == world.count("payments") == 30
+
+
+async def test_closing_waits_for_stragglers(database_urls: DatabaseUrls) -> None:
+    async with open_world(database_urls) as world:
+        made = await world.create()
+        async with row_locked(world, made.payment_id):
+            approving = asyncio.create_task(world.approve(made.payment_id))
+            following = asyncio.create_task(world.approve(made.payment_id, by=ADMIN))
+            await asyncio.sleep(0.1)
+            closing = asyncio.create_task(world.group.aclose())
+            await asyncio.sleep(0.1)
+            assert not closing.done()
+        await asyncio.wait_for(closing, 10)
+        assert (await approving).status == "approved"
+        with pytest.raises(AlreadyDecided):
+            await following
+
+
+async def test_a_queue_that_was_never_started_closes_at_once(world: World) -> None:
+    await asyncio.wait_for(GroupCommit(world.path).aclose(), 1)
+
+
+async def test_a_caller_that_hangs_up_cancels_nothing(world: World) -> None:
+    tasks = [asyncio.create_task(world.submit(world.creation())) for _ in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(one, asyncio.CancelledError) for one in ended) == 10
+    await world.create()
+    assert world.count("payments") == 21
+
+
+async def test_a_locked_row_stalls_nobody_else_and_is_answered_after_its_release(world: World) -> None:
+    locked, free = await world.create(), await world.create()
+    async with row_locked(world, locked.payment_id):
+        waiting = asyncio.create_task(world.approve(locked.payment_id))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await asyncio.gather(world.approve(free.payment_id), *(world.create() for _ in range(50)))
+        assert time.monotonic() - began < 2
+        assert not waiting.done()
+    assert (await asyncio.wait_for(waiting, 5)).status == "approved"
+
+
+async def test_more_locked_rows_than_writers_stall_nobody_else(world: World) -> None:
+    locked = [await world.create() for _ in range(8)]
+    async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
+        await other.execute("SELECT FROM payments FOR UPDATE")
+        waiting = [asyncio.create_task(world.approve(payment.payment_id)) for payment in locked]
+        await asyncio.sleep(0.2)
+        await asyncio.wait_for(world.create(), 2)
+        assert not any(task.done() for task in waiting)
+        await other.rollback()
+    assert {payment.status for payment in await asyncio.gather(*waiting)} == {"approved"}
+
+
+async def test_a_lock_that_is_never_released_is_a_refusal(database_urls: DatabaseUrls) -> None:
+    """The role's lock_timeout is 5 s; here it is shortened as any client may."""
+    url = f"{database_urls.app}&options=-c%20lock_timeout%3D200"
+    async with open_world(database_urls, app_url=url) as world:
+        made = await world.create()
+        async with row_locked(world, made.payment_id):
+            with pytest.raises(Overloaded):
+                await asyncio.wait_for(world.approve(made.payment_id), 5)
+        assert (await world.approve(made.payment_id)).status == "approved", "nothing was done, and nothing is stuck"
+
+
+async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(world: World) -> None:
+    new = a_new_payment()
+    claim = world.creation(new).job_claim()
+    async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
+        await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(claim)])
+        waiting = asyncio.create_task(world.create(new))
+        await asyncio.wait_for(world.create(), 2)
+        assert not waiting.done()
+        await other.rollback()
+    assert (await asyncio.wait_for(waiting, 5)).version == 1
+
+
+async def test_an_unknown_payment_is_refused_and_never_waited_for(world: World) -> None:
+    with pytest.raises(NotFound):
+        await asyncio.wait_for(world.approve(world.new_command_id(), by=OTHER_DISPATCHER), 2)
