@@ -105,7 +105,7 @@ def test_a_directory_that_is_held_without_a_postgres_is_waited_for_and_then_name
     home: DatabaseHome, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_home, "ATTACH_WAIT_S", 0.2)
-    monkeypatch.setattr(database_home.embedded_postgres, "running", lambda data_dir: None)
+    monkeypatch.setattr("vendorpay.entrypoints.embedded_postgres.running", lambda data_dir: None)
     with pytest.raises(DatabaseNotReady, match="has not become ready"), database_home.for_command(settings):
         pass
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.entrypoints.command_line import run_apart
 from tests.entrypoints.serving import Serve, command_of, eventually, is_alive, work_completed
-from vendorpay.entrypoints import database_home, embedded_postgres
+from vendorpay.entrypoints import database_home, embedded_postgres, role_passwords
 from vendorpay.settings import Settings
 
 Start = Callable[..., Serve]
@@ -67,7 +67,7 @@ def test_fault_62_it_works_as_the_services_role_alone(serve: Serve, token: str) 
 
 
 def test_no_password_or_token_is_in_its_arguments_its_environment_or_its_log(serve: Serve, token: str) -> None:
-    secrets = [*(database_home.role_passwords.read(serve.data_dir) or {}).values(), token]
+    secrets = [*(role_passwords.read(serve.data_dir) or {}).values(), token]
     secrets.append((serve.data_dir / "postgres.password").read_text().strip())
     seen = serve.log.read_bytes()
     for pid in (serve.pid, *serve.workers()):
