@@ -1,0 +1,194 @@
+"""`vendorpay serve` as a process of its own: started, killed, started again, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from vendorpay.adapters.local_issuer import LocalIssuer
+from vendorpay.entrypoints import embedded_postgres
+from vendorpay.entrypoints.embedded_postgres import AttachedPostgres, processes
+
+VENDORPAY = [sys.executable, "-m", "vendorpay"]
+READY = "vendorpay is ready on "
+READY_S_MAX = 30.0
+"""What the contract allows, after a kill -9 too."""
+STOP_S_MAX = 45.0
+HOST = "127.0.0.1"
+# Below the ports that the kernel gives to outgoing connections, so that none of these takes ours between two starts.
+PORTS = range(15_000, 32_000)
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Without settings and without PGHOST and the like: what is tested is the service as it comes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VENDORPAY_", "PG"))}
+    return kept | more
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+
+
+class Serve:
+    """One `serve`; `start` may be called again after it ended. A context manager that leaves no process."""
+
+    def __init__(
+        self,
+        home: Path,
+        *arguments: str,
+        data_dir: Path | None = None,
+        database_url: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir or home / "data"
+        self.log = home / "serve.log"
+        self.port = free_port()
+        self._database_url = database_url
+        self._arguments = [*arguments, "--data-dir", str(self.data_dir)]
+        self._environment = clean_environment(**({"PATH": path} if path else {}))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clean_up()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def cluster(self) -> Path:
+        return self.data_dir / "postgres"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was not started"
+        return self._process
+
+    def start(self) -> float:
+        """Returns when it says that it is ready, with the seconds that took; fails when they are too many."""
+        self._close()
+        argv = [*VENDORPAY, "serve", "--host", HOST, "--port", str(self.port), *self._arguments]
+        if self._database_url is not None:
+            argv += ["--database-url", self._database_url]
+        began = time.monotonic()
+        with self.log.open("ab") as log:
+            # A session of its own: what is ended then is this group, and nobody else's server.
+            self._process = subprocess.Popen(
+                argv, stdout=subprocess.PIPE, stderr=log, env=self._environment, start_new_session=True
+            )
+        line = self._first_line(began + READY_S_MAX)
+        assert line == f"{READY}{self.url}", f"it said {line!r} within {READY_S_MAX} s; its log ends:\n{self.words()}"
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """kill -9 of the parent alone, as an operator does it."""
+        self.process.kill()
+        self.process.wait(STOP_S_MAX)
+
+    def kill_everything(self) -> None:
+        """kill -9 of the parent, its serving processes and every process of its PostgreSQL."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        for pid in processes.using(self.cluster, None):
+            processes.send(pid, signal.SIGKILL)
+        self.process.wait(STOP_S_MAX)
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_S_MAX)
+
+    def children(self) -> list[int]:
+        """The processes that it started: those that answer, and PostgreSQL."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for found in threads for pid in found.read_text().split()]
+
+    def serving_pids(self) -> list[int]:
+        """The processes that answer requests."""
+        return [pid for pid in self.children() if os.getpgid(pid) == self.process.pid]
+
+    def postgres(self) -> AttachedPostgres:
+        """The embedded PostgreSQL that runs now."""
+        found = embedded_postgres.running(self.data_dir)
+        assert found is not None, f"no PostgreSQL runs on {self.data_dir}:\n{self.words()}"
+        return found
+
+    def books_url(self) -> str:
+        """The database as a superuser sees it: to look at what the service wrote."""
+        return self._database_url or self.postgres().superuser_url("vendorpay")
+
+    def token(self, role: str, *, sub: str | None = None, org: str = "default", vendor: str | None = None) -> str:
+        """What `vendorpay token` prints, without starting a process for each."""
+        who, now = sub or str(uuid4()), datetime.now(UTC)
+        return self._issuer.mint(
+            sub=who, role=role, ttl=timedelta(hours=1), now=now, jti=str(uuid4()), org=org, vendor=vendor
+        )
+
+    @cached_property
+    def _issuer(self) -> LocalIssuer:
+        return LocalIssuer.open(self.data_dir)
+
+    def words(self) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:]) if self.log.exists() else ""
+
+    def clean_up(self) -> None:
+        """Ends whatever still runs: the group, and a PostgreSQL that outlived it."""
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP_S_MAX)
+        self._close()
+        if self.cluster.exists():
+            assert processes.end(lambda: processes.using(self.cluster, None), processes.ORPHANS)
+
+    def _first_line(self, deadline: float) -> str:
+        assert self.process.stdout is not None
+        said = b""
+        while not said.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
+            if select.select([self.process.stdout], [], [], left)[0]:
+                chunk = os.read(self.process.stdout.fileno(), 4096)
+                if not chunk:
+                    break
+                said += chunk
+        return said.decode(errors="replace").strip()
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def serving(home: Path, *arguments: str, database_url: str | None = None) -> Iterator[Serve]:
+    """A `serve` that is ready."""
+    with Serve(home, *arguments, database_url=database_url) as serve:
+        serve.start()
+        yield serve
+
+
+def vendorpay(*arguments: str, timeout: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs another command of vendorpay to its end."""
+    command: Sequence[str] = [*VENDORPAY, *arguments]
+    environ = clean_environment(**environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environ, check=False)
