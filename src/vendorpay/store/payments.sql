@@ -75,8 +75,8 @@ AND p.payer_type = %(payer_type)s
 AND p.reference = %(reference)s AND (p.reference <> '' OR %(reference)s = '')
 
 -- name: condition_created_from
--- The id carries the same moment, and it has the index.
-AND p.created_at >= %(created_from)s AND p.payment_id >= uuid7_floor(%(created_from)s)
+-- The id carries the same moment, and it has the index. No id is older than 1970.
+AND p.created_at >= %(created_from)s AND p.payment_id >= uuid7_floor(greatest(%(created_from)s, timestamptz 'epoch'))
 
 -- name: condition_created_to
 AND p.created_at < %(created_to)s AND p.payment_id < uuid7_floor(%(created_to)s + interval '1 millisecond')

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from psycopg import errors
+
 from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 from vendorpay.store.migrate import shipped
@@ -20,8 +22,11 @@ class DatabaseReadiness:
 
 
 async def look(connection: Connection, now: datetime) -> DatabaseReadiness:
-    """One statement."""
-    found = await rows(connection, queries.load("readiness.sql")["readiness"], {"now": now})
+    """One statement, which a database that no migration has run in cannot answer."""
+    try:
+        found = await rows(connection, queries.load("readiness.sql")["readiness"], {"now": now})
+    except (errors.UndefinedFunction, errors.UndefinedTable, errors.InsufficientPrivilege):
+        return DatabaseReadiness(months_left=0, schema_current=False)
     current = found[0]["schema_version"] == _newest()
     return DatabaseReadiness(months_left=int(found[0]["months_left"]), schema_current=current)
 
