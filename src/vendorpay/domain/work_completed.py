@@ -121,6 +121,9 @@ def _rules(fields: Mapping[str, Any], sources: Collection[str]) -> list[FieldFau
 
 
 def _detail_rules(detail: Detail) -> list[FieldFault]:
+    if not 1970 <= detail.completed_at.year <= 9998:
+        # Further out, a time overflows when it is turned to UTC, and so no metadata can be made.
+        return [FieldFault("detail.completedAt", "must be between the years 1970 and 9998")]
     faults = []
     if detail.payer_type is PayerType.DRIVER_IC and detail.driver_id is None:
         faults.append(FieldFault("detail.driverId", "is required when payerType is driver_ic"))
