@@ -1,0 +1,114 @@
+"""Every query on an organisation's rows names it, and every function that reads takes it (correctness 11)."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from importlib import import_module, resources
+from types import FunctionType
+
+import pytest
+
+from vendorpay.store import queries
+
+ORG_TABLES = frozenset(
+    [
+        "payments",
+        "payment_line_items",
+        "approvals",
+        "limit_usage",
+        "payment_audit_log",
+        "audit_texts",
+        "outbox",
+        "commands",
+        "inbox",
+        "quarantine",
+        "pending_approvals",
+        "payment_summary",
+    ]
+)
+_TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)", re.IGNORECASE)
+_ORG = re.compile(r"\borg_id\s*=|\bUSING\s*\([^)]*\borg_id\b|^INSERT INTO \w+ \(\s*[^)]*\borg_id\b", re.MULTILINE)
+
+WITHOUT_AN_ORGANISATION = {
+    # Fragments: they hang on a payment `p` that the query around them has picked by its organisation.
+    ("payments.sql", "lines"),
+    ("payments.sql", "approvals"),
+    ("payments.sql", "whole"),
+    # What became of our own command, asked by the id that only we know.
+    ("claims.sql", "answers"),
+    # The verifier reads every chain of every organisation; only the operator's command line can start it.
+    ("audit.sql", "links"),
+    ("audit.sql", "heads"),
+    ("audit.sql", "heads_count"),
+}
+
+FUNCTIONS_WITHOUT_AN_ORGANISATION = {
+    ("claims", "answers"),  # by our own command ids
+    ("claims", "fate"),  # a transaction's, of no table
+    ("claims", "take"),  # each claim in `wanted` names its organisation
+    ("audit_log", "heads"),  # the verifier
+    ("audit_log", "heads_count"),
+    ("audit_log", "links"),
+    ("audit_log", "snapshot"),
+    ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
+    ("db", "rows"),  # runs what the functions above hand it
+}
+
+ABOUT_THE_DATABASE_ITSELF = frozenset({"migrate", "set_up", "catalog", "readiness"})
+"""Modules that read and write no row of an organisation."""
+
+
+def _blocks() -> Iterator[tuple[str, str, str]]:
+    for file in resources.files("vendorpay.store").iterdir():
+        if file.name.endswith(".sql") and file.name != "roles.sql":
+            for name, text in queries.load(file.name).items():
+                yield file.name, name, text
+
+
+BLOCKS = sorted(_blocks())
+
+
+@pytest.mark.parametrize(("file", "name", "text"), BLOCKS, ids=[f"{file}:{name}" for file, name, _ in BLOCKS])
+def test_a_query_on_an_organisations_rows_names_the_organisation(file: str, name: str, text: str) -> None:
+    touched = set(_TABLE.findall(text)) & ORG_TABLES
+    if (file, name) in WITHOUT_AN_ORGANISATION:
+        assert touched, "drop what needs no exception"
+        assert not _ORG.search(text), "drop what needs no exception any more"
+    elif touched:
+        assert _ORG.search(text), f"{touched} without their organisation"
+
+
+def test_every_exception_still_exists() -> None:
+    known = {(file, name) for file, name, _ in BLOCKS}
+    assert known >= WITHOUT_AN_ORGANISATION
+
+
+def _reading_functions() -> Iterator[tuple[str, str, FunctionType]]:
+    for file in resources.files("vendorpay.store").iterdir():
+        if file.name.endswith(".py") and file.name[:-3] not in {"__init__", *ABOUT_THE_DATABASE_ITSELF}:
+            module = import_module(f"vendorpay.store.{file.name[:-3]}")
+            for name, found in vars(module).items():
+                if isinstance(found, FunctionType) and found.__module__ == module.__name__ and name[0] != "_":
+                    yield file.name[:-3], name, found
+
+
+def test_every_store_function_that_takes_a_connection_takes_an_organisation_or_a_scope() -> None:
+    missing = set()
+    for module, name, function in _reading_functions():
+        parameters = inspect.signature(inspect.unwrap(function)).parameters
+        if "connection" in parameters and not parameters.keys() & {"org_id", "scope"}:
+            missing.add((module, name))
+    assert missing == FUNCTIONS_WITHOUT_AN_ORGANISATION
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1 FROM payments p WHERE p.payment_id = %(id)s",
+        "UPDATE quarantine SET resolved_at = %(now)s WHERE quarantine_id = %(id)s",
+        "SELECT org_id FROM payments",
+    ],
+)
+def test_a_query_that_forgets_the_organisation_is_found(text: str) -> None:
+    assert set(_TABLE.findall(text)) & ORG_TABLES
+    assert not _ORG.search(text)
