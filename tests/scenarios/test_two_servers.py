@@ -2,10 +2,9 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -20,17 +19,24 @@ from tests.scenarios.serving import Serve
 KEYED, REVIEWERS, PUBLISHERS = 40, 20, 4
 
 
-@pytest.fixture
-def servers(tmp_path: Path, database_urls: DatabaseUrls) -> Iterator[tuple[Serve, Serve]]:
+@pytest.fixture(scope="module")
+def urls(make_database: Callable[[], DatabaseUrls]) -> DatabaseUrls:
+    return make_database()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, urls: DatabaseUrls) -> Iterator[tuple[Serve, Serve]]:
     """Two machines' worth of service: one database, one issuer, and nothing else in common."""
+    home = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
-        both = [
-            stack.enter_context(Serve(tmp_path / name, data_dir=tmp_path / "issuer", database_url=database_urls.owner))
+        first, second = (
+            stack.enter_context(Serve(home / name, data_dir=home / "issuer", database_url=urls.owner))
             for name in ("first", "second")
-        ]
-        with ThreadPoolExecutor(2) as starting:  # both migrate the empty database at once
-            list(starting.map(Serve.start, both))
-        yield both[0], both[1]
+        )
+        with ThreadPoolExecutor(2) as starting:  # both look whether the database is up to date, at once
+            list(starting.map(Serve.start, (first, second)))
+        yield first, second
+        assert [serve.terminate() for serve in (first, second)] == [0, 0]
 
 
 def at(caller: Caller, client: httpx.Client) -> Caller:
@@ -38,9 +44,7 @@ def at(caller: Caller, client: httpx.Client) -> Caller:
     return Caller(client, caller.token, caller.sub)
 
 
-def test_two_servers_on_one_database_keep_one_set_of_books(
-    servers: tuple[Serve, Serve], database_urls: DatabaseUrls
-) -> None:
+def test_two_servers_on_one_database_keep_one_set_of_books(servers: tuple[Serve, Serve], urls: DatabaseUrls) -> None:
     with client_of(servers[0]) as first, client_of(servers[1]) as second, ThreadPoolExecutor(16) as pool:
         clients = (first, second)
         office = Office(servers[0], first)
@@ -64,16 +68,13 @@ def test_two_servers_on_one_database_keep_one_set_of_books(
             assert at(office.creator, client).get(f"/payments/{contested}").json()["status"] == "approved"
             shown = at(office.creator, client).get(f"/payments/{created[0].json()['paymentId']}")
             assert shown.json() == created[0].json()
-    stored = stored_amounts(database_urls.superuser, office.org)
+    stored = stored_amounts(urls.superuser, office.org)
     assert len(stored) == 545 + 2
     assert expected_amounts().items() <= stored.items()
-    assert_whole(database_urls.superuser)
-    assert [serve.terminate() for serve in servers] == [0, 0]
+    assert_whole(urls.superuser)
 
 
-def test_one_server_is_killed_and_the_other_carries_on(
-    servers: tuple[Serve, Serve], database_urls: DatabaseUrls
-) -> None:
+def test_one_server_is_killed_and_the_other_carries_on(servers: tuple[Serve, Serve], urls: DatabaseUrls) -> None:
     killed, survivor = servers
     keys = {str(uuid4()): json.dumps(new_payment()).encode() for _ in range(60)}
     with client_of(killed) as first, client_of(survivor) as second:
@@ -87,8 +88,9 @@ def test_one_server_is_killed_and_the_other_carries_on(
             answer = _create(at(office.creator, second), body, key)
             assert answer.status_code == 201
             assert before is None or before.content == answer.content
-    assert len(stored_amounts(database_urls.superuser, office.org)) == len(keys)
-    assert_whole(database_urls.superuser)
+    assert len(stored_amounts(urls.superuser, office.org)) == len(keys)
+    assert_whole(urls.superuser)
+    killed.start()
 
 
 def _create(caller: Caller, body: bytes, key: str) -> httpx.Response:
