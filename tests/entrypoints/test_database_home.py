@@ -22,6 +22,7 @@ from vendorpay.entrypoints.database_urls import DatabaseUrlRefused, of_given
 from vendorpay.entrypoints.embedded_postgres import AlreadyRunning
 from vendorpay.settings import Settings
 from vendorpay.store.migrate import MigrationError, shipped
+from vendorpay.store.set_up import PARTITION_MONTHS_AHEAD
 
 NOW = datetime.now(UTC)
 
@@ -113,7 +114,7 @@ def test_a_directory_that_is_held_without_a_postgres_is_waited_for_and_then_name
 def test_months_ahead_are_made_at_every_start(home: DatabaseHome) -> None:
     later = NOW + timedelta(days=40)
     asyncio.run(bring_up_to_date(home.urls, now=later))
-    last = later.year * 12 + later.month - 1 + database_home.PARTITION_MONTHS_AHEAD
+    last = later.year * 12 + later.month - 1 + PARTITION_MONTHS_AHEAD
     name = f"outbox_y{last // 12}m{last % 12 + 1:02d}"
     assert asked(home.urls.app, f"SELECT to_regclass('{name}') IS NOT NULL") is True
 
@@ -141,7 +142,7 @@ def test_a_given_url_is_used_in_the_services_role_with_its_own_options_kept(home
 def test_a_given_url_of_the_service_itself_migrates_nothing_and_needs_nothing(home: DatabaseHome) -> None:
     urls = of_given(home.urls.app)
     assert urls.can_migrate is False
-    assert "options" not in conninfo_to_dict(urls.app)
+    assert "role=" not in str(conninfo_to_dict(urls.app)["options"])
     assert asyncio.run(bring_up_to_date(urls, now=NOW)) == []
 
 
@@ -178,6 +179,17 @@ def test_a_directory_opens_quickly_again_also_after_its_passwords_were_lost(tmp_
         os.kill(home.owned.pid if home.owned else 0, signal.SIGKILL)
         while home.alive():
             time.sleep(0.01)
-        assert home.restart(settings) is False, "the URLs are the same ones after a crash"
+        before_crash = home.urls
+        # Another program may have taken the port in between; then the caller is told that the URLs are other ones.
+        assert home.restart(settings) is (home.urls != before_crash)
         assert asked(home.urls.app, "SELECT count(*) FROM payments") == 0
     assert not home.alive()
+
+
+def test_a_service_login_that_somebody_else_made_has_its_limits_too(home: DatabaseHome) -> None:
+    """Origin 85: a role of another's making has no timeouts of its own."""
+    with psycopg.connect(home.urls.superuser or "", autocommit=True) as connection:
+        connection.execute("ALTER ROLE vendorpay_app RESET ALL")
+    urls = of_given(home.urls.app)
+    shown = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
+    assert asked(urls.app, shown) == ("10s", "5s")

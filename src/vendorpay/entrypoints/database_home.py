@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from psycopg.sql import SQL, Identifier, Literal
 
 from vendorpay.entrypoints import embedded_postgres, role_passwords
 from vendorpay.entrypoints.database_urls import DATABASE, DatabaseUrls, of_embedded, of_given
 from vendorpay.entrypoints.embedded_postgres import AlreadyRunning, AttachedPostgres, RunningPostgres
-from vendorpay.entrypoints.role_passwords import APP, OWNER, READONLY, ROLES
 from vendorpay.observe import scrub
 from vendorpay.settings import Settings
-from vendorpay.store.migrate import MigrationError, Standing, migrate, set_up_roles, status
+from vendorpay.store.migrate import MigrationError, Standing, migrate, status
+from vendorpay.store.set_up import ensure_partitions, set_up_server
 
-PARTITION_MONTHS_AHEAD: Final = 24
 # A start after a crash replays the log first; a new directory needs an initdb.
 ATTACH_WAIT_S: Final = 30.0
 # A short command may hold the directory at this moment.
@@ -101,7 +99,7 @@ async def bring_up_to_date(urls: DatabaseUrls, *, now: datetime) -> list[str]:
             ran = []
             await _refuse_when_behind(urls.app)
         async with await psycopg.AsyncConnection.connect(urls.app, autocommit=True) as connection:
-            await connection.execute("SELECT ensure_partitions(%s, %s)", (now, PARTITION_MONTHS_AHEAD))
+            await ensure_partitions(connection, now)
     except psycopg.OperationalError as error:
         raise _not_ready(error) from error
     except psycopg.errors.CheckViolation as error:
@@ -198,26 +196,5 @@ def _urls_when_set_up(postgres: AttachedPostgres) -> DatabaseUrls | None:
 
 
 async def _set_up(postgres: RunningPostgres, passwords: dict[str, str]) -> None:
-    """Roles with their passwords and the database; changes nothing that is right."""
     async with await psycopg.AsyncConnection.connect(postgres.superuser_url(), autocommit=True) as connection:
-        async with connection.transaction():
-            await set_up_roles(connection)
-            if not await _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", OWNER):
-                await connection.execute(SQL("CREATE ROLE {}").format(Identifier(OWNER)))
-            grant = SQL("GRANT {}, {} TO {} WITH ADMIN OPTION")
-            await connection.execute(grant.format(Identifier(APP), Identifier(READONLY), Identifier(OWNER)))
-            for role in ROLES:
-                # The verifier is made here, so that the password is in no statement and in no log.
-                verifier = connection.pgconn.encrypt_password(passwords[role].encode(), role.encode(), b"scram-sha-256")
-                login = SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-                await connection.execute(login.format(Identifier(role), Literal(verifier.decode())))
-        if not await _exists(connection, "SELECT FROM pg_database WHERE datname = %s", DATABASE):
-            name, owner = Identifier(DATABASE), Identifier(OWNER)
-            await connection.execute(SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-        await connection.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(DATABASE)))
-        allow = SQL("GRANT CONNECT ON DATABASE {} TO {}, {}")
-        await connection.execute(allow.format(Identifier(DATABASE), Identifier(APP), Identifier(READONLY)))
-
-
-async def _exists(connection: psycopg.AsyncConnection, query: str, name: str) -> bool:
-    return await (await connection.execute(query.encode(), (name,))).fetchone() is not None
+        await set_up_server(connection, DATABASE, passwords)

@@ -9,7 +9,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vendorpay.entrypoints.embedded_postgres import Postgres
-from vendorpay.entrypoints.role_passwords import APP, OWNER, READONLY
+from vendorpay.store.set_up import APP, OWNER, READONLY
 
 DATABASE: Final = "vendorpay"
 # What roles.sql gives the roles as logins of their own; a SET ROLE at connect does not bring a role's settings along.
@@ -58,8 +58,7 @@ def of_given(url: str) -> DatabaseUrls:
 
 
 def _in_role(parts: dict[str, str | int | None], role: str, user: str | int | None) -> str:
-    if user == role:
-        return make_conninfo("", **parts)
-    # Ours come first and the role last: the URL may set other limits, but not another role.
-    options = [LIMITS, str(parts.get("options") or ""), f"-c role={role}"]
+    # Ours come first and the role last: the URL may set other limits, but not another role. A role that somebody else
+    # made for us may have no limits of its own (origin 85), so they are said each time.
+    options = [LIMITS, str(parts.get("options") or ""), "" if user == role else f"-c role={role}"]
     return make_conninfo("", **{**parts, "options": " ".join(filter(None, options))})

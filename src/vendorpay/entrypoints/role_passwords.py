@@ -10,10 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-OWNER: Final = "vendorpay_owner"
-APP: Final = "vendorpay_app"
-READONLY: Final = "vendorpay_readonly"
-ROLES: Final = (OWNER, APP, READONLY)
+from vendorpay.store.set_up import ROLES
+
 FILE: Final = "roles.json"
 FILE_BYTES_MAX: Final = 64 * 1024
 
