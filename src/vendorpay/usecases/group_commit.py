@@ -20,12 +20,15 @@ BATCH_MAX: Final = 256
 QUEUE_MAX: Final = 4096
 WRITERS: Final = 2
 STRAGGLERS_MAX: Final = 4
+WAIT_S_MAX: Final = 10.0
+"""How long a command may wait for its turn: behind one locked row, each would else wait for all before it."""
 
 
 @dataclass(eq=False)
 class _Waiting:
     command: Command
     answer: asyncio.Future[Done]
+    since: float
     claims: frozenset[object] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,8 +46,16 @@ class _Waiting:
 class GroupCommit:
     """The queue in front of the write path, and the tasks that empty it."""
 
-    def __init__(self, path: WritePath, *, batch_max: int = BATCH_MAX, queue_max: int = QUEUE_MAX) -> None:
+    def __init__(
+        self,
+        path: WritePath,
+        *,
+        batch_max: int = BATCH_MAX,
+        queue_max: int = QUEUE_MAX,
+        wait_s_max: float = WAIT_S_MAX,
+    ) -> None:
         self._path = path
+        self._wait_s_max = wait_s_max
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._queue: deque[_Waiting] = deque()
@@ -70,11 +81,13 @@ class GroupCommit:
     async def submit(self, command: Command) -> Done:
         """The command's answer, after its commit.
 
-        Raises the VendorPayError it was refused with; Overloaded when too many wait already, or at the end.
+        Raises the VendorPayError it was refused with; Overloaded when too many wait already, when its turn did not
+        come in time, or at the end.
         """
         if self._closing or len(self._queue) >= self._queue_max:
             raise Overloaded
-        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(command, loop.create_future(), loop.time())
         self._queue.append(waiting)
         async with self._wake:
             self._wake.notify()
@@ -102,8 +115,12 @@ class GroupCommit:
         batch: list[_Waiting] = []
         left: deque[_Waiting] = deque()
         taken = set(self._busy)
+        oldest = asyncio.get_running_loop().time() - self._wait_s_max
         while self._queue and len(batch) < self._batch_max:
             waiting = self._queue.popleft()
+            if waiting.since < oldest:
+                waiting.settle(Overloaded())
+                continue
             if taken.isdisjoint(waiting.claims):
                 batch.append(waiting)
             else:
