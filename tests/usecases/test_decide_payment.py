@@ -1,5 +1,6 @@
 """Approving, rejecting and cancelling: every status and action of the contract's table, and every refusal in order."""
 
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -134,7 +135,7 @@ async def test_refusals_of_an_approval_come_in_the_contracts_order(strict_world:
     assert (await world.approve(payment_id, by=OTHER_DISPATCHER, expected_digest=digest)).status == "approved"
 
 
-def _set(world: World, payment_id: UUID, **columns: object) -> None:
+def _set(world: World, payment_id: UUID, **columns: Any) -> None:
     with psycopg.connect(world.urls.app) as connection:
         write(connection, change(stored(connection, payment_id), **columns))
 

@@ -152,6 +152,21 @@ async def test_a_lock_that_is_never_released_is_a_refusal(database_urls: Databas
         assert (await world.approve(made.payment_id)).status == "approved", "nothing was done, and nothing is stuck"
 
 
+async def test_a_crowd_behind_a_locked_row_is_refused_together_and_not_one_after_the_other(
+    database_urls: DatabaseUrls,
+) -> None:
+    """Each waits for the lock alone, up to lock_timeout; a hundred in a row would wait a hundred times as long."""
+    url = f"{database_urls.app}&options=-c%20lock_timeout%3D300"
+    async with open_world(database_urls, app_url=url, wait_s_max=0.4) as world:
+        made = await world.create()
+        async with row_locked(world, made.payment_id):
+            began = time.monotonic()
+            ended = await asyncio.gather(*(world.approve(made.payment_id) for _ in range(50)), return_exceptions=True)
+            assert time.monotonic() - began < 3
+            assert all(isinstance(one, Overloaded) for one in ended)
+        assert (await world.approve(made.payment_id)).status == "approved"
+
+
 async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(world: World) -> None:
     new = a_new_payment()
     claim = world.creation(new).job_claim()

@@ -11,7 +11,7 @@ import pytest
 from vendorpay.store import queries
 
 ORG_TABLES = frozenset(
-    [
+    {
         "payments",
         "payment_line_items",
         "approvals",
@@ -24,7 +24,7 @@ ORG_TABLES = frozenset(
         "quarantine",
         "pending_approvals",
         "payment_summary",
-    ]
+    }
 )
 _TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)", re.IGNORECASE)
 _ORG = re.compile(r"\borg_id\s*=|\bUSING\s*\([^)]*\borg_id\b|^INSERT INTO \w+ \(\s*[^)]*\borg_id\b", re.MULTILINE)
