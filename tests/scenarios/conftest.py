@@ -9,17 +9,17 @@ import psycopg
 import pytest
 
 from tests.scenarios.asking import Office, client_of
-from tests.scenarios.serving import Serve, serving
+from tests.scenarios.serving import Serve, quick_home, serving
 from vendorpay.entrypoints import embedded_postgres
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture(scope="session", params=["embedded", "PostgreSQL 15"])
-def serve(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     """A ready `vendorpay serve`; tests keep apart by asking in an organisation of their own."""
-    home = tmp_path_factory.mktemp("serve")
     with ExitStack() as stack:
+        home = stack.enter_context(quick_home())
         url = stack.enter_context(_postgres_15(home)) if request.param == "PostgreSQL 15" else None
         yield stack.enter_context(serving(home, database_url=url))
 

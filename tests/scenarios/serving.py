@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +30,8 @@ READY_S_MAX = 30.0
 """What the contract allows, after a kill -9 too."""
 STOP_S_MAX = 45.0
 HOST = "127.0.0.1"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 * 1024**3
 # Below the ports that the kernel gives to outgoing connections, so that none of these takes ours between two starts.
 PORTS = range(15_000, 32_000)
 
@@ -180,6 +184,18 @@ class Serve:
     def _close(self) -> None:
         if self._process is not None and self._process.stdout is not None:
             self._process.stdout.close()
+
+
+@contextmanager
+def quick_home() -> Iterator[Path]:
+    """A folder in memory where there is enough of it: setting up a database takes seconds on a disk that is busy.
+
+    Not for faults: a disk's slow commits are what they are to hit.
+    """
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    place = MEMORY if roomy else None
+    with tempfile.TemporaryDirectory(prefix="vendorpay-test-", dir=place, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @contextmanager

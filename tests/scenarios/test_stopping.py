@@ -15,7 +15,7 @@ import pytest
 from tests.scenarios.asking import Office, client_of, new_payment
 from tests.scenarios.blocking import writes_blocked
 from tests.scenarios.books import assert_whole, rows
-from tests.scenarios.serving import HOST, STOP_S_MAX, Serve
+from tests.scenarios.serving import HOST, STOP_S_MAX, Serve, quick_home
 from tests.scenarios.wire import Wire, post
 from vendorpay.entrypoints import embedded_postgres
 
@@ -24,9 +24,9 @@ ANSWERS_MIN = 100
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def stopped() -> Iterator[Serve]:
     """One directory for all tests: starting on it again is quicker than making another."""
-    with Serve(tmp_path_factory.mktemp("stopping")) as serve:
+    with quick_home() as home, Serve(home) as serve:
         yield serve
 
 
