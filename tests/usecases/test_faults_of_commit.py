@@ -12,6 +12,7 @@ from tests.usecases.wire import Fault, wire_to
 from tests.usecases.world import World, a_key, a_new_payment, open_world, payment_in, rounds, seeded
 from vendorpay.domain.errors import DatabaseUnavailable, DuplicatePayment, Overloaded, VendorPayError
 from vendorpay.domain.payment import Payment
+from vendorpay.store import db
 from vendorpay.store.db import is_lost
 from vendorpay.usecases import carry_out as carrying_out
 from vendorpay.usecases.carry_out import _CommitUnanswered, _was_committed
@@ -65,7 +66,10 @@ async def test_a_server_that_goes_silent_after_commit_holds_nobody_for_ever(data
         assert (await world.approve(made.payment_id)).status == "approved"
 
 
-async def test_a_database_that_is_away_is_a_refusal_and_comes_back(database_urls: DatabaseUrls) -> None:
+async def test_a_database_that_is_away_is_a_refusal_and_comes_back(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "WAIT_S_MAX", 0.5)
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         await world.create()
         wire.down = True

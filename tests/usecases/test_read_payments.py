@@ -20,6 +20,7 @@ from vendorpay.domain.errors import Forbidden, InvalidRequest, NotFound
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import PayerType, Payment
 from vendorpay.domain.roles import Caller, Role
+from vendorpay.store import db
 from vendorpay.usecases import check_readiness, list_payments, read_audit_log, read_payment
 from vendorpay.usecases.list_payments import PaymentFilter
 
@@ -227,7 +228,10 @@ async def test_an_empty_database_is_not_ready_and_no_error(empty_database_urls: 
         assert (found.checks["database"], "migrate" in found.checks["schema"]) == ("ok", True)
 
 
-async def test_a_database_that_is_away_is_not_ready_and_no_error(database_urls: DatabaseUrls) -> None:
+async def test_a_database_that_is_away_is_not_ready_and_no_error(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "WAIT_S_MAX", 0.5)
     async with open_world(database_urls, app_url="postgresql://nobody@127.0.0.1:1/none") as world:
         found = await check_readiness.check(world.deps)
         assert not found.ready

@@ -75,7 +75,15 @@ async def test_fault_25_the_same_event_again_is_a_duplicate_and_names_its_paymen
     changed = work_completed(id="again", detail={"workDetails": {"photos": [], "serviceType": "Tyre", "duration": 1}})
     (third,) = await publish(world, changed)
     assert (third.result, third.payment_id) == (Verdict.DUPLICATE, first.payment_id)
-    assert world.count("payments") == world.count("inbox") == 1
+    assert world.count("payments") == 1
+    assert world.rows("SELECT source, event_id, event_type, payment_id FROM inbox") == [
+        {
+            "source": "roadcall.incident-service",
+            "event_id": "again",
+            "event_type": "WorkCompleted",
+            "payment_id": first.payment_id,
+        }
+    ]
 
 
 async def test_an_event_id_belongs_to_its_source_and_organisation(world: World) -> None:

@@ -85,19 +85,21 @@ async def _three_entries(world: World) -> Payment:
     return await world.cancel(made.payment_id)
 
 
+def _drop_checks(world: World) -> None:
+    """What a superuser can do first, so that no check of the tables stops the rest."""
+    with psycopg.connect(world.urls.superuser) as connection:
+        found = connection.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+            " WHERE contype = 'c' AND coninhcount = 0 AND connamespace = 'public'::regnamespace"
+        ).fetchall()
+        for table, name in found:
+            connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
+
+
 def _tamper(world: World, statements: str, payment_id: UUID) -> None:
-    """As a superuser, with every trigger, foreign key and check out of the way."""
+    """As a superuser, with every trigger and foreign key switched off."""
     with psycopg.connect(world.urls.superuser) as connection:
         connection.execute("SET session_replication_role = replica")
-        for (table,) in connection.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits UNION SELECT 'payment_audit_log'"
-            " UNION SELECT 'payments' UNION SELECT 'payment_line_items' UNION SELECT 'audit_texts'"
-        ).fetchall():
-            for (name,) in connection.execute(
-                "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c' AND conislocal",
-                [table],
-            ).fetchall():
-                connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT IF EXISTS "{name}"'.encode())
         for statement in statements.split(";"):
             assert connection.execute(statement.encode(), {"id": payment_id}).rowcount > 0
 
@@ -137,6 +139,7 @@ def _forget(world: World, payment_id: UUID) -> None:
 
 @pytest.mark.parametrize("table", [TAMPERED_ENTRIES, TAMPERED_CHAINS, TAMPERED_PAYMENTS], ids=["entry", "chain", "row"])
 async def test_fault_59_every_tampering_is_found_and_names_its_payment(world: World, table: dict[str, str]) -> None:
+    _drop_checks(world)
     for _ in range(3):
         await _three_entries(world)  # honest neighbours, before and after the victim
     for name, statements in table.items():
