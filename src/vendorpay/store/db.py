@@ -142,7 +142,7 @@ def _hang_up(connection: Connection) -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that nobody knows what became of a statement under way."""
-    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout | psycopg.errors.TransactionTimeout):
         return True  # we were too slow between two statements, and the server hung up
     if not isinstance(error, psycopg.OperationalError):
         return False
