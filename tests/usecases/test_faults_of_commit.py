@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from tests.database import DatabaseUrls
+from tests.usecases.odd_commands import Looking, taking
 from tests.usecases.wire import Fault, wire_to
-from tests.usecases.world import World, a_key, a_new_payment, open_world, payment_in, rounds, seeded
+from tests.usecases.world import DISPATCHER, World, a_key, a_new_payment, open_world, payment_in, rounds, seeded
 from vendorpay.domain.errors import DatabaseUnavailable, DuplicatePayment, Overloaded, VendorPayError
 from vendorpay.domain.payment import Payment
 from vendorpay.store import db
@@ -189,14 +190,37 @@ async def test_fault_86_the_error_of_a_broken_connection_is_kept(world: World) -
     assert (await world.create()).version == 1
 
 
-async def test_a_server_that_hung_up_on_a_slow_process_counts_as_lost(database_urls: DatabaseUrls) -> None:
-    url = f"{database_urls.app}&options=-c%20idle_in_transaction_session_timeout%3D50"
+@pytest.mark.parametrize("timeout", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+async def test_a_server_that_hung_up_on_a_slow_process_counts_as_lost(
+    database_urls: DatabaseUrls, timeout: str
+) -> None:
+    url = f"{database_urls.app}&options=-c%20{timeout}%3D50"
     async with open_world(database_urls, app_url=url) as world, world.database.connection() as connection:
         await connection.execute("BEGIN")
         await asyncio.sleep(0.2)
         with pytest.raises(psycopg.Error) as caught:
             await connection.execute("SELECT 1")
         assert is_lost(caught.value)
+
+
+async def test_a_process_that_was_frozen_between_its_locks_and_its_rows_does_it_again(
+    database_urls: DatabaseUrls,
+) -> None:
+    """By transaction_timeout; after a pipeline idle_in_transaction_session_timeout does not strike, for libpq's Flush
+    behind the Sync disarms it."""
+    url = f"{database_urls.app}&options=-c%20transaction_timeout%3D200"
+    async with open_world(database_urls, app_url=url) as world:
+        seen: list[str] = []
+        slow = Looking(
+            command_id=world.new_command_id(),
+            caller=DISPATCHER,
+            name="slow",
+            seen=seen,
+            then=lambda facts: taking(0.5)(facts) if len(seen) == 1 else None,
+        )
+        await world.submit(slow)
+        assert seen == ["slow", "slow"]
+        assert world.count("commands") == 1
 
 
 async def test_fault_87_nothing_is_answered_or_logged_before_its_commit(

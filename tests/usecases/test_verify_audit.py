@@ -198,7 +198,7 @@ async def test_the_verifier_sees_one_moment_while_others_write(world: World) -> 
 
     writers = [asyncio.create_task(write()) for _ in range(3)]
     await asyncio.sleep(0.1)
-    for _ in range(rounds(quick=8, soak=200)):
+    for _ in range(rounds(quick=8, soak=40)):
         report = await world.audit()
         assert report.clean, report.faults
         assert report.chains > 0
