@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 from uuid import uuid4
 
 from vendorpay.adapters.local_issuer import LocalIssuer
@@ -49,6 +50,20 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
+
+
+# The kernel tells of a *thread's* death: one that lives as long as the tests do all the starting, so that a killed
+# test run leaves no service behind either.
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="starter")
+
+
+def _started(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    setpriv = shutil.which("setpriv")
+    dying_with_us = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    # A session of its own: what is ended then is this group, and nobody else's server.
+    return subprocess.Popen(
+        [*dying_with_us, *argv], stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
+    )
 
 
 class Serve:
@@ -98,10 +113,7 @@ class Serve:
             argv += ["--database-url", self._database_url]
         began = time.monotonic()
         with self.log.open("ab") as log:
-            # A session of its own: what is ended then is this group, and nobody else's server.
-            self._process = subprocess.Popen(
-                argv, stdout=subprocess.PIPE, stderr=log, env=self._environment, start_new_session=True
-            )
+            self._process = _STARTER.submit(_started, argv, log, self._environment).result()
         line = self._first_line(began + READY_S_MAX)
         assert line == f"{READY}{self.url}", f"it said {line!r} within {READY_S_MAX} s; its log ends:\n{self.words()}"
         return time.monotonic() - began
