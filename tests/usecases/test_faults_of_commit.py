@@ -169,7 +169,7 @@ async def test_fault_86_broken_connections_are_thrown_away_and_replaced_at_once(
         world.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'vendorpay_app'")
         began = time.monotonic()
         await world.create()
-        assert time.monotonic() - began < 2, "not one by one, each later than the one before"
+        assert time.monotonic() - began < 4, "not one by one, each later than the one before"
     assert world.count("payments") == 3
 
 

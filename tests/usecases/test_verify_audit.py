@@ -188,6 +188,7 @@ async def test_whatever_the_service_does_at_random_verifies(world: World) -> Non
 
 
 async def test_the_verifier_sees_one_moment_while_others_write(world: World) -> None:
+    await world.create()
     stop = asyncio.Event()
 
     async def write() -> None:
@@ -197,7 +198,6 @@ async def test_the_verifier_sees_one_moment_while_others_write(world: World) -> 
             await world.cancel(made.payment_id)
 
     writers = [asyncio.create_task(write()) for _ in range(3)]
-    await asyncio.sleep(0.1)
     for _ in range(rounds(quick=8, soak=40)):
         report = await world.audit()
         assert report.clean, report.faults
