@@ -20,15 +20,18 @@ from vendorpay.domain.payment import (
     for_payee,
 )
 
-GOLDEN_DIGEST = "2d863d4e9ac6cc763915256210b42ebe7c286c0e4a7cf67dcee74d8294147bbe"
+GOLDEN_DIGEST = "d6b1a74ead90d06712a6a9ec258af16d8e12b7a780d0abdefc8c366a3dc4a5c1"
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 ID = UUID("33333333-3333-4333-8333-333333333333")
 TOWING = LineItem(line_item_id=ID, line_no=1, description="Towing", quantity=2, unit_price_cents=50, total_cents=100)
 WAITING = LineItem(line_item_id=ID, line_no=2, description="Waiting", quantity=1, unit_price_cents=7, total_cents=7)
 CONTENT: dict[str, Any] = {
+    "incident_id": ID,
+    "vendor_id": ID,
+    "payer_type": "driver_ic",
+    "payer_id": ID,
     "amount_cents": 107,
     "currency": "USD",
-    "vendor_id": ID,
     "payee_account_version": 0,
     "lines": (TOWING, WAITING),
 }
@@ -99,7 +102,10 @@ def changed(line: LineItem, **facts: Any) -> LineItem:
     [
         {"amount_cents": 108},
         {"currency": "EUR"},
+        {"incident_id": UUID(int=1)},
         {"vendor_id": UUID(int=1)},
+        {"payer_type": "back_office"},
+        {"payer_id": None},
         {"payee_account_version": 1},
         {"lines": (TOWING,)},
         {"lines": (WAITING, TOWING)},
@@ -117,7 +123,9 @@ def test_any_change_of_what_is_paid_to_whom_changes_the_digest(change: dict[str,
 
 def test_a_digest_is_the_same_for_ever_and_for_new_ids_of_the_same_lines() -> None:
     """A golden vector: approvals in every database name such digests."""
-    text = b'[107,"USD","33333333-3333-4333-8333-333333333333",0,[["Towing",2,50],["Waiting",1,7]]]'
+    ids = b'"33333333-3333-4333-8333-333333333333","33333333-3333-4333-8333-333333333333","driver_ic",'
+    ids += b'"33333333-3333-4333-8333-333333333333"'
+    text = b"[" + ids + b',107,"USD",0,[["Towing",2,50],["Waiting",1,7]]]'
     assert content_digest(**CONTENT) == GOLDEN_DIGEST
     assert hashlib.sha256(text).hexdigest() == GOLDEN_DIGEST
     other_ids = (changed(TOWING, line_item_id=UUID(int=5)), WAITING)

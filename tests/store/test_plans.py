@@ -147,6 +147,7 @@ def test_fault_77_the_queue_of_approvals_reads_what_it_shows(
 ) -> None:
     after = FIRST if where == "start" else middle(history, org)
     parameters = {"org_id": org, "after": after, "limit": LIMIT, "offset": 0}
+    parameters |= {"scope_vendor_id": None, "scope_payer_id": None}
     statement = queries.load(queries.SHARED)["pending"]
     assert_reads_little(explained(history, statement, parameters), "idx_payments_pending")
 

@@ -22,7 +22,14 @@ async def test_a_new_payment_waits_for_approval_with_its_lines_and_digest(world:
         (2, 1, 1, 1),
     ]
     assert made.digest == content_digest(
-        amount_cents=1501, currency="USD", vendor_id=new.vendor_id, payee_account_version=0, lines=made.line_items
+        incident_id=new.incident_id,
+        vendor_id=new.vendor_id,
+        payer_type="back_office",
+        payer_id=None,
+        amount_cents=1501,
+        currency="USD",
+        payee_account_version=0,
+        lines=made.line_items,
     )
     assert made.created_by == DISPATCHER.sub
     assert made.org_id == DISPATCHER.org_id

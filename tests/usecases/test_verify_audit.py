@@ -64,6 +64,10 @@ TAMPERED_CHAINS = {
 TAMPERED_PAYMENTS = {
     "the amount": "UPDATE payments SET amount_cents = amount_cents + 1 WHERE payment_id = %(id)s",
     "the currency": "UPDATE payments SET currency = 'JPY' WHERE payment_id = %(id)s",
+    "the job": "UPDATE payments SET incident_id = gen_random_uuid() WHERE payment_id = %(id)s",
+    "the payer": "UPDATE payments SET payer_id = gen_random_uuid() WHERE payment_id = %(id)s",
+    "who created it": "UPDATE payments SET created_by = 'x' WHERE payment_id = %(id)s",
+    "who approved it": "UPDATE payments SET approved_by = 'x' WHERE payment_id = %(id)s",
     "the vendor": "UPDATE payments SET vendor_id = gen_random_uuid() WHERE payment_id = %(id)s",
     "the payee's account": "UPDATE payments SET payee_account_version = 1 WHERE payment_id = %(id)s",
     "the status": "UPDATE payments SET status = 'approved' WHERE payment_id = %(id)s",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.audit import GENESIS, AuditEntry, canonical_bytes, link, notes_digest
+from vendorpay.domain.audit import GENESIS, AuditAction, AuditEntry, canonical_bytes, link, notes_digest
 from vendorpay.domain.payment import LineItem, content_digest
 
 
@@ -21,9 +21,14 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
     audit_head: bytes
     status: str
     digest: str
+    created_by: str
+    approved_by: str | None
+    incident_id: UUID
+    vendor_id: UUID
+    payer_type: str
+    payer_id: UUID | None
     amount_cents: int
     currency: str
-    vendor_id: UUID
     payee_account_version: int
     lines: tuple[LineItem, ...]
 
@@ -99,12 +104,24 @@ def _wrong_with_head(head: ChainHead | None, links: Sequence[Link]) -> str | Non
     if head.status != last.new_status:
         return f"the payment is {head.status}, but its newest entry says {last.new_status}"
     digest = content_digest(
+        incident_id=head.incident_id,
+        vendor_id=head.vendor_id,
+        payer_type=head.payer_type,
+        payer_id=head.payer_id,
         amount_cents=head.amount_cents,
         currency=head.currency,
-        vendor_id=head.vendor_id,
         payee_account_version=head.payee_account_version,
         lines=head.lines,
     )
     if not digest == head.digest == last.content_digest:
-        return "the payment's amount, vendor or line items are not those that its newest entry signs"
+        return "the payment's job, vendor, payer, amount or line items are not those that its newest entry signs"
+    return _wrong_with_people(head, links)
+
+
+def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
+    if head.created_by != links[0].entry.actor_id:
+        return f"the payment says {head.created_by} created it, but its first entry is by {links[0].entry.actor_id}"
+    approvals = [link.entry.actor_id for link in links if link.entry.action == AuditAction.PAYMENT_APPROVED]
+    if head.approved_by is not None and head.approved_by not in approvals[-1:]:
+        return f"the payment says {head.approved_by} approved it, but its newest approval is by another"
     return None

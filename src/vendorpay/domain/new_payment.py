@@ -85,9 +85,12 @@ def begin(
         for number, line in enumerate(new.line_items, start=1)
     )
     digest = content_digest(
+        incident_id=new.incident_id,
+        vendor_id=new.vendor_id,
+        payer_type=new.payer_type,
+        payer_id=new.payer_id,
         amount_cents=new.amount_cents,
         currency=new.currency,
-        vendor_id=new.vendor_id,
         payee_account_version=0,
         lines=lines,
     )

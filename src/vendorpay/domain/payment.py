@@ -143,13 +143,22 @@ class PaymentState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content_digest(
-    *, amount_cents: int, currency: str, vendor_id: UUID, payee_account_version: int, lines: Sequence[LineItem]
+    *,
+    incident_id: UUID,
+    vendor_id: UUID,
+    payer_type: str,
+    payer_id: UUID | None,
+    amount_cents: int,
+    currency: str,
+    payee_account_version: int,
+    lines: Sequence[LineItem],
 ) -> str:
     """What an approver signs: SHA-256, as hexadecimal digits, over the JSON array
 
-    `[amount, currency, vendor, payee account version, [[description, quantity, unit price], ..]]` in UTF-8 without
-    spaces, lines in the order of their numbers.
+    `[incident, vendor, payer type, payer or null, amount, currency, payee account version,
+    [[description, quantity, unit price], ..]]` in UTF-8 without spaces, lines in the order of their numbers.
     """
     parts = [[line.description, line.quantity, line.unit_price_cents] for line in lines]
-    content = [amount_cents, currency, str(vendor_id), payee_account_version, parts]
+    who = [str(incident_id), str(vendor_id), str(payer_type), None if payer_id is None else str(payer_id)]
+    content = [*who, amount_cents, currency, payee_account_version, parts]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

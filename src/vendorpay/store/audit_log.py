@@ -18,6 +18,7 @@ from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 
 FETCH_ROWS: Final = 1000
+TRANSACTION_TIMEOUT_SINCE: Final = 170000
 
 _lines = msgspec.json.Decoder(tuple[LineItem, ...])
 _ENTRY = AuditEntry.__struct_fields__
@@ -35,6 +36,8 @@ async def snapshot(connection: Connection) -> AsyncIterator[None]:
     await connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     await connection.execute(b"SET LOCAL statement_timeout = 0")
     await connection.execute(b"SET LOCAL idle_in_transaction_session_timeout = 0")
+    if connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
+        await connection.execute(b"SET LOCAL transaction_timeout = 0")
     try:
         yield
     finally:

@@ -43,6 +43,8 @@ LIMIT 1
 SELECT @whole FROM payments p
 WHERE p.org_id = %(org_id)s AND p.status = 'pending_approval' AND p.payer_type = 'back_office'
   AND p.payment_id > %(after)s
+  AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
+  AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
 ORDER BY p.payment_id
 LIMIT %(limit)s OFFSET %(offset)s
 

@@ -13,6 +13,10 @@ BEGIN
                 EXECUTE format('ALTER ROLE %I SET statement_timeout = ''10s''', role);
                 EXECUTE format('ALTER ROLE %I SET lock_timeout = ''5s''', role);
                 EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''15s''', role);
+                -- It also ends what the idle timeout can miss: a process frozen between two pipelines.
+                IF current_setting('server_version_num')::integer >= 170000 THEN
+                    EXECUTE format('ALTER ROLE %I SET transaction_timeout = ''30s''', role);
+                END IF;
                 EXECUTE format('ALTER ROLE %I SET timezone = ''UTC''', role);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
                 NULL;  -- another database of the server was being set up at the same moment

@@ -77,10 +77,20 @@ async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool 
             if is_lost(error):
                 continue
             if len(commands) > 1:
-                return [result for command in commands for result in await carry_out(path, [command], wait=wait)]
+                return await _one_by_one(path, commands, wait=wait)
             if not worth_another_try(error):
                 return [refusal_of(error) or explained(error)]
     return [DatabaseUnavailable()] * len(commands)
+
+
+async def _one_by_one(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
+    results: list[Result] = []
+    for command in commands:
+        if results and isinstance(results[-1], DatabaseUnavailable):
+            results.append(DatabaseUnavailable())  # each look would take seconds, and find the same
+        else:
+            results += await carry_out(path, [command], wait=wait)
+    return results
 
 
 async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
