@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vendorpay.domain import new_payment
 from vendorpay.domain.errors import MalformedJson
 from vendorpay.domain.new_payment import NewPayment
-from vendorpay.domain.parsing import convert, decode, parse
+from vendorpay.domain.parsing import FAULTS_MAX, VALUE_CHARACTERS_MAX, convert, decode, parse
 
 INCIDENT = "22222222-2222-4222-8222-222222222222"
 GOOD: dict[str, Any] = {
@@ -99,6 +99,25 @@ def test_fault_70_every_wrong_field_is_named_at_once() -> None:
     assert found["vendorId"] == "is required"
     assert found["currancy"] == "is not a known field"
     assert "`" not in " ".join(found.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({"lineItems": [7] * 300_000}, FAULTS_MAX),
+        ({"lineItems": [GOOD["lineItems"][0]] * 300_000}, 1),  # each of them is right: there are too many
+        ({f"field{n}": 0 for n in range(5_000)}, FAULTS_MAX),
+    ],
+    ids=["wrong elements", "too many elements", "unknown fields"],
+)
+def test_the_faults_of_a_huge_body_are_few(changes: dict[str, Any], count: int) -> None:
+    """All 16 MiB of a body could be faults: naming each took half a minute and gigabytes."""
+    _, faults = parse(json.dumps({**GOOD, **changes}).encode(), NewPayment, new_payment.check)
+    assert len(faults) == count
+
+
+def test_a_huge_value_is_not_quoted_whole() -> None:
+    assert len(faults_of({**GOOD, "payerType": "x" * 100_000})["payerType"]) < 2 * VALUE_CHARACTERS_MAX
 
 
 @pytest.mark.parametrize("number", [12.0, 1e3, "12", True, None, [], {}, 2**63, 10**30])

@@ -18,6 +18,7 @@ from vendorpay.domain.text import Notes, Reason
 T = TypeVar("T", bound=msgspec.Struct)
 
 EVENTS_MAX: Final = 1_000
+KEY_SHOWN_MAX: Final = 100
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256 as hexadecimal digits.")]
 
 
@@ -64,9 +65,9 @@ def split_events(raw: bytes) -> tuple[Sequence[bytes] | None, list[FieldFault]]:
     try:
         raw.decode("utf-8")  # the splitting below steps over strings without looking into them
         if raw.lstrip(b" \t\r\n")[:1] == b"[":
-            events = [bytes(each) for each in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+            events = msgspec.json.decode(raw, type=list[msgspec.Raw])
         else:
-            events = [bytes(msgspec.json.decode(raw, type=msgspec.Raw))]
+            events = [msgspec.json.decode(raw, type=msgspec.Raw)]
     except RecursionError:
         raise MalformedJson(reason="it is nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -75,7 +76,7 @@ def split_events(raw: bytes) -> tuple[Sequence[bytes] | None, list[FieldFault]]:
         return None, [FieldFault("$", f"holds {len(events)} events, at most {EVENTS_MAX} are taken at once")]
     if raw.lstrip(b" \t\r\n")[:1] not in (b"[", b"{"):
         return None, [FieldFault("$", "must be an event or an array of events")]
-    return events, []
+    return [bytes(each) for each in events], []
 
 
 def refuse_repeated_keys(raw: bytes) -> None:
@@ -87,11 +88,11 @@ def refuse_repeated_keys(raw: bytes) -> None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:
-    names = {name for name, _ in pairs}
-    if len(names) != len(pairs):
-        keys = [name for name, _ in pairs]
-        twice = next(name for name in keys if keys.count(name) > 1)
-        raise MalformedJson(reason=f"the key {twice!r} comes twice in one object")
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise MalformedJson(reason=f"the key {name[:KEY_SHOWN_MAX]!r} comes twice in one object")
+        seen.add(name)
 
 
 # Only the keys matter here: what follows from the values was read, and refused where it had to be, before.

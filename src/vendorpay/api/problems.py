@@ -11,10 +11,9 @@ from vendorpay.api.answer import PROBLEM_JSON, Answer, Header
 from vendorpay.api.errors import MethodNotAllowed, NotReady
 from vendorpay.api.statuses import STATUS
 from vendorpay.domain.errors import DuplicatePayment, FieldFault, InvalidEvent, InvalidRequest, VendorPayError
+from vendorpay.domain.parsing import FAULTS_MAX
 
 RETRY_AFTER_S: Final = 2
-FAULTS_MAX: Final = 1_000
-"""How many wrong fields one answer names; a body of 256 KiB could hold 60,000."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

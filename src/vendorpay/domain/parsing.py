@@ -7,8 +7,9 @@ value is walked field by field and all faults are gathered. The type is the sing
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -17,6 +18,10 @@ from vendorpay.domain.errors import FieldFault, MalformedJson
 T = TypeVar("T")
 Rules = Callable[[Mapping[str, Any]], list[FieldFault]]
 """Checks across fields: gets the top-level fields that are right by themselves, by their Python names."""
+
+FAULTS_MAX: Final = 1_000
+"""How many faults are named, and how many elements of a wrong list are looked into: a body may hold millions."""
+VALUE_CHARACTERS_MAX: Final = 300
 
 
 def decode(raw: bytes | msgspec.Raw) -> Any:
@@ -29,22 +34,20 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
         raise MalformedJson(reason=str(error)) from None
 
 
-def parse(raw: bytes | msgspec.Raw, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
-    """The value of `shape` in `raw`, or None and all its faults. Raises MalformedJson."""
+def parse(
+    raw: bytes | msgspec.Raw, shape: type[T], rules: Rules, most: int = FAULTS_MAX
+) -> tuple[T | None, list[FieldFault]]:
+    """The value of `shape` in `raw`, or None and its faults, at most `most` of them. Raises MalformedJson."""
     try:
         value = msgspec.json.decode(raw, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _slowly(decode(raw), shape, rules)
+        return convert(decode(raw), shape, rules, most)
     faults = rules({name: getattr(value, name) for name in shape.__struct_fields__})  # type: ignore[attr-defined]
     return (None, faults) if faults else (value, [])
 
 
-def convert(data: Any, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
+def convert(data: Any, shape: type[T], rules: Rules, most: int = FAULTS_MAX) -> tuple[T | None, list[FieldFault]]:
     """The same for a value that is decoded already."""
-    return _slowly(data, shape, rules)
-
-
-def _slowly(data: Any, shape: type[T], rules: Rules) -> tuple[T | None, list[FieldFault]]:
     if not isinstance(data, dict):
         return None, [FieldFault("$", "must be a JSON object")]
     values: dict[str, Any] = {}
@@ -56,13 +59,13 @@ def _slowly(data: Any, shape: type[T], rules: Rules) -> tuple[T | None, list[Fie
             else:
                 values[field.name] = _default(field)
             continue
-        found = _faults(data[field.encode_name], field.type, field.encode_name)
+        found = list(islice(_faults(data[field.encode_name], field.type, field.encode_name), most))
         faults.extend(found)
         if not found:
             values[field.name] = msgspec.convert(data[field.encode_name], field.type)
     faults.extend(_unknown(data, shape, ""))
     faults.extend(rules(values))
-    return (None, faults) if faults else (shape(**values), [])
+    return (None, faults[:most]) if faults else (shape(**values), [])
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -71,34 +74,35 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     return field.default
 
 
-def _unknown(data: Mapping[str, Any], shape: type, prefix: str) -> list[FieldFault]:
-    if not shape.__struct_config__.forbid_unknown_fields:  # type: ignore[attr-defined]
-        return []
-    known = set(shape.__struct_encode_fields__)  # type: ignore[attr-defined]
-    return [FieldFault(f"{prefix}{name}", "is not a known field") for name in data if name not in known]
+def _unknown(data: Mapping[str, Any], shape: type, prefix: str) -> Iterator[FieldFault]:
+    if shape.__struct_config__.forbid_unknown_fields:  # type: ignore[attr-defined]
+        known = set(shape.__struct_encode_fields__)  # type: ignore[attr-defined]
+        yield from (FieldFault(f"{prefix}{name}", "is not a known field") for name in data if name not in known)
 
 
-def _faults(value: Any, kind: Any, path: str) -> list[FieldFault]:
-    """All faults of one value; structs and lists are entered, so that each of their fields gets its own line."""
-    inner = _struct_in(kind)
-    if inner is not None and isinstance(value, dict):
-        found: list[FieldFault] = []
-        for field in msgspec.structs.fields(inner):
-            if field.encode_name in value:
-                found += _faults(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
-            elif field.required:
-                found.append(FieldFault(f"{path}.{field.encode_name}", "is required"))
-        return found + _unknown(value, inner, f"{path}.")
-    element = _element_in(kind)
-    if element is not None and isinstance(value, list):
-        found = [fault for n, item in enumerate(value) for fault in _faults(item, element, f"{path}[{n}]")]
-        if found:
-            return found
+def _faults(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
+    """The faults of one value: those of its fields and elements, each on its own line, else its own."""
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return [FieldFault(path, _in_words(str(error)))]
-    return []
+        within = _faults_within(value, kind, path)
+        yield next(within, FieldFault(path, _in_words(str(error))))
+        yield from within
+
+
+def _faults_within(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
+    inner = _struct_in(kind)
+    if inner is not None and isinstance(value, dict):
+        for field in msgspec.structs.fields(inner):
+            if field.encode_name in value:
+                yield from _faults(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
+            elif field.required:
+                yield FieldFault(f"{path}.{field.encode_name}", "is required")
+        yield from _unknown(value, inner, f"{path}.")
+    element = _element_in(kind)
+    if element is not None and isinstance(value, list):
+        for n, item in enumerate(value[:FAULTS_MAX]):
+            yield from _faults(item, element, f"{path}[{n}]")
 
 
 def _struct_in(kind: Any) -> type | None:
@@ -143,7 +147,7 @@ _TYPES = (
 
 def _in_words(message: str) -> str:
     """msgspec's sentence as one that finishes "<field> ..": without its path, types called as JSON calls them."""
-    message = message.split(" - at `")[0]
+    message = message.split(" - at `")[0][:VALUE_CHARACTERS_MAX]
     for start, words in _WORDS:
         if start in message:
             return f"{words}: {message}" if start == "Invalid enum value" else words

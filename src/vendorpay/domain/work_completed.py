@@ -24,6 +24,8 @@ from vendorpay.domain.text import METADATA_BYTES_MAX, NO_CONTROL, NO_NUL, Line, 
 DETAIL_TYPE: Final = "WorkCompleted"
 CHARGES_MAX: Final = new_payment.LINES_MAX - 2
 DURATION_MAX: Final = 10_000_000
+FAULTS_MAX: Final = 100
+"""How many faults of one event are named; a request holds a thousand events."""
 
 Price = Annotated[int, Meta(ge=0, le=UNIT_PRICE_MAX)]
 EventId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_CONTROL)]
@@ -81,7 +83,7 @@ class WorkCompleted(msgspec.Struct, frozen=True, kw_only=True):
 def read(raw: bytes, sources: Collection[str]) -> tuple[WorkCompleted, NewPayment]:
     """The event in `raw` and the payment it asks for. Raises InvalidEvent with the reason and every fault."""
     try:
-        event, faults = parsing.parse(raw, WorkCompleted, lambda fields: _rules(fields, sources))
+        event, faults = parsing.parse(raw, WorkCompleted, lambda fields: _rules(fields, sources), FAULTS_MAX)
     except MalformedJson as error:
         raise InvalidEvent(str(error)) from None
     if event is None:
