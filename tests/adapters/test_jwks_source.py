@@ -1,17 +1,14 @@
-"""Fetching a key set from a real server that misbehaves, and from a file."""
+"""Fetching a key set from a real server that misbehaves."""
 
-import json
-import os
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.adapters.jwks_server import JwksServer
 from tests.adapters.token_signing import Signer
 from vendorpay.adapters.jwks_keys import JwksUnavailable
-from vendorpay.adapters.jwks_source import BODY_BYTES_MAX, JwksFile, JwksUrl, JwksUrlRefused
+from vendorpay.adapters.jwks_source import BODY_BYTES_MAX, JwksUrl, JwksUrlRefused
 
 # Far below the servers' patience and far above a loopback answer.
 SHORT_S = 0.3
@@ -104,31 +101,3 @@ def test_a_proxy_of_the_environment_is_not_asked(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server.publish(signer.jwk())
     assert JwksUrl(server.url)()
-
-
-def test_a_file_is_read_anew_each_time(tmp_path: Path, signers: tuple[Signer, Signer, Signer]) -> None:
-    path = tmp_path / "jwks.json"
-    source = JwksFile(path)
-    for signer in signers[:2]:
-        path.write_text(json.dumps({"keys": [signer.jwk()]}))
-        assert source() == {"keys": [signer.jwk()]}
-
-
-@pytest.mark.parametrize("content", [b"", b"no json", b" " * (BODY_BYTES_MAX + 1)])
-def test_a_file_that_is_no_json_is_no_key_set(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "jwks.json").write_bytes(content)
-    with pytest.raises(JwksUnavailable):
-        JwksFile(tmp_path / "jwks.json")()
-
-
-def test_a_missing_file_is_an_outage(tmp_path: Path) -> None:
-    with pytest.raises(JwksUnavailable, match="FileNotFoundError"):
-        JwksFile(tmp_path / "none.json")()
-    with pytest.raises(JwksUnavailable, match="IsADirectoryError"):
-        JwksFile(tmp_path)()
-
-
-def test_a_pipe_in_place_of_the_file_does_not_hold_the_thread(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(JwksUnavailable):
-        JwksFile(tmp_path / "pipe")()

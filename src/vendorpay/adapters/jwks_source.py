@@ -1,4 +1,4 @@
-"""Where a key set comes from: an issuer's URL, a file, or any callable that returns one.
+"""Where a key set comes from: an issuer's URL, or any callable that returns one.
 
 A source blocks, so the cache calls it in a thread. It returns the decoded document or raises JwksUnavailable.
 """
@@ -7,12 +7,10 @@ import contextlib
 import http.client
 import ipaddress
 import json
-import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from vendorpay.adapters.jwks_keys import JwksUnavailable
@@ -71,22 +69,6 @@ class JwksUrl:
             if answer.status != 200:
                 raise JwksUnavailable(f"the issuer answers with status {answer.status}")
             return answer.read(BODY_BYTES_MAX + 1)
-
-
-class JwksFile:
-    """Reads the set from a local file, anew each time, so that a replaced file is a rotation."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self) -> object:
-        try:
-            # Without blocking: a pipe in place of the file must not hold the thread.
-            handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-            with open(handle, "rb") as file:
-                return _decoded(file.read(BODY_BYTES_MAX + 1))
-        except OSError as error:
-            raise JwksUnavailable(f"the JWKS file cannot be read ({type(error).__name__})") from error
 
 
 def _decoded(body: bytes) -> object:

@@ -27,7 +27,6 @@ LINE_IDS: Final = ("019a2c5e-7d10-7c3a-9b52-6f0e4d8a1c28", "019a2c5e-7d10-7c3a-9
 CREATED_AT: Final = "2026-03-02T14:05:09.120Z"
 DECIDED_AT: Final = "2026-03-02T15:20:41.507Z"
 IDEMPOTENCY_KEY: Final = "invoice-TW-20418-attempt-1"
-CURSOR: Final = "MDE5YTJjNWUtN2QxMC03YzNh"
 
 NEW_PAYMENT: Final[dict[str, Any]] = {
     "incidentId": INCIDENT_ID,

@@ -85,10 +85,6 @@ class Database:
             await self._pool.drain()
             raise
 
-    def gauges(self) -> Mapping[str, int]:
-        """How the pool stands: its size, and how many wait."""
-        return self._pool.get_stats()
-
     @asynccontextmanager
     async def connection(self, *, for_long: bool = False) -> AsyncIterator[Connection]:
         """A connection; a broken one is thrown away, an unfinished transaction is rolled back.

@@ -18,7 +18,6 @@ from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.roles import Caller
 from vendorpay.store.claims import EventClaim, JobClaim, KeyClaim, PaymentClaim, Twin
 
-Clock = Callable[[], datetime]
 Salt = Callable[[], bytes]
 
 

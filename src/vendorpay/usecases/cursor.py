@@ -10,7 +10,6 @@ from uuid import UUID
 
 from vendorpay.domain.errors import FieldFault, InvalidRequest
 
-LIMIT_MAX: Final = 200
 _CHECK_BYTES: Final = 4
 
 
