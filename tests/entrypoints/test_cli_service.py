@@ -118,7 +118,26 @@ def test_wrong_usage_of_the_client_names_every_fault(run: CommandLine, tmp_path:
     assert refused.code == 2
     assert "--url" in refused.err
     assert "--token" in refused.err
-    assert run("events", "publish", tmp_path / "missing.jsonl").code == 2
+    missing = run("events", "publish", tmp_path / "missing.jsonl", "--url", "localhost", "--concurrency", "33")
+    assert missing.code == 2
+    named = ("missing.jsonl' does not exist", "--concurrency", "--url", "--token")
+    assert [name for name in named if name not in missing.err] == []
+    assert "is a directory" in run("events", "publish", tmp_path, "--url", NOBODY, "--token", "t").err
+
+
+def test_wrong_filters_of_a_list_are_wrong_usage_and_named_together(
+    run: CommandLine, serve: Serve, tokens: dict[str, str]
+) -> None:
+    refused = run("payments", "list", "--limit", "201", "--vendor", "x", "--incident", "y")
+    assert refused.code == 2
+    named = ("--limit", "--vendor", "--incident", "--token")
+    assert [name for name in named if name not in refused.err] == []
+    client = ("--url", serve.url, "--token", tokens["dispatcher"])
+    unknown = run("payments", "list", "--status", "nope", *client)
+    assert (unknown.code, "status: " in unknown.err) == (2, True)
+    nameless = run("payments", "approve", "x", "y", "--url", "localhost")
+    assert nameless.code == 2
+    assert [name for name in ("'x'", "'y'", "--url", "--token") if name not in nameless.err] == []
 
 
 def test_a_service_that_is_away_is_tried_again_and_then_told(
@@ -128,6 +147,7 @@ def test_a_service_that_is_away_is_tried_again_and_then_told(
     (tmp_path / "e.jsonl").write_bytes(lines(1))
     refused = run("events", "publish", tmp_path / "e.jsonl", "--url", NOBODY, "--token", "t")
     assert refused.code == 1
+    assert f"{NOBODY} does not answer yet (ConnectError); trying again" in refused.err
     assert "did not answer POST /events in 8 attempts" in refused.err
 
 
@@ -199,3 +219,13 @@ def test_an_audit_log_verifies_until_somebody_tampers_with_it(
     assert run("audit", "verify", "--payment", row[0], "--data-dir", serve.data_dir).code == 1
     unknown = run("audit", "verify", "--payment", "00000000-0000-7000-8000-000000000000", "--data-dir", serve.data_dir)
     assert (unknown.code, "There is no payment" in unknown.err) == (1, True)
+
+
+def test_a_mistyped_directory_is_not_verified_as_an_untouched_log(run: CommandLine, tmp_path: Path) -> None:
+    for nothing in (tmp_path / "mistyped", tmp_path, Path("/dev/null")):
+        refused = run("audit", "verify", "--data-dir", nothing)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"There is no database in {nothing}" in refused.err
+    assert list(tmp_path.iterdir()) == []
+    both = run("audit", "verify", "--payment", "x", "--database-url", "y")
+    assert (both.code, "--payment" in both.err, "--database-url" in both.err) == (2, True, True)

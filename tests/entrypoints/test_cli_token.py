@@ -72,6 +72,13 @@ def test_every_fault_is_named_at_once(run: CommandLine, tmp_path: Path) -> None:
     assert not (tmp_path / "d").exists()
 
 
+def test_a_forgotten_role_a_wrong_lifetime_and_a_wrong_setting_are_named_together(run: CommandLine) -> None:
+    run.environment.setenv("VENDORPAY_PROT", "80")
+    made = run("token", "--ttl", "soon")
+    assert made.code == 2
+    assert [name for name in ("--role", "--ttl", "VENDORPAY_PROT") if name not in made.err] == []
+
+
 def test_a_damaged_key_is_explained(run: CommandLine, tmp_path: Path) -> None:
     LocalIssuer.open(tmp_path)
     (tmp_path / "issuer" / "key.pem").write_text("nonsense")

@@ -14,7 +14,14 @@ import psycopg
 
 from vendorpay.entrypoints import embedded_postgres, role_passwords
 from vendorpay.entrypoints.database_urls import DATABASE, DatabaseUrls, of_embedded, of_given
-from vendorpay.entrypoints.embedded_postgres import AlreadyRunning, AttachedPostgres, RunningPostgres
+from vendorpay.entrypoints.embedded_postgres import (
+    AlreadyRunning,
+    AttachedPostgres,
+    EmbeddedPostgresError,
+    RunningPostgres,
+)
+from vendorpay.entrypoints.embedded_postgres.cluster import made_by
+from vendorpay.entrypoints.embedded_postgres.layout import Layout
 from vendorpay.observe import scrub
 from vendorpay.settings import Settings
 from vendorpay.store.migrate import MigrationError, Standing, migrate, status
@@ -85,6 +92,18 @@ def for_command(settings: Settings) -> Iterator[DatabaseHome]:
         yield home
     finally:
         home.close()
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a database; one that a URL names, or that we may not look at, is taken to be there."""
+    if settings.database_url is not None:
+        return True
+    try:
+        return made_by(Layout.of(settings.data_dir)) is not None
+    except (EmbeddedPostgresError, PermissionError):
+        return True  # Whoever opens it explains what is wrong with it.
+    except OSError:
+        return False
 
 
 async def bring_up_to_date(urls: DatabaseUrls, *, now: datetime) -> list[str]:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import typer
 
-from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
@@ -27,7 +28,7 @@ def audit() -> None:
 @app.command()
 def verify(
     payment: Annotated[
-        UUID | None, typer.Option("--payment", metavar="ID", help="This payment's entries alone.")
+        str | None, typer.Option("--payment", metavar="ID", help="This payment's entries alone.")
     ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -41,14 +42,20 @@ def verify(
 
         vendorpay audit verify --payment 0190a1b2-0000-7000-8000-000000000001 --json
     """
-    settings = database_settings_of(data_dir, database_url)
+    faults = Faults()
+    wanted = faults.uuid("--payment", payment)
+    settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
+    faults.end()
 
     import asyncio
 
-    from vendorpay.entrypoints.database_home import for_command
+    from vendorpay.entrypoints.database_home import exists, for_command
 
+    if not exists(settings):
+        # A new one would verify, and whoever mistyped the directory would believe that theirs did.
+        raise WrongUsage(f"There is no database in {settings.data_dir}: name the one to verify with --data-dir.")
     with for_command(settings) as home:
-        report = asyncio.run(_verified(home, payment))
+        report = asyncio.run(_verified(home, wanted))
     if payment is not None and not report.chains:
         raise CommandFailed(f"There is no payment {payment} here, and no audit entry of one. Check the id.")
     _print(report, json=json)

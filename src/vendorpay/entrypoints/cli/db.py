@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
@@ -81,14 +81,13 @@ def shell(
 
         vendorpay db shell --superuser
     """
-    faults = []
+    faults = Faults()
     if role not in {None, "app", "readonly"}:
-        faults.append(f"--role must be app or readonly, not {role!r}.")
+        faults.add(f"--role must be app or readonly, not {role!r}.")
     if role is not None and superuser:
-        faults.append("--role and --superuser exclude each other.")
-    if faults:
-        raise WrongUsage(*faults)
-    settings = database_settings_of(data_dir, database_url)
+        faults.add("--role and --superuser exclude each other.")
+    settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
+    faults.end()
 
     import asyncio
 

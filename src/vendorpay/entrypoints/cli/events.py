@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import CommandFailed
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import as_json
@@ -27,15 +28,13 @@ def events() -> None:
 
 @app.command()
 def publish(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.jsonl", exists=True, dir_okay=False, help="One event a line, as JSON.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="One event a line, as JSON.")],
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, max=32, help="Batches under way; above 1 the order may change.")
-    ] = 1,
+        str, typer.Option("--concurrency", help="Batches under way, 1 to 32; above 1 the order may change.")
+    ] = "1",
 ) -> None:
     """Send a file of events to the service. Exit code 0 when nothing was rejected, else 1.
 
@@ -46,6 +45,13 @@ def publish(
 
         vendorpay events publish examples/work_completed.jsonl --url http://127.0.0.1:8080 --token "$TOKEN"
     """
+    faults = Faults()
+    if not file.exists() or file.is_dir():
+        faults.add(f"FILE.jsonl: {str(file)!r} {'is a directory' if file.is_dir() else 'does not exist'}.")
+    batches_under_way = faults.whole("--concurrency", concurrency, 1, 32)
+    faults.address(url, token)
+    faults.end()
+
     import asyncio
 
     from vendorpay.entrypoints.cli.publishing import Tally
@@ -54,7 +60,7 @@ def publish(
     failure: CommandFailed | None = None
     try:
         with file.open("rb") as source:
-            asyncio.run(_publish(source, url, token, concurrency, tally))
+            asyncio.run(_publish(source, url, token, batches_under_way, tally))
     except CommandFailed as error:
         failure = error
     _print(tally, json=json)
@@ -88,7 +94,7 @@ def _print(tally: Tally, *, json: bool) -> None:
         as_json(tally.as_dict())
         return
     print(f"accepted {tally.accepted}, duplicate {tally.duplicate}, rejected {tally.rejected}")
-    for error in tally.errors[:ERRORS_SHOWN_MAX]:
+    for error in tally.in_order()[:ERRORS_SHOWN_MAX]:
         print(f"line {error['line']}: {error['reason']}", file=sys.stderr)
     if len(tally.errors) > ERRORS_SHOWN_MAX:
         print(f".. and {len(tally.errors) - ERRORS_SHOWN_MAX} more; --json lists all of them", file=sys.stderr)

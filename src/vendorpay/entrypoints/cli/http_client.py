@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpx
 
+from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 
 ATTEMPTS_MAX: Final = 8
+# After this many nobody should be left to wonder what the command waits for.
+ATTEMPTS_SILENT: Final = 2
 PAUSE_S_FIRST: Final = 0.2
 PAUSE_S_MAX: Final = 10.0
 RETRY_AFTER_S_MAX: Final = 60.0
@@ -48,6 +52,8 @@ class Service:
     async def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         last, pause_s = "", 0.0
         for attempt in range(ATTEMPTS_MAX):
+            if attempt == ATTEMPTS_SILENT:
+                print(f"vendorpay: {self._url} does not answer yet ({last}); trying again ..", file=sys.stderr)
             await asyncio.sleep(pause_s)
             # Jitter, so that those who were turned away together do not come back together.
             pause_s = min(PAUSE_S_MAX, PAUSE_S_FIRST * 2**attempt) * (0.5 + secrets.randbelow(1000) / 1000)
@@ -69,15 +75,9 @@ class Service:
 @asynccontextmanager
 async def service(url: str, token: str | None) -> AsyncIterator[Service]:
     """Opens the service. Raises WrongUsage for a URL or token that cannot be one."""
-    faults = []
-    if not url.startswith(("http://", "https://")):
-        faults.append("--url must be like http://127.0.0.1:8080.")
-    if not token:
-        faults.append("--token is missing: give one, or set VENDORPAY_TOKEN. `vendorpay token` mints one.")
-    elif not (token.isascii() and token.isprintable()):
-        faults.append("--token is no token: it must be one line of letters, digits and .-_")
-    if faults:
-        raise WrongUsage(*faults)
+    faults = Faults()
+    faults.address(url, token)
+    faults.end()
     try:
         client = httpx.AsyncClient(
             base_url=url.rstrip("/"), headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
@@ -99,7 +99,8 @@ def _body(response: httpx.Response) -> dict[str, Any]:
     code = str(problem.get("code", "no_json"))
     faults = [f"{fault.get('field')}: {fault.get('message')}" for fault in problem.get("errors", [])]
     said = str(problem.get("detail") or problem.get("title") or "the answer is not the service's: check --url")
-    message = "; ".join([f"{response.status_code} {code}: {said}", *faults])
+    message = " ".join([f"{response.status_code} {code}: {said}", *faults[:1]])
+    message = "; ".join([message, *faults[1:]])
     if response.status_code == 401:
         message += " Mint a new token: vendorpay token"
     raise Refused(response.status_code, code, message)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import amount, as_json, field, table
@@ -18,7 +19,7 @@ def list_payments(
     status: Annotated[str | None, typer.Option("--status", help="For example pending_approval.")] = None,
     vendor: Annotated[str | None, typer.Option("--vendor", metavar="UUID")] = None,
     incident: Annotated[str | None, typer.Option("--incident", metavar="UUID")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="How many at most.")] = 50,
+    limit: Annotated[str, typer.Option("--limit", help="How many at most, 1 to 200.")] = "50",
     cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -30,9 +31,15 @@ def list_payments(
 
         vendorpay payments list --status pending_approval --token "$TOKEN"
     """
-    found = _get(
-        url, token, "/payments", status=status, vendorId=vendor, incidentId=incident, limit=limit, cursor=cursor
-    )
+    faults = Faults()
+    asked = {
+        "limit": faults.whole("--limit", limit, 1, 200),
+        "vendorId": faults.uuid("--vendor", vendor),
+        "incidentId": faults.uuid("--incident", incident),
+    }
+    faults.address(url, token)
+    faults.end()
+    found = _get(url, token, "/payments", status=status, cursor=cursor, **asked)
     if json:
         as_json(found)
         return
@@ -66,7 +73,11 @@ def show(
 
         vendorpay payments show 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    payment = _get(url, token, f"/payments/{_uuids([payment_id])[0]}")
+    faults = Faults()
+    ids = faults.payment_ids([payment_id])
+    faults.address(url, token)
+    faults.end()
+    payment = _get(url, token, f"/payments/{ids[0]}")
     if json:
         as_json(payment)
         return
@@ -103,9 +114,14 @@ def approve(
 
         vendorpay payments approve 0190a1b2-0000-7000-8000-000000000001 --notes "photos seen" --token "$TOKEN"
     """
+    faults = Faults()
+    ids = faults.payment_ids(payment_ids)
+    faults.address(url, token)
+    faults.end()
+
     import asyncio
 
-    results = asyncio.run(_approve_all(url, token, _uuids(payment_ids), notes))
+    results = asyncio.run(_approve_all(url, token, ids, notes))
     if json:
         as_json({"results": results})
     else:
@@ -140,25 +156,15 @@ async def _approve_all(url: str, token: str | None, ids: list[str], notes: str |
 def _get(url: str, token: str | None, path: str, **query: object) -> dict[str, Any]:
     import asyncio
 
-    from vendorpay.entrypoints.cli.http_client import service
+    from vendorpay.entrypoints.cli.http_client import Refused, service
 
     async def get() -> dict[str, Any]:
         async with service(url, token) as opened:
             return await opened.get(path, **query)
 
-    return asyncio.run(get())
-
-
-def _uuids(texts: list[str]) -> list[str]:
-    """The ids as they go into a path. Raises WrongUsage that names each that is none."""
-    from uuid import UUID
-
-    found, faults = [], []
-    for text in texts:
-        try:
-            found.append(str(UUID(text)))
-        except ValueError:
-            faults.append(f"{text!r} is no payment's id: it must be a UUID.")
-    if faults:
-        raise WrongUsage(*faults)
-    return found
+    try:
+        return asyncio.run(get())
+    except Refused as refused:
+        if refused.status == 400:  # Only the service knows every status and cursor, but the options were wrong.
+            raise WrongUsage(str(refused)) from refused
+        raise

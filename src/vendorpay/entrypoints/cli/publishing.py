@@ -29,14 +29,17 @@ class Tally:
         self.rejected += 1
         self.errors.append({"line": line, "reason": reason})
 
+    def in_order(self) -> list[dict[str, object]]:
+        """The errors in the order of the lines."""
+        return sorted(self.errors, key=lambda error: int(str(error["line"])))
+
     def as_dict(self) -> dict[str, object]:
-        """The contract's summary, errors in the order of the lines."""
-        errors = sorted(self.errors, key=lambda error: int(str(error["line"])))
+        """The contract's summary."""
         return {
             "accepted": self.accepted,
             "duplicate": self.duplicate,
             "rejected": self.rejected,
-            "errors": errors,
+            "errors": self.in_order(),
         }
 
 

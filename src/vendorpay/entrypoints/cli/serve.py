@@ -19,6 +19,7 @@ def serve(
     """Run the service: API and background work, with an embedded PostgreSQL unless a database is given.
 
     Prints one line on stdout when it answers; logs are JSON lines on stderr. SIGTERM: finishes what it holds.
+    Each option has a variable, as VENDORPAY_PORT; docs/operations.md lists them and the settings without an option.
 
     Examples:
 

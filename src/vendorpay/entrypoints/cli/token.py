@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.options import AsJson, DataDir, settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
@@ -20,7 +20,9 @@ TTL_MAX: Final = timedelta(days=3650)
 
 
 def token(
-    role: Annotated[str, typer.Option("--role", help="admin, dispatcher, auditor, service, vendor or driver.")],
+    role: Annotated[
+        str | None, typer.Option("--role", help="admin, dispatcher, auditor, service, vendor or driver.  [required]")
+    ] = None,
     sub: Annotated[str | None, typer.Option("--sub", help="Whose token it is.  [default: a new UUID]")] = None,
     org: Annotated[str | None, typer.Option("--org", help="The organisation.  [default: default]")] = None,
     vendor: Annotated[str | None, typer.Option("--vendor", metavar="UUID", help="Of a vendor: which one.")] = None,
@@ -36,8 +38,11 @@ def token(
 
         vendorpay token --role vendor --vendor 4f426dcb-b394-4b36-bb2d-420f0f88080b --ttl 7d
     """
-    settings = settings_of(data_dir=data_dir)
-    valid_for = _checked(role, sub, org, vendor, ttl)
+    faults = Faults()
+    settings = faults.settings(lambda: settings_of(data_dir=data_dir))
+    known = _role(faults, role)
+    valid_for = _checked(faults, sub, org, vendor, ttl)
+    faults.end()
 
     from vendorpay.adapters.local_issuer import LocalIssuer
     from vendorpay.entrypoints.ids import system_now
@@ -46,36 +51,41 @@ def token(
         print("vendorpay: the service accepts tokens of VENDORPAY_JWT_ISSUER, not this one.", file=sys.stderr)
     now, who = system_now(), sub or str(uuid4())
     minted = LocalIssuer.open(settings.data_dir).mint(
-        sub=who, role=role, ttl=valid_for, now=now, jti=str(uuid4()), org=org, vendor=vendor
+        sub=who, role=known, ttl=valid_for, now=now, jti=str(uuid4()), org=org, vendor=vendor
     )
     if json:
-        as_json({"token": minted, "sub": who, "role": role, "expiresAt": (now + valid_for).isoformat()})
+        as_json({"token": minted, "sub": who, "role": known, "expiresAt": (now + valid_for).isoformat()})
     else:
         print(minted)
 
 
-def _checked(role: str, sub: str | None, org: str | None, vendor: str | None, ttl: str) -> timedelta:
-    """The lifetime. Raises WrongUsage with every fault."""
-    from vendorpay.domain.errors import VendorPayError
-    from vendorpay.domain.roles import Role, caller_of
+def _role(faults: Faults, role: str | None) -> str:
+    from vendorpay.domain.roles import Role
 
-    faults = []
-    if role not in set(Role):
-        faults.append(f"--role must be one of {', '.join(Role)}, not {role!r}.")
+    if role is None:
+        faults.add(f"--role is missing: it must be one of {', '.join(Role)}.")
+    elif role not in set(Role):
+        faults.add(f"--role must be one of {', '.join(Role)}, not {role!r}.")
+    return role or ""
+
+
+def _checked(faults: Faults, sub: str | None, org: str | None, vendor: str | None, ttl: str) -> timedelta:
+    """The lifetime, when nothing else is wrong either."""
+    from vendorpay.domain.errors import VendorPayError
+    from vendorpay.domain.roles import caller_of
+
     if vendor is not None and not _is_uuid(vendor):
-        faults.append(f"--vendor must be a UUID, not {vendor!r}.")
+        faults.add(f"--vendor must be a UUID, not {vendor!r}.")
     for name, claim, value in (("--sub", "sub", sub), ("--org", "custom:org_id", org)):
         try:
             if value is not None:
                 caller_of({"sub": "somebody", "custom:role": "admin", claim: value})
         except VendorPayError:
-            faults.append(f"{name} cannot be {value!r}: the service would refuse it.")
+            faults.add(f"{name} cannot be {value!r}: the service would refuse it.")
     found = _TTL.match(ttl)
     valid_for = timedelta(**{_UNITS[found[3]]: int(found[1] + found[2])}) if found else timedelta()
     if found is None or abs(valid_for) > TTL_MAX:
-        faults.append(f"--ttl must be like 30s, 15m, 1h, 7d or -1h, and at most {TTL_MAX.days}d, not {ttl!r}.")
-    if faults:
-        raise WrongUsage(*faults)
+        faults.add(f"--ttl must be like 30s, 15m, 1h, 7d or -1h, and at most {TTL_MAX.days}d, not {ttl!r}.")
     return valid_for
 
 

@@ -1,0 +1,67 @@
+"""Checking a command's options: whatever is wrong with them is collected and said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.settings import Settings, SettingsError
+
+
+class Faults:
+    """What is wrong so far. What a check returns may be used after `end`, which is not passed when one failed."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def add(self, *sentences: str) -> None:
+        """Puts faults on the list."""
+        self._found += sentences
+
+    def end(self) -> None:
+        """Raises WrongUsage with every fault, if there is one."""
+        if self._found:
+            raise WrongUsage(*self._found)
+
+    def settings(self, read: Callable[[], Settings]) -> Settings:
+        """The settings that `read` gives."""
+        try:
+            return read()
+        except SettingsError as error:
+            self.add(*error.faults)
+            return Settings()
+
+    def whole(self, option: str, text: str, lowest: int, highest: int) -> int:
+        """A whole number within its bounds."""
+        if text.isascii() and text.isdigit() and lowest <= int(text[:20]) <= highest:
+            return int(text)
+        self.add(f"{option} must be a whole number from {lowest} to {highest}, not {text[:40]!r}.")
+        return lowest
+
+    def uuid(self, option: str, text: str | None) -> UUID | None:
+        """A UUID, where one was given."""
+        try:
+            return None if text is None else UUID(text)
+        except ValueError:
+            self.add(f"{option} must be a UUID, not {text!r}.")
+            return None
+
+    def payment_ids(self, texts: list[str]) -> list[str]:
+        """Payments' ids as they go into a path."""
+        found = []
+        for text in texts:
+            try:
+                found.append(str(UUID(text)))
+            except ValueError:
+                self.add(f"{text!r} is no payment's id: it must be a UUID.")
+        return found
+
+    def address(self, url: str, token: str | None) -> None:
+        """Where the service answers, and who is asking."""
+        if not url.startswith(("http://", "https://")):
+            self.add("--url must be like http://127.0.0.1:8080.")
+        if not token:
+            self.add("--token is missing: give one, or set VENDORPAY_TOKEN. `vendorpay token` mints one.")
+        elif not (token.isascii() and token.isprintable()):
+            self.add("--token is no token: it must be one line of letters, digits and .-_")
