@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from vendorpay.settings import Settings, SettingsError
+from vendorpay.settings import NOT_SETTINGS, Settings, SettingsError
 
 ISSUER = {
     "VENDORPAY_JWT_ISSUER": "https://issuer.example",
@@ -87,3 +88,9 @@ def test_the_variables_of_other_parts_are_let_through() -> None:
 def test_the_database_url_is_not_in_what_is_printed() -> None:
     settings = Settings.read({"VENDORPAY_DATABASE_URL": "postgresql://u:hunter2@db/x"})
     assert "hunter2" not in repr(settings)
+
+
+def test_every_variable_is_in_the_operators_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    variables = {f"VENDORPAY_{setting.name.upper()}" for setting in fields(Settings)} | NOT_SETTINGS
+    assert [name for name in sorted(variables - {"VENDORPAY_SOAK"}) if f"`{name}`" not in page] == []
