@@ -15,10 +15,11 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') A
 ORDER BY c.relname, a.attnum
 
 -- name: rules
--- NOT NULL is a constraint of its own from PostgreSQL 18 on; the columns say it already.
+-- NOT NULL is a constraint of its own from PostgreSQL 18 on; the columns say it already. A foreign key to a partitioned
+-- table has a copy per partition, which would make this answer differ from month to month.
 SELECT c.relname AS table_name, k.conname AS name, pg_get_constraintdef(k.oid) AS definition
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND k.contype <> 'n'
+WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND k.contype <> 'n' AND k.conparentid = 0
 ORDER BY c.relname, k.contype = 'c', k.conname
 
 -- name: indexes
