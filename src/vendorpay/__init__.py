@@ -1,3 +1,3 @@
-"""vendorpay: completed work in, an approved, paid and explained vendor payment out."""
+"""vendorpay: completed work in, an approved, explained vendor payment out."""
 
 __version__ = "0.1.0"

@@ -72,6 +72,7 @@ def test_a_file_is_published_and_again_it_is_all_duplicates(publish: Publisher) 
     assert (first.code, json.loads(first.out)) == (0, {"accepted": 250, "duplicate": 0, "rejected": 0, "errors": []})
     again = publish(content)
     assert (again.code, again.out) == (0, "accepted 0, duplicate 250, rejected 0\n")
+    assert again.err == "", "a bar is for terminals"
 
 
 def test_batches_under_way_at_once_lose_nothing(publish: Publisher) -> None:

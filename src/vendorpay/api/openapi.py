@@ -77,7 +77,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
 _INFO: Final = {
     "title": "vendorpay",
     "version": __version__,
-    "summary": "Completed work becomes an approved, paid and explained vendor payment.",
+    "summary": "Completed work becomes an approved, explained vendor payment.",
     "description": "Amounts are integers of the currency's minor unit. Times are RFC 3339, ids are UUIDs. Every "
     "refusal is an RFC 9457 problem; programs go by its `code`. A caller's X-Request-Id is kept and given back.",
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

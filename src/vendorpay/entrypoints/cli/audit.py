@@ -74,7 +74,8 @@ async def _verified(home: DatabaseHome, payment: UUID | None) -> AuditReport:
 
     if home.owned is not None:
         await bring_up_to_date(home.urls, now=system_now())
-    with Progress(console=Console(stderr=True), transient=True) as shown:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task("chains", total=None)
         # As the role that may read and nothing else.
         async with Database.open(home.urls.readonly, pool_size=1) as database:

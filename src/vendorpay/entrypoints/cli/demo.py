@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,7 +159,7 @@ def _found(examples: Path | None) -> Path:
     for folder in folders:
         if (folder / EVENTS).is_file() and (folder / EXPECTED).is_file():
             return folder
-    looked_at = ", ".join(os.path.relpath(folder) for folder in folders)
+    looked_at = ", ".join(map(str, folders))
     raise CommandFailed(f"{EVENTS} and {EXPECTED} were not found in {looked_at}. Name their folder with --examples.")
 
 

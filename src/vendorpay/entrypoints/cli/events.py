@@ -79,7 +79,8 @@ async def _publish(source: BinaryIO, url: str, token: str | None, concurrency: i
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with service(url, token) as opened:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
             size = os.fstat(source.fileno()).st_size
             task = shown.add_task("publishing (bytes)", total=size or None)  # A pipe has no size.
 

@@ -46,7 +46,7 @@ def vendorpay(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
-    """Completed work in, an approved, paid and explained vendor payment out.
+    """Completed work in, an approved, explained vendor payment out.
 
     Start with: vendorpay serve
     """
