@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from psycopg.errors import DiskFull
 
 from tests.api.asking import JSON, Caller, Desk
 from vendorpay.api import examples
@@ -172,6 +173,19 @@ async def test_what_passes_by_itself_says_when_to_come_back(
     answer = await caller.ask("POST", "/payments", body=examples.NEW_PAYMENT)
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_why_the_database_did_not_serve_is_in_the_log_and_not_in_the_answer(
+    caller: Caller, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.answer = errors.DatabaseUnavailable()
+    desk.answer.__cause__ = DiskFull("could not extend file base/16384/hunter2")
+    answer = await caller.ask("POST", "/payments", body=examples.NEW_PAYMENT, headers={"X-Request-Id": "find-me-8"})
+    assert answer.code == "database_unavailable"
+    assert b"extend" not in answer.body
+    logged = [line for line in capsys.readouterr().err.splitlines() if "find-me-8" in line and "53100" in line]
+    assert len(logged) == 1
+    assert "hunter2" not in logged[0]
 
 
 async def test_an_unforeseen_error_shows_nothing_of_the_inside(

@@ -75,8 +75,9 @@ async def test_a_database_that_is_away_is_a_refusal_and_comes_back(
         await world.create()
         wire.down = True
         wire.cut_all()
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(DatabaseUnavailable) as refused:
             await world.create()
+        assert refused.value.__cause__ is not None, "the log must be able to say why"
         wire.down = False
         await _eventually_created(world)
         assert world.count("payments") == 2

@@ -49,6 +49,8 @@ class Exchange:
         except VendorPayError as error:
             answer = problems.refusal(error, self.request_id)
             status = answer.status
+            if status >= 500 and error.__cause__ is not None:  # the caller hears that, the operator why
+                observe.warning("unavailable", request_id=self.request_id, **observe.facts_of(error.__cause__))
         except ClientGone:
             raise
         except Exception as error:

@@ -62,25 +62,35 @@ async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool 
     With `wait` (for one command alone) locks are waited for, up to the role's lock_timeout; without, a command whose
     lock another transaction holds comes back as Straggler.
     """
+    cause: Exception | None = None
     for _ in range(ATTEMPTS_MAX):
         try:
             return await _attempt(path, commands, wait=wait)
         except _CommitUnanswered as unanswered:
+            cause = unanswered
             match await _was_committed(path.database, unanswered):
                 case True:
                     return unanswered.results
                 case None:
                     break
-        except DatabaseUnavailable:
-            break
+        except DatabaseUnavailable as error:
+            return [error] * len(commands)
         except Exception as error:  # refused by the database, or a bug that shows only when rows are written
+            cause = error
             if is_lost(error):
                 continue
             if len(commands) > 1:
                 return await _one_by_one(path, commands, wait=wait)
             if not worth_another_try(error):
-                return [refusal_of(error) or explained(error)]
-    return [DatabaseUnavailable()] * len(commands)
+                return [_because_of(error, refusal_of(error) or explained(error))]
+    return [_because_of(cause, DatabaseUnavailable())] * len(commands)
+
+
+def _because_of(cause: Exception | None, error: Exception) -> Exception:
+    """The error with what the log should say of its cause."""
+    if error is not cause:
+        error.__cause__ = cause
+    return error
 
 
 async def _one_by_one(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
