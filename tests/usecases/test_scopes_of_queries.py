@@ -35,7 +35,7 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "approvals"),
     ("payments.sql", "whole"),
     # What became of our own command, asked by the id that only we know.
-    ("claims.sql", "answers"),
+    ("claims.sql", "committed"),
     # The verifier reads every chain of every organisation; only the operator's command line can start it.
     ("audit.sql", "links"),
     ("audit.sql", "heads"),
@@ -43,7 +43,7 @@ WITHOUT_AN_ORGANISATION = {
 }
 
 FUNCTIONS_WITHOUT_AN_ORGANISATION = {
-    ("claims", "answers"),  # by our own command ids
+    ("claims", "committed"),  # by our own command ids
     ("claims", "fate"),  # a transaction's, of no table
     ("claims", "take"),  # each claim in `wanted` names its organisation
     ("audit_log", "heads"),  # the verifier

@@ -18,7 +18,7 @@ from vendorpay.domain.lifecycle import ENDED
 from vendorpay.domain.payment import PaymentState
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
-from vendorpay.store.db import Connection
+from vendorpay.store.db import Connection, rows
 from vendorpay.store.payment_rows import state_of
 
 
@@ -187,8 +187,8 @@ async def fate(connection: Connection, xid: str) -> str | None:
     return None if row is None else row["fate"]
 
 
-async def answers(connection: Connection, command_ids: Sequence[UUID]) -> dict[UUID, Remembered]:
-    """The stored answers of commands that were committed, by command id."""
+async def committed(connection: Connection, command_ids: Sequence[UUID]) -> bool:
+    """Whether every one of these commands is on record, as all of a batch are or none."""
     parameters = {"command_ids": literal(command_ids)}
-    cursor = await connection.execute(queries.load("claims.sql")["answers"].encode(), parameters)
-    return {row["command_id"]: Remembered(b"", row["payment_id"], row["answer"]) for row in await cursor.fetchall()}
+    (row,) = await rows(connection, queries.load("claims.sql")["committed"], parameters)
+    return bool(row["found"] == len(command_ids))

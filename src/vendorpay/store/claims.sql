@@ -52,5 +52,5 @@ JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate
 
--- name: answers
-SELECT command_id, payment_id, answer FROM commands WHERE command_id = ANY(%(command_ids)s::uuid[])
+-- name: committed
+SELECT count(*) AS found FROM commands WHERE command_id = ANY(%(command_ids)s::uuid[])

@@ -176,7 +176,7 @@ async def _was_committed(database: Database, unanswered: _CommitUnanswered) -> b
         try:
             async with database.connection() as connection:
                 fate = await _fate(connection, unanswered.xid)
-                if len(await claims.answers(connection, unanswered.written)) == len(unanswered.written):
+                if await claims.committed(connection, unanswered.written):
                     return True
                 if fate != "in progress":
                     return False
