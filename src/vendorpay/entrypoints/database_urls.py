@@ -13,6 +13,7 @@ from vendorpay.store.set_up import APP, OWNER, READONLY
 
 DATABASE: Final = "vendorpay"
 # What roles.sql gives the roles as logins of their own; a SET ROLE at connect does not bring a role's settings along.
+# All but transaction_timeout: PostgreSQL 15 and 16 refuse a connection that asks for it.
 LIMITS: Final = "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
 
 
