@@ -1,5 +1,6 @@
 """The ASGI app: lifespan, headers, HEAD, clients that hang up, and going down in order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.api.asking import JSON, Answered, Caller, Desk
+from vendorpay.api import app as asgi_app
 from vendorpay.api import examples
 from vendorpay.api.app import App, Message, build
 from vendorpay.ports import TokenVerifier
@@ -41,9 +43,30 @@ async def test_head_is_a_get_without_its_body(caller: Caller) -> None:
     assert head.headers["content-length"] == str(len(whole.body))
 
 
-async def test_a_client_that_hangs_up_in_its_body_gets_nothing_and_does_nothing(caller: Caller, desk: Desk) -> None:
+async def test_a_client_that_hangs_up_in_its_body_does_nothing(caller: Caller, desk: Desk) -> None:
     answer = await caller.ask("POST", "/payments", chunks=[b'{"incidentId":'], gone=True, headers=JSON)
-    assert answer.status == 0
+    assert (answer.status, answer.code) == (400, "malformed_json")  # for one who sent broken chunks, and still listens
+    assert desk.taken == []
+
+
+async def test_a_body_that_never_ends_gives_its_place_up(
+    caller: Caller, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi_app, "BODY_S_MAX", 0.01)
+    pieces = [{"type": "http.request", "body": b"{", "more_body": True}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return pieces.pop() if pieces else await asyncio.get_running_loop().create_future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {caller.token('admin')}".encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/payments", "query_string": b"", "headers": headers}
+    await caller.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert b"its end did not come" in sent[1]["body"]
     assert desk.taken == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ BODY_MAX = 256 * 1024
 EVENTS_MAX = 16 * 1024 * 1024
 AS_JSON = "Content-Type: application/json"
 HANG_UPS = 20
+IDLE = 1_500
 RUBBISH = {
     "no HTTP": b"\x00\xff\x16\x03\x01 rubbish\r\n\r\n" * 20,
     "TLS": bytes.fromhex("16030100a5010000a10303") + b"\x5a" * 150,
@@ -69,6 +71,22 @@ def test_a_body_above_the_limit_that_came_in_chunks_is_answered_413(office: Offi
             pass  # answered before the end
         status, problem = wire.answer()
     assert (status, problem["code"]) == (413, "body_too_large")
+
+
+def test_a_body_in_broken_chunks_is_the_senders_fault_and_no_5xx(office: Office, serve: Serve) -> None:
+    with Wire(serve) as wire:
+        wire.send(head(office.admin, "POST", "/payments", AS_JSON, "Transfer-Encoding: chunked"))
+        wire.send(b"zz\r\n{}\r\n")
+        status, problem = wire.answer()
+    assert (status, problem["code"]) == (400, "malformed_json")
+
+
+def test_idle_connections_shut_nobody_out(serve: Serve) -> None:
+    """More of them than the backlog holds."""
+    with ExitStack() as idle:
+        for _ in range(IDLE):
+            idle.enter_context(Wire(serve)).send(b"GET /health")
+        assert is_ready(serve)
 
 
 def test_who_may_not_is_told_so_before_the_body(office: Office, serve: Serve) -> None:

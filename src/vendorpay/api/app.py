@@ -6,6 +6,7 @@ more than the rest of the edge.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
@@ -19,6 +20,7 @@ from vendorpay.api.errors import BodyTooLarge
 from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.request import ClientGone, Headers, ReadBody, Request
 from vendorpay.api.service import Service
+from vendorpay.domain.errors import MalformedJson
 from vendorpay.ports import TokenVerifier
 from vendorpay.usecases.deps import Deps
 
@@ -28,6 +30,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Opening = Callable[[], AbstractAsyncContextManager[tuple[Deps, TokenVerifier]]]
 
+BODY_S_MAX: Final = 60.0
+"""How long a body may take to come: a place among the connections is not for keeping."""
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
@@ -72,10 +76,14 @@ class App:
             headers=Headers(scope["headers"]),
             read_body=_body_of(receive),
         )
+        exchange = Exchange(self._service, request)
         try:
-            answer = await Exchange(self._service, request).answer()
+            try:
+                answer = await exchange.answer()
+            except ClientGone:  # or it sent chunks that are none: the server tells us the same, and it may be listening
+                answer = exchange.cut_short()
             await _send(send, answer, with_body=request.method != "HEAD")
-        except (ClientGone, OSError):  # OSError: what servers raise when they send to a client that hung up
+        except OSError:  # what servers raise when they send to a client that hung up
             return
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -109,6 +117,13 @@ def build(
 
 def _body_of(receive: Receive) -> ReadBody:
     async def read(bytes_max: int) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_S_MAX):
+                return await chunked(bytes_max)
+        except TimeoutError:
+            raise MalformedJson(reason=f"its end did not come within {BODY_S_MAX:.0f} seconds") from None
+
+    async def chunked(bytes_max: int) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:

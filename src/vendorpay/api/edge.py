@@ -16,7 +16,7 @@ from vendorpay.api.reading import read
 from vendorpay.api.request import ClientGone, Headers, Request
 from vendorpay.api.router import Router
 from vendorpay.api.service import Service
-from vendorpay.domain.errors import VendorPayError
+from vendorpay.domain.errors import MalformedJson, VendorPayError
 from vendorpay.domain.roles import Caller
 
 CLIENT_GONE: Final = 499
@@ -60,6 +60,11 @@ class Exchange:
         finally:
             self._log(status, started)
         return _finished(answer, self.request_id)
+
+    def cut_short(self) -> Answer:
+        """The answer to a request whose body broke off, for a client that is still there to hear it."""
+        error = MalformedJson(reason="it broke off before its end")
+        return _finished(problems.refusal(error, self.request_id), self.request_id)
 
     async def _answer(self) -> Answer:
         request = self.request

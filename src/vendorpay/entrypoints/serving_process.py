@@ -7,6 +7,8 @@ them, answers what it holds, and ends with 0.
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import signal
 import sys
 from typing import Any, Final
@@ -22,6 +24,10 @@ from vendorpay.entrypoints.handoff import Handoff, taken
 from vendorpay.entrypoints.lifeline import die_with_parent
 from vendorpay.entrypoints.listening import BACKLOG
 
+CONNECTIONS_MAX: Final = 16_384
+"""How many connections one process holds, idle ones included; those beyond wait in the backlog, unanswered."""
+FILES_BESIDE: Final = 256
+
 # Granian would write its own lines to stdout: they go through our logs instead.
 _LOGS: Final[dict[str, Any]] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
 
@@ -36,6 +42,8 @@ class _OnInheritedSocket(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
+            # Without it as many as the backlog: a thousand idle connections would shut everybody else out.
+            backpressure=_connections_max(),
             log_level=LogLevels.error,  # It warns that embedding is experimental, at every start.
             log_dictconfig=_LOGS,
         )
@@ -45,6 +53,16 @@ class _OnInheritedSocket(Server):
         self._ssp = None
         # Granian's stub leaves out what it is made of: descriptor, whether it is a unix socket, backlog.
         self._shd = SocketHolder(self._descriptor, False, BACKLOG)  # type: ignore[call-arg, assignment]
+
+
+def _connections_max() -> int:
+    """As many as the system lets this process have files for, which is asked for first."""
+    wanted = CONNECTIONS_MAX + FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(1, most - FILES_BESIDE)
 
 
 def main() -> int:
@@ -78,4 +96,8 @@ async def _serve(handoff: Handoff) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: threads of granian's outlive the loop, and abort when they meet an interpreter being taken down.
+    os._exit(code)
