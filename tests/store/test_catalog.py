@@ -23,4 +23,4 @@ async def test_the_description_of_the_schema_is_the_same_in_every_month(module_d
     described = json.dumps(found)
     assert [name for name in partitions if name in described] == []
     rules = {table["name"]: [rule["name"] for rule in table["rules"]] for table in found}
-    assert [name for name in rules["audit_texts"] if "fkey" in name] == ["audit_texts_entry_fkey"]
+    assert [name for name in rules["approvals"] if "fkey" in name] == ["approvals_payment_fkey"]

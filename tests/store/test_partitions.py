@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from tests.database import DatabaseUrls, new_id, new_payment, now, write
 from tests.store.refusals import expect_refusal, sql_alone
 
-PARENTS = ("payment_audit_log", "outbox")
+PARENTS = ("payment_audit_log", "audit_texts", "outbox")
 
 
 def partitions(connection: Connection[TupleRow], parent: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_a_second_call_makes_none(app_connection: Connection[TupleRow]) -> None:
 def test_the_service_makes_more_when_time_has_passed(app_connection: Connection[TupleRow]) -> None:
     in_a_year = "now() + interval '1 year'"
     assert number(app_connection, f"SELECT partition_months_left({in_a_year})") == 12
-    assert number(app_connection, f"SELECT ensure_partitions({in_a_year}, 24)") == 2 * 12
+    assert number(app_connection, f"SELECT ensure_partitions({in_a_year}, 24)") == len(PARENTS) * 12
     assert number(app_connection, f"SELECT partition_months_left({in_a_year})") == 24
     for parent in PARENTS:
         assert "MINVALUE" not in partitions(app_connection, parent)[max(partitions(app_connection, parent))]
@@ -66,7 +66,7 @@ def test_months_left_end_at_the_first_gap(app_connection: Connection[TupleRow]) 
 
 def test_a_gap_is_filled_by_the_next_call(app_connection: Connection[TupleRow]) -> None:
     app_connection.execute("SELECT ensure_partitions(now() + interval '30 months', 0)")
-    assert number(app_connection, "SELECT ensure_partitions(now(), 30)") == 2 * 5
+    assert number(app_connection, "SELECT ensure_partitions(now(), 30)") == len(PARENTS) * 5
     assert number(app_connection, "SELECT partition_months_left(now())") == 30
 
 
@@ -153,7 +153,7 @@ def test_partitions_are_attached_while_others_write(database_urls: DatabaseUrls)
             writer.commit()
             written += 1
         thread.join()
-        assert made == [2] * 6
+        assert made == [len(PARENTS)] * 6
         assert number(writer, "SELECT count(*) FROM payments") == written
 
 
@@ -168,4 +168,17 @@ def test_a_write_that_does_not_end_stops_the_attaching_and_nobody_else(database_
         maker.commit()
         assert number(maker, "SELECT partition_months_left(now())") == 24
         writer.commit()
-        assert number(maker, "SELECT ensure_partitions(now(), 25)") == 2
+        assert number(maker, "SELECT ensure_partitions(now(), 25)") == len(PARENTS)
+
+
+def test_a_month_of_records_leaves_together(database_urls: DatabaseUrls) -> None:
+    """Retention detaches a month of chains, texts and events whole; no row elsewhere holds it back."""
+    with psycopg.connect(database_urls.app) as writer:
+        rows = new_payment()
+        write(writer, rows)
+    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+        for parent in PARENTS:
+            month = min(partitions(owner, parent))
+            owner.execute(f"ALTER TABLE {parent} DETACH PARTITION {month}")
+        assert number(owner, "SELECT count(*) FROM payment_audit_log") == 0
+        assert number(owner, "SELECT count(*) FROM payments") == 1

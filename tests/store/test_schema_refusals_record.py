@@ -242,7 +242,7 @@ RECORD = table(
         "18",
         "a text of no entry",
         spoiled(with_notes, lambda p, r: r.texts[0].update(seq=9)),
-        "audit_texts_entry_fkey",
+        "audit_texts_match_digest",
     ),
     Refusal("18", "a text rewritten", noted("UPDATE audit_texts SET text = 'all is well'"), "audit_texts_only_erased"),
     Refusal(

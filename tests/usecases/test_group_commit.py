@@ -182,3 +182,17 @@ async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(world: World) 
 async def test_an_unknown_payment_is_refused_and_never_waited_for(world: World) -> None:
     with pytest.raises(NotFound):
         await asyncio.wait_for(world.approve(world.new_command_id(), by=OTHER_DISPATCHER), 2)
+
+
+async def test_a_writer_that_dies_leaves_nobody_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = GroupCommit(world.path)
+
+    def broken() -> None:
+        raise RuntimeError("a bug of the queue's own")
+
+    monkeypatch.setattr(queue, "_take", broken)
+    queue.start()
+    with pytest.raises(Overloaded):
+        await asyncio.wait_for(queue.submit(world.creation()), 5)
+    with pytest.raises(Overloaded):
+        await queue.submit(world.creation())

@@ -38,12 +38,17 @@ class Member:
     def start(self) -> None:
         """Starts the process, which then waits for its handoff."""
         # stdout is for the one line of `serve`. Standard input stays open: its end tells of our death.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "vendorpay.entrypoints.serving_process"],
-            stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),
-            pass_fds=[self._descriptor],
-        )
+        # It inherits what is blocked: a Ctrl-C while it imports would end it with a traceback, before it can ignore one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "vendorpay.entrypoints.serving_process"],
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr.fileno(),
+                pass_fds=[self._descriptor],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._born_at = time.monotonic()
         self._told = False
 

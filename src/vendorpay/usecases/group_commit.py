@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vendorpay import observe
 from vendorpay.domain.errors import Overloaded
 from vendorpay.usecases.carry_out import Result, Straggler, WritePath, carry_out
 from vendorpay.usecases.command import Command, Done
@@ -96,7 +97,18 @@ class GroupCommit:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        # A bug of the queue's own: better to refuse, and to be started again, than to let everybody wait for ever.
+        observe.failed("the write path ended", **observe.facts_of(error))
+        self._closing = True
+        while self._queue:
+            self._queue.popleft().settle(Overloaded())
 
     async def _write(self) -> None:
         while True:

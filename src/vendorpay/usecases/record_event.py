@@ -117,14 +117,12 @@ async def record(deps: Deps, caller: Caller, raws: Sequence[bytes], key: Key | N
 
     With a key, event n has the key `<key>#<n>`, so that a repeated request gets the answers of what was finished.
     """
-    commands = [_command(deps, caller, raw, _item_key(key, n)) for n, raw in enumerate(raws)]
     done: list[Done] = []
-    if key is not None and commands:
-        # Alone first: a key used for another request is found out before anything of this one is done.
-        done.append(await deps.commands.submit(commands[0]))
-    while len(done) < len(commands):
-        chunk = commands[len(done) : len(done) + AT_ONCE_MAX]
-        done += await _together(deps, chunk)
+    while len(done) < len(raws):
+        # With a key the first goes alone: one used for another request is found out before anything of this is done.
+        until = len(done) + (1 if key is not None and not done else AT_ONCE_MAX)
+        chunk = enumerate(raws[len(done) : until], start=len(done))
+        done += await _together(deps, [_command(deps, caller, raw, _item_key(key, n)) for n, raw in chunk])
     results = [msgspec.json.decode(one.answer, type=EventResult) for one in done]
     return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done))
 

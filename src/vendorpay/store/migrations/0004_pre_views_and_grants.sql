@@ -35,7 +35,7 @@ GRANT UPDATE (status, version, content_version, amount_cents, digest, line_count
               processed_at, completed_at, failed_reason, failed_code, metadata, updated_at)
     ON payments TO vendorpay_app;
 GRANT UPDATE (voided_at) ON approvals TO vendorpay_app;
-GRANT UPDATE (used_cents, max_cents) ON limit_usage TO vendorpay_app;
+GRANT UPDATE (used_cents) ON limit_usage TO vendorpay_app;
 GRANT UPDATE (salt, text) ON audit_texts TO vendorpay_app;
 GRANT UPDATE (times_seen, last_seen_at, reason, errors, resolved_at, resolved_by, payment_id) ON quarantine
     TO vendorpay_app;
