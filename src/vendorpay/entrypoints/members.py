@@ -38,7 +38,7 @@ class Member:
     def start(self) -> None:
         """Starts the process, which then waits for its handoff."""
         # stdout is for the one line of `serve`. Standard input stays open: its end tells of our death.
-        # It inherits what is blocked: a Ctrl-C while it imports would end it with a traceback, before it can ignore one.
+        # It inherits what is blocked: a Ctrl-C while it imports would end it with a traceback, before it ignores them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
