@@ -41,6 +41,9 @@ class Desk:
             raise self.answer
         return self.answer
 
+    async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
+        return [await self.submit(command) for command in commands]
+
 
 @dataclass
 class Answered:

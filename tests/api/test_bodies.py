@@ -7,10 +7,11 @@ import pytest
 
 from tests.api.asking import JSON, Caller, Desk
 from vendorpay.api import examples
-from vendorpay.api.bodies import refuse_repeated_keys, split_events
+from vendorpay.api.event_array import split_events
 from vendorpay.api.operation import BODY_BYTES_MAX, EVENTS_BYTES_MAX
 from vendorpay.domain.errors import MalformedJson
 from vendorpay.domain.new_payment import NewPayment
+from vendorpay.domain.parsing import refuse_repeated_keys
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.create_payment import CreatePayment
 from vendorpay.usecases.reject_payment import RejectPayment
@@ -99,7 +100,18 @@ async def test_an_amount_that_is_no_integer_in_range_is_refused(caller: Caller, 
 
 @pytest.mark.parametrize(
     "raw",
-    [b"{", b"nonsense", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"[" * 100_000, b'{"a":' * 20_000, b"\x00", b"{}{}"],
+    [
+        b"{",
+        b"nonsense",
+        b'{"a": "\xff"}',
+        b"[" * 100_000,
+        b'{"a":' * 20_000,
+        b"\x00",
+        b"{}{}",
+        b"[1 2]",
+        b"[1,]",
+        b"[",
+    ],
 )
 @pytest.mark.parametrize("target", ["/payments", "/events", APPROVE])
 async def test_what_is_not_json_is_malformed_and_never_a_500(caller: Caller, target: str, raw: bytes) -> None:
@@ -183,7 +195,8 @@ def test_events_are_split_into_their_own_bytes() -> None:
         [b'{"a": 1.0}', b"7", b'"x"', b'{"b":  [1e3]}'],
         [],
     )
-    assert split_events(b"[]") == ([], [])
+    assert split_events(b" [ ] ") == ([], [])
+    assert split_events(b'[{"a":"\\ud800"},{"\xc3\xa9":1e999}]')[0] == [b'{"a":"\\ud800"}', b'{"\xc3\xa9":1e999}']
     assert split_events(b'\n {"a": 1}\n') == ([b'{"a": 1}'], [])
 
 
@@ -193,3 +206,14 @@ async def test_events_are_an_object_or_at_most_a_thousand(caller: Caller, desk: 
         assert answer.code == "invalid_request"
         assert answer.faults.keys() == {"$"}
     assert desk.taken == []
+
+
+async def test_a_compressed_body_and_a_blank_reason_are_refused(caller: Caller) -> None:
+    compressed = {**JSON, "content-encoding": "gzip"}
+    assert (
+        await caller.ask("POST", REJECT, body=b'{"reason": "x"}', headers=compressed)
+    ).code == "unsupported_media_type"
+    plain = {**JSON, "content-encoding": "identity"}
+    assert (await caller.ask("POST", REJECT, body=b'{"reason": "x"}', headers=plain)).status == 200
+    blank = await caller.ask("POST", REJECT, body=b'{"reason": " \\n "}', headers=JSON)
+    assert blank.faults.keys() == {"reason"}

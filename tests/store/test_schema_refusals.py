@@ -93,7 +93,10 @@ BIRTHS = table(
         "payments_required_approvals_by_payer",
     ),
     Refusal(
-        "6", "a back office's that wants none", born_with(required_approvals=0), "payments_required_approvals_by_payer"
+        "6", "a back office's that wants none", born_with(required_approvals=0), "payments_pending_lacks_approvals"
+    ),
+    Refusal(
+        "6", "a back office's that wants 21", born_with(required_approvals=21), "payments_required_approvals_by_payer"
     ),
     Refusal("6", "a digest that is none", born_with(digest="AB" * 32), "payments_digest_is_sha256"),
     Refusal("6", "no organisation", born_with(org_id=""), "payments_org_id_named"),
@@ -109,7 +112,9 @@ BIRTHS = table(
         born_with(status="approved", approvals_valid=1, approved_by=APPROVER, approved_at=now()),
         "payments_born_pending",
     ),
-    Refusal("6", "an approval counted at birth", born_with(approvals_valid=1), "payments_born_pending"),
+    Refusal(
+        "6", "an approval counted at birth", born_with(approvals_valid=1, required_approvals=2), "payments_born_pending"
+    ),
     Refusal("6", "version 2 at birth", born_with(version=2), "payments_born_pending"),
     Refusal("6", "a content newer than the version", born_with(content_version=2), "payments_versions_positive"),
     Refusal(

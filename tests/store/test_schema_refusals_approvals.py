@@ -183,6 +183,16 @@ APPROVALS = table(
     ),
     Refusal(
         "7",
+        "waiting again with every approval still valid",
+        spoiled(
+            lambda p: change(p, status="pending_approval", approved_by=None, approved_at=None),
+            lambda p, r: None,
+            "approved",
+        ),
+        "payments_pending_lacks_approvals",
+    ),
+    Refusal(
+        "7",
         "counting down without voiding",
         spoiled(lambda p: moving(p, "pending_approval"), lambda p, r: setattr(r, "voids_approvals", False), "approved"),
         "payments_approvals_counted",

@@ -196,3 +196,13 @@ async def test_a_writer_that_dies_leaves_nobody_waiting(world: World, monkeypatc
         await asyncio.wait_for(queue.submit(world.creation()), 5)
     with pytest.raises(Overloaded):
         await queue.submit(world.creation())
+
+
+async def test_crowds_take_turns_and_leave_room_for_one_who_comes_alone(database_urls: DatabaseUrls) -> None:
+    async with open_world(database_urls, queue_max=100) as world:
+        crowds = [[world.creation() for _ in range(12)] for _ in range(20)]
+        together = asyncio.gather(*map(world.group.submit_all, crowds))
+        await asyncio.sleep(0.01)
+        await world.create()
+        assert [len(done) for done in await together] == [12] * 20
+    assert world.count("payments") == 241

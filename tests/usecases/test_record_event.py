@@ -232,3 +232,11 @@ def _with_one_value_replaced(choose: Any, odd: list[Any]) -> bytes:
             continue
         at[name] = choose(odd)
         return bytes(msgspec.json.encode(event))
+
+
+async def test_a_key_that_comes_twice_or_half_a_character_rejects_its_own_event_only(world: World) -> None:
+    twice = work_completed().replace(b'"basePrice":12000', b'"basePrice":12000,"basePrice":9')
+    half = work_completed().replace(b'"Towing"', b'"Towing\\ud800"')
+    done = await record(world.deps, SERVICE, [twice, work_completed(), half], None)
+    assert [one.result for one in done.results] == ["rejected", "accepted", "rejected"]
+    assert "comes twice" in (done.results[0].reason or "")

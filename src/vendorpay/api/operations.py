@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from vendorpay.api import answers, bodies, events, payments, queries, service_state
+from vendorpay.api import answers, bodies, event_array, events, payments, queries, service_state
 from vendorpay.api import examples as example
 from vendorpay.api.errors import NotReady
 from vendorpay.api.operation import EVENTS_BYTES_MAX, Operation, RateClass, RequestBody
@@ -23,7 +23,7 @@ from vendorpay.usecases.record_event import EventResult
 
 # Anything that is an object gets a result of its own; the document names WorkCompleted, which gets a good one.
 _Event = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"anyOf": [{"$ref": f"{PREFIX}WorkCompleted"}, {}]})]
-_Events = _Event | Annotated[list[_Event], msgspec.Meta(max_length=bodies.EVENTS_MAX)]
+_Events = _Event | Annotated[list[_Event], msgspec.Meta(max_length=event_array.EVENTS_MAX)]
 
 _A_PAYMENT: Final = {"id": example.PAYMENT_ID}
 _DECIDED: Final = (errors.NotFound, errors.AlreadyDecided, errors.InvalidTransition)
@@ -221,7 +221,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         tag="events",
         rate_class=RateClass.BULK,
         body=RequestBody(
-            read=bodies.split_events,
+            read=event_array.split_events,
             shape=_Events,
             examples={"one event": example.WORK_COMPLETED, "several": [example.WORK_COMPLETED]},
             bytes_max=EVENTS_BYTES_MAX,

@@ -70,6 +70,8 @@ async def _raw_body(body: RequestBody, request: Request) -> bytes:
 
 
 def _require_json(headers: Headers) -> None:
+    if any(coding.strip().lower() != b"identity" for coding in headers.all(b"content-encoding")):
+        raise UnsupportedMediaType(reason="a Content-Encoding is not taken")
     values = headers.all(b"content-type")
     if not values:
         raise UnsupportedMediaType(reason="there is no Content-Type")

@@ -6,6 +6,7 @@ value is walked field by field and all faults are gathered. The type is the sing
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -22,9 +23,10 @@ Rules = Callable[[Mapping[str, Any]], list[FieldFault]]
 FAULTS_MAX: Final = 1_000
 """How many faults are named, and how many elements of a wrong list are looked into: a body may hold millions."""
 VALUE_CHARACTERS_MAX: Final = 300
+KEY_SHOWN_MAX: Final = 100
 
 
-def decode(raw: bytes | msgspec.Raw) -> Any:
+def decode(raw: bytes) -> Any:
     """Any JSON value. Raises MalformedJson for what is not JSON in UTF-8, or nested beyond all reason."""
     try:
         return msgspec.json.decode(raw)
@@ -34,10 +36,37 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
         raise MalformedJson(reason=str(error)) from None
 
 
-def parse(
-    raw: bytes | msgspec.Raw, shape: type[T], rules: Rules, most: int = FAULTS_MAX
-) -> tuple[T | None, list[FieldFault]]:
-    """The value of `shape` in `raw`, or None and its faults, at most `most` of them. Raises MalformedJson."""
+def parse(raw: bytes, shape: type[T], rules: Rules, most: int = FAULTS_MAX) -> tuple[T | None, list[FieldFault]]:
+    """The value of `shape` in `raw`, or None and its faults, at most `most` of them.
+
+    Raises MalformedJson, also for an object that has a key twice: the two could mean different money.
+    """
+    found = _parsed(raw, shape, rules, most)
+    refuse_repeated_keys(raw)
+    return found
+
+
+def refuse_repeated_keys(raw: bytes) -> None:
+    """Passes when no object in this JSON has a key twice; else raises MalformedJson."""
+    try:
+        _UNIQUE.decode(raw.decode("utf-8"))
+    except RecursionError:
+        raise MalformedJson(reason="it is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise MalformedJson(reason=f"the key {name[:KEY_SHOWN_MAX]!r} comes twice in one object")
+        seen.add(name)
+
+
+# Only the keys matter here: what follows from the values was read, and refused where it had to be, before.
+_UNIQUE: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str, parse_float=str)
+
+
+def _parsed(raw: bytes, shape: type[T], rules: Rules, most: int) -> tuple[T | None, list[FieldFault]]:
     try:
         value = msgspec.json.decode(raw, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -10,16 +10,19 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
+_PLAIN: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_SEEN: Final = r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
 NO_NUL: Final = r"^[^\x00]*\Z"
 
-Line = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL)]
-"""One line of text: 1..255 characters, no control characters."""
+Line = Annotated[str, Meta(min_length=1, max_length=255, pattern=rf"^{_PLAIN}*{_SEEN}{_PLAIN}*\Z")]
+"""One line of text: 1..255 characters, not all of them blank, no control characters."""
 
-Reference = Annotated[str, Meta(max_length=64, pattern=NO_CONTROL)]
-"""The vendor's invoice number: at most 64 characters, none of them a control character; "" when there is none."""
+Reference = Annotated[str, Meta(max_length=64, pattern=rf"^({_SEEN}({_PLAIN}*{_SEEN})?)?\Z")]
+"""The vendor's invoice number: at most 64 characters, no control characters, no blank at either end (it would make
+another bill of the same one); "" when there is none."""
 
-Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
-"""Why somebody decided so: 1..500 characters of free text."""
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*[^\s\x00][^\x00]*\Z")]
+"""Why somebody decided so: 1..500 characters of free text, not all of them blank."""
 
 Notes = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
 """What somebody wants to add: at most 2,000 characters of free text."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
@@ -145,4 +145,11 @@ class Commands(Protocol):
 
     async def submit(self, command: Command) -> Done:
         """The command's answer, after its commit. Raises the VendorPayError it was refused with."""
+        ...
+
+    async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
+        """The answers of many commands of one caller, in their order; they leave room for what others ask.
+
+        Raises the first error when every one of them has ended, or Overloaded when their turn did not come.
+        """
         ...

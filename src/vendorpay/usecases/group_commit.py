@@ -21,6 +21,8 @@ BATCH_MAX: Final = 256
 QUEUE_MAX: Final = 4096
 WRITERS: Final = 2
 STRAGGLERS_MAX: Final = 4
+CROWDS_MAX: Final = 8
+"""How many crowds of commands are in the queue at once."""
 WAIT_S_MAX: Final = 10.0
 """How long a command may wait for its turn: behind one locked row, each would else wait for all before it."""
 
@@ -65,6 +67,7 @@ class GroupCommit:
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone = asyncio.Semaphore(STRAGGLERS_MAX)
+        self._turns = asyncio.Semaphore(CROWDS_MAX)
 
     def start(self) -> None:
         """Starts the writers, in the running loop."""
@@ -93,6 +96,27 @@ class GroupCommit:
         async with self._wake:
             self._wake.notify()
         return await waiting.answer
+
+    async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
+        """The answers of many commands, in their order.
+
+        Such crowds take turns, so that a single command always finds a place in the queue. Raises the first error
+        when every one of them has ended; Overloaded when their turn did not come in time.
+        """
+        try:
+            await asyncio.wait_for(self._turns.acquire(), self._wait_s_max)
+        except TimeoutError:
+            raise Overloaded from None
+        try:
+            ended = await asyncio.gather(*map(self.submit, commands), return_exceptions=True)
+        finally:
+            self._turns.release()
+        answers: list[Done] = []
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+            answers.append(one)
+        return answers
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -122,20 +121,9 @@ async def record(deps: Deps, caller: Caller, raws: Sequence[bytes], key: Key | N
         # With a key the first goes alone: one used for another request is found out before anything of this is done.
         until = len(done) + (1 if key is not None and not done else AT_ONCE_MAX)
         chunk = enumerate(raws[len(done) : until], start=len(done))
-        done += await _together(deps, [_command(deps, caller, raw, _item_key(key, n)) for n, raw in chunk])
+        done += await deps.commands.submit_all([_command(deps, caller, raw, _item_key(key, n)) for n, raw in chunk])
     results = [msgspec.json.decode(one.answer, type=EventResult) for one in done]
     return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done))
-
-
-async def _together(deps: Deps, commands: Sequence[Command]) -> list[Done]:
-    """The answers of all; the first error is raised when every one of them has ended."""
-    ended = await asyncio.gather(*map(deps.commands.submit, commands), return_exceptions=True)
-    answers: list[Done] = []
-    for one in ended:
-        if isinstance(one, BaseException):
-            raise one
-        answers.append(one)
-    return answers
 
 
 def _command(deps: Deps, caller: Caller, raw: bytes, key: Key | None) -> Command:

@@ -90,6 +90,9 @@ CREATE TABLE payments (
     CONSTRAINT payments_approved_by_enough CHECK (
         status NOT IN ('approved', 'processing', 'completed', 'failed', 'reversed')
         OR approvals_valid >= required_approvals),
+    -- What has all its approvals is approved: an approval that is undone is voided too, or the next would need nobody.
+    CONSTRAINT payments_pending_lacks_approvals CHECK (
+        status <> 'pending_approval' OR payer_type = 'driver_ic' OR approvals_valid < required_approvals),
     CONSTRAINT payments_approved_by_named CHECK (
         CASE WHEN status IN ('approved', 'processing', 'completed', 'failed', 'reversed')
              THEN approved_at IS NOT NULL AND (payer_type = 'driver_ic') = (approved_by IS NULL)
