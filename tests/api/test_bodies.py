@@ -217,3 +217,22 @@ async def test_a_compressed_body_and_a_blank_reason_are_refused(caller: Caller) 
     assert (await caller.ask("POST", REJECT, body=b'{"reason": "x"}', headers=plain)).status == 200
     blank = await caller.ask("POST", REJECT, body=b'{"reason": " \\n "}', headers=JSON)
     assert blank.faults.keys() == {"reason"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "versions"),
+    [('"7"', {7}), ('"7", "9"', {7, 9}), ('W/"7"', set()), ('"abc"', set()), ("*", None), ("", None)],
+)
+async def test_if_match_is_handed_on_as_versions(
+    caller: Caller, desk: Desk, sent: str, versions: set[int] | None
+) -> None:
+    assert (await caller.ask("POST", APPROVE, headers={"if-match": sent})).status == 200
+    (command,) = desk.taken
+    assert isinstance(command, ApprovePayment)
+    assert command.versions == versions
+
+
+async def test_an_if_match_that_is_none_is_named(caller: Caller) -> None:
+    for sent in ("7", '"7" "8"', '"7",', "W/7"):
+        answer = await caller.ask("POST", APPROVE, headers={"if-match": sent})
+        assert answer.faults.keys() == {"If-Match"}

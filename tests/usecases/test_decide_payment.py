@@ -17,6 +17,7 @@ from vendorpay.domain.errors import (
     InvalidTransition,
     NotFound,
     PaymentHeld,
+    PreconditionFailed,
     ScorePending,
     VendorPayError,
 )
@@ -195,3 +196,16 @@ async def test_fault_50_a_payment_of_another_organisation_is_not_found(world: Wo
         with pytest.raises(NotFound):
             await world.submit(command)
     assert (await read_payment.get(world.deps, ADMIN, made.payment_id)).version == 1
+
+
+@pytest.mark.parametrize("decide", ["approval", "rejection", "cancellation"])
+async def test_a_decision_on_a_version_that_is_gone_is_refused(world: World, decide: str) -> None:
+    """Origin 81, as far as it is here: nobody decides about what they have not seen."""
+    made = await world.create()
+    stale = getattr(world, decide)(made.payment_id, versions=frozenset({made.version + 5}))
+    with pytest.raises(PreconditionFailed):
+        await world.submit(stale)
+    fresh = getattr(world, decide)(made.payment_id, versions=frozenset({made.version, 99}))
+    await world.submit(fresh)
+    with pytest.raises(PreconditionFailed):  # before the status is looked at, by contract 3.8
+        await world.submit(stale)

@@ -27,6 +27,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     parsed_query: Any = None
     parsed_body: Any = None
     key: Key | None = None
+    versions: frozenset[int] | None = None
+    """What If-Match names, where the operation heeds it; None for any version."""
 
     @property
     def deps(self) -> Deps:

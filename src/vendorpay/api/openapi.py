@@ -41,6 +41,7 @@ _PHRASES: Final = {
     404: "There is nothing here that the caller may see.",
     405: "The path does not answer this method.",
     409: "The payment's state, or another request, stands against it.",
+    412: "The payment has changed since the caller saw it.",
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     422: "The Idempotency-Key belongs to another request.",
@@ -70,6 +71,13 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "name": "If-None-Match",
         "in": "header",
         "description": "An ETag: 304 without a body when it is still the payment's.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETags the caller knows: 412 when the payment has another one by now.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
@@ -165,6 +173,8 @@ def _parameters(operation: Operation) -> list[Schema]:
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if operation.not_modified:
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if operation.if_match:
+        found.append({"$ref": "#/components/parameters/IfMatch"})
     return found
 
 

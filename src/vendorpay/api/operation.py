@@ -67,6 +67,7 @@ class Operation:
     errors: tuple[type[VendorPayError], ...] = ()
     answer_headers: tuple[str, ...] = ()
     not_modified: bool = False
+    if_match: bool = False
     path_examples: Mapping[str, str] = field(default_factory=dict)
     query_examples: Mapping[str, str] = field(default_factory=dict)
     answer_example: Any = None

@@ -26,7 +26,7 @@ _Event = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"anyOf": [{"$
 _Events = _Event | Annotated[list[_Event], msgspec.Meta(max_length=event_array.EVENTS_MAX)]
 
 _A_PAYMENT: Final = {"id": example.PAYMENT_ID}
-_DECIDED: Final = (errors.NotFound, errors.AlreadyDecided, errors.InvalidTransition)
+_DECIDED: Final = (errors.NotFound, errors.PreconditionFailed, errors.AlreadyDecided, errors.InvalidTransition)
 
 _REASON: Final = bodies.struct_body(bodies.ReasonBody)
 
@@ -106,6 +106,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path="/payments/{id}/approve",
         permission=Permission.PAYMENT_APPROVE,
         function=payments.approve,
+        if_match=True,
         summary="Approve a payment",
         description="It stays pending_approval while more approvals are needed. Its creator cannot approve it.",
         tag="payments",
@@ -136,6 +137,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path="/payments/{id}/reject",
         permission=Permission.PAYMENT_APPROVE,
         function=payments.reject,
+        if_match=True,
         summary="Reject a payment",
         description="The job may then be billed again.",
         tag="payments",
@@ -152,13 +154,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path="/payments/{id}/cancel",
         permission=Permission.PAYMENT_CANCEL,
         function=payments.cancel,
+        if_match=True,
         summary="Cancel a payment",
         description="Possible until it is on its way, and again when it failed.",
         tag="payments",
         rate_class=RateClass.SENSITIVE,
         body=RequestBody(read=_REASON, shape=bodies.ReasonBody, examples={"duplicate": example.CANCELLATION}),
         answer=Payment,
-        errors=(errors.NotFound, errors.InvalidTransition),
+        errors=(errors.NotFound, errors.PreconditionFailed, errors.InvalidTransition),
         path_examples=_A_PAYMENT,
         answer_example=example.CANCELLED,
     ),

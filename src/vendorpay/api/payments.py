@@ -35,6 +35,7 @@ async def approve(call: Call) -> Answer:
         caller=call.caller,
         key=call.key,
         payment_id=call.id,
+        versions=call.versions,
         notes=body.notes,
         expected_digest=body.expected_digest,
     )
@@ -48,6 +49,7 @@ async def reject(call: Call) -> Answer:
         caller=call.caller,
         key=call.key,
         payment_id=call.id,
+        versions=call.versions,
         reason=body.reason,
         reason_code=body.reason_code,
         notes=body.notes,
@@ -62,6 +64,7 @@ async def cancel(call: Call) -> Answer:
         caller=call.caller,
         key=call.key,
         payment_id=call.id,
+        versions=call.versions,
         reason=body.reason,
         reason_code=body.reason_code,
         notes=body.notes,

@@ -26,6 +26,8 @@ _MEDIA_TYPE: Final = re.compile(
     r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;\s*charset\s*=\s*(?:\"utf-?8\"|utf-?8)\s*)?;?\s*\Z", re.I
 )
 _UUID_CHARACTERS: Final = 36
+_ETAG: Final = re.compile(rb'(?:W/)?"[\x21\x23-\x7e]*"\Z')
+_OWN_ETAG: Final = re.compile(rb'"[0-9]{1,18}"\Z')
 
 
 async def read(
@@ -40,8 +42,9 @@ async def read(
     ids, faults = _ids(found)
     query, query_faults = query_strings.parse(request.query_string, operation.query, operation.query_rules)
     key, key_faults = _key(request, raw) if operation.body is not None else (None, [])
+    versions, match_faults = _versions(request.headers) if operation.if_match else (None, [])
     body, body_faults = _body(operation.body, raw)
-    faults += query_faults + key_faults + body_faults
+    faults += query_faults + key_faults + match_faults + body_faults
     if faults:
         raise InvalidRequest(faults)
     return Call(
@@ -53,6 +56,7 @@ async def read(
         parsed_query=query,
         parsed_body=body,
         key=key,
+        versions=versions,
     )
 
 
@@ -109,6 +113,17 @@ def _key(request: Request, raw: bytes) -> tuple[Key | None, list[FieldFault]]:
         words = f"must be 1 to {KEY_CHARACTERS_MAX} printable ASCII characters, given once"
         return None, [FieldFault("Idempotency-Key", words)]
     return Key(text=values[0].decode("ascii"), fingerprint=fingerprint(request, raw)), []
+
+
+def _versions(headers: Headers) -> tuple[frozenset[int] | None, list[FieldFault]]:
+    """The versions in If-Match (RFC 9110, 13.1.1); a weak ETag is one that never matches."""
+    named = b",".join(headers.all(b"if-match")).strip()
+    if not named or named == b"*":
+        return None, []
+    tags = [tag.strip() for tag in named.split(b",")]
+    if not all(map(_ETAG.match, tags)):
+        return None, [FieldFault("If-Match", 'must be ETags as they came, like "7", or *')]
+    return frozenset(int(tag[1:-1]) for tag in tags if _OWN_ETAG.match(tag)), []
 
 
 def fingerprint(request: Request, raw: bytes) -> bytes:

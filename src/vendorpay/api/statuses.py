@@ -27,6 +27,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     errors.DigestMismatch: 409,
     errors.DuplicatePayment: 409,
     errors.IdempotencyInFlight: 409,
+    errors.PreconditionFailed: 412,
     edge.BodyTooLarge: 413,
     edge.UnsupportedMediaType: 415,
     errors.IdempotencyKeyReused: 422,

@@ -106,6 +106,12 @@ class InvalidTransition(VendorPayError):
     code = "invalid_transition"
 
 
+class PreconditionFailed(VendorPayError):
+    """The payment is not the one you saw any more: its version is {version}."""
+
+    code = "precondition_failed"
+
+
 class AlreadyDecided(VendorPayError):
     """The payment is already {status}."""
 

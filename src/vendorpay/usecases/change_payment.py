@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.audit import AuditAction, NewEntry
-from vendorpay.domain.errors import NotFound
+from vendorpay.domain.errors import NotFound, PreconditionFailed
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.lifecycle import PaymentStatus, move
 from vendorpay.domain.payment import PaymentState
@@ -22,14 +22,19 @@ class PaymentCommand(Command):
     """A command about one payment, whose row it locks."""
 
     payment_id: UUID
+    versions: frozenset[int] | None = None
+    """The versions that the caller knows it by (If-Match); None when any will do."""
 
     def payment_claim(self) -> PaymentClaim:
         return PaymentClaim(self.caller.org_id, self.payment_id)
 
     def found(self, facts: Facts) -> PaymentState:
-        """The payment as it is, its row locked. Raises NotFound."""
+        """The payment as it is, its row locked. Raises NotFound, and PreconditionFailed for another version."""
         if facts.state is None:
             raise NotFound(subject="payment", id=self.payment_id)
+        version = facts.state.payment.version
+        if self.versions is not None and version not in self.versions:
+            raise PreconditionFailed(version=version)
         return facts.state
 
 
