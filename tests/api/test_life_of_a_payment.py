@@ -1,5 +1,6 @@
 """Payments over HTTP on a real database: creation, decisions, repeated requests, lists, and who sees what."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,8 @@ import pytest
 from tests.api.asking import JSON, Answered, Caller
 from vendorpay.api import examples
 from vendorpay.domain.roles import Role
+from vendorpay.usecases import check_readiness
+from vendorpay.usecases.deps import Deps
 
 pytestmark = pytest.mark.anyio
 
@@ -181,6 +184,24 @@ async def test_events_become_payments_once_and_bad_ones_wait_in_quarantine(servi
     replayed = await service.ask("POST", f"/events/quarantine/{first['quarantineId']}/replay")
     assert replayed.json["result"] == "rejected"
     assert (await service.ask("POST", f"/events/quarantine/{uuid4()}/replay")).code == "not_found"
+
+
+async def test_a_crowd_that_asks_for_readiness_shares_one_look(
+    service: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    look = check_readiness.check
+
+    async def counted(deps: Deps) -> check_readiness.Readiness:
+        looks.append(deps)
+        return await look(deps)
+
+    monkeypatch.setattr(check_readiness, "check", counted)
+    answers = await asyncio.gather(*(service.ask("GET", "/health/ready", role=None) for _ in range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert len(looks) == 1
+    await service.ask("GET", "/health/ready", role=None)
+    assert len(looks) == 2
 
 
 async def test_readiness_looks_at_the_database(service: Caller) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from vendorpay.ports import TokenVerifier
+from vendorpay.usecases import check_readiness
+from vendorpay.usecases.check_readiness import Readiness
 from vendorpay.usecases.deps import Deps
 
 
 class Service:
     """The use cases' dependencies, the token verifier, the OpenAPI document, and whether the server is going down."""
 
-    __slots__ = ("deps", "document", "draining", "verifier")
+    __slots__ = ("_looking", "deps", "document", "draining", "verifier")
 
     def __init__(self, *, deps: Deps, verifier: TokenVerifier, document: bytes) -> None:
         self.deps = deps
         self.verifier = verifier
         self.document = document
         self.draining = False
+        self._looking: asyncio.Future[Readiness] | None = None
+
+    async def readiness(self) -> Readiness:
+        """Whether work can be done now. Who asks while somebody's look is under way gets what that one finds.
+
+        Anybody may ask, without a token: a crowd that does must not take every connection to the database.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(check_readiness.check(self.deps))
+        return await asyncio.shield(self._looking)

@@ -7,7 +7,6 @@ from vendorpay.api.answer import Answer
 from vendorpay.api.answers import Live, Ready
 from vendorpay.api.call import Call
 from vendorpay.api.errors import NotReady
-from vendorpay.usecases import check_readiness
 
 
 async def live(call: Call) -> Answer:
@@ -17,7 +16,7 @@ async def live(call: Call) -> Answer:
 async def ready(call: Call) -> Answer:
     if call.service.draining:
         raise NotReady({"service": "is shutting down"})
-    found = await check_readiness.check(call.deps)
+    found = await call.service.readiness()
     if not found.ready:
         raise NotReady(found.checks)
     return rendering.rendered(Ready(status="ready", checks=found.checks))
