@@ -12,6 +12,7 @@ from vendorpay.domain.new_payment import NewPayment
 from vendorpay.usecases import list_payments, read_audit_log, read_payment
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.cancel_payment import CancelPayment
+from vendorpay.usecases.change_payment import ReasonedCommand
 from vendorpay.usecases.create_payment import CreatePayment
 from vendorpay.usecases.list_payments import PaymentFilter
 from vendorpay.usecases.reject_payment import RejectPayment
@@ -43,23 +44,16 @@ async def approve(call: Call) -> Answer:
 
 
 async def reject(call: Call) -> Answer:
-    body = call.body(ReasonBody)
-    command = RejectPayment(
-        command_id=call.new_id(),
-        caller=call.caller,
-        key=call.key,
-        payment_id=call.id,
-        versions=call.versions,
-        reason=body.reason,
-        reason_code=body.reason_code,
-        notes=body.notes,
-    )
-    return rendering.committed(call, await call.deps.commands.submit(command))
+    return await _for_a_reason(call, RejectPayment)
 
 
 async def cancel(call: Call) -> Answer:
+    return await _for_a_reason(call, CancelPayment)
+
+
+async def _for_a_reason(call: Call, kind: type[ReasonedCommand]) -> Answer:
     body = call.body(ReasonBody)
-    command = CancelPayment(
+    command = kind(
         command_id=call.new_id(),
         caller=call.caller,
         key=call.key,

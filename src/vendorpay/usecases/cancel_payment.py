@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.events import EventDraft, PaymentCancelled
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
-from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded, spoken
+from vendorpay.usecases.change_payment import ReasonedCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class CancelPayment(PaymentCommand):
+class CancelPayment(ReasonedCommand):
     """Somebody withdraws the payment, for a reason."""
 
     operation = "cancel_payment"
-
-    reason: str
-    reason_code: str | None = None
-    notes: str | None = None
 
     def decide(self, facts: Facts) -> Outcome:
         state = self.found(facts)
@@ -31,6 +27,6 @@ class CancelPayment(PaymentCommand):
             changed(state, facts, status=PaymentStatus.CANCELLED),
             action=AuditAction.PAYMENT_CANCELLED,
             event=EventDraft(kind=PaymentCancelled, own=own),
-            notes=spoken(self.reason, self.notes),
+            notes=self.words,
             reason_code=self.reason_code,
         )

@@ -38,6 +38,20 @@ class PaymentCommand(Command):
         return facts.state
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReasonedCommand(PaymentCommand):
+    """A command that says why: in words, and from a closed set when one of it fits."""
+
+    reason: str
+    reason_code: str | None = None
+    notes: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The text that goes on record: the reason, and below it what else was said."""
+        return f"{self.reason}\n\n{self.notes}" if self.notes else self.reason
+
+
 def changed(state: PaymentState, facts: Facts, *, status: PaymentStatus, **fields: Any) -> PaymentState:
     """The state after an update: moved along the table (or left where it is), one version on."""
     before = state.payment
@@ -68,8 +82,3 @@ def recorded(
     )
     change = PaymentChange(state=after, entries=(entry,), events=(event,), approval_id=approval_id)
     return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id, change=change)
-
-
-def spoken(reason: str, notes: str | None) -> str:
-    """The text that goes on record: the reason, and below it what else was said."""
-    return f"{reason}\n\n{notes}" if notes else reason
