@@ -1,1 +1,1 @@
-"""The HTTP edge: parse, one use case, render; every route is a row of operations.py."""
+"""The HTTP edge: parse, one use case, render; every route is a row of operations/."""

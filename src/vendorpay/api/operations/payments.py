@@ -1,36 +1,23 @@
-"""Everything the HTTP API can do, in one table.
-
-The ASGI app, the OpenAPI document, the Lambda entry points, the routes of the gateway and the command line's client
-read it. A new endpoint is one use case, one function, and one row here.
-"""
+"""The operations on payments."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Final
 
-import msgspec
-
-from vendorpay.api import answers, bodies, event_array, events, payments, queries, service_state
+from vendorpay.api import answers, bodies, payments, queries
 from vendorpay.api import examples as example
-from vendorpay.api.errors import NotReady
-from vendorpay.api.operation import EVENTS_BYTES_MAX, Operation, RateClass, RequestBody
-from vendorpay.api.schemas import PREFIX
+from vendorpay.api.operation import Operation, RateClass, RequestBody
 from vendorpay.domain import errors, new_payment
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Permission
-from vendorpay.usecases.record_event import EventResult
-
-# Anything that is an object gets a result of its own; the document names WorkCompleted, which gets a good one.
-_Event = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"anyOf": [{"$ref": f"{PREFIX}WorkCompleted"}, {}]})]
-_Events = _Event | Annotated[list[_Event], msgspec.Meta(max_length=event_array.EVENTS_MAX)]
 
 _A_PAYMENT: Final = {"id": example.PAYMENT_ID}
 _DECIDED: Final = (errors.NotFound, errors.PreconditionFailed, errors.AlreadyDecided, errors.InvalidTransition)
 
 _REASON: Final = bodies.struct_body(bodies.ReasonBody)
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
+PAYMENTS: Final[tuple[Operation, ...]] = (
     Operation(
         name="createPayment",
         method="POST",
@@ -212,101 +199,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=answers.PaymentList,
         path_examples={"id": example.VENDOR_ID},
         answer_example=example.PAYMENTS,
-    ),
-    Operation(
-        name="publishEvents",
-        method="POST",
-        path="/events",
-        permission=Permission.EVENTS_PUBLISH,
-        function=events.publish,
-        summary="Publish WorkCompleted events",
-        description="One event or an array of them. Each has a result of its own; what is rejected is kept for replay.",
-        tag="events",
-        rate_class=RateClass.BULK,
-        body=RequestBody(
-            read=event_array.split_events,
-            shape=_Events,
-            examples={"one event": example.WORK_COMPLETED, "several": [example.WORK_COMPLETED]},
-            bytes_max=EVENTS_BYTES_MAX,
-        ),
-        answer=answers.EventResults,
-        success=202,
-        answer_example=example.EVENT_RESULTS,
-    ),
-    Operation(
-        name="listQuarantinedEvents",
-        method="GET",
-        path="/events/quarantine",
-        permission=Permission.EVENTS_ADMIN_READ,
-        function=events.quarantine,
-        summary="List events that were rejected, oldest first",
-        description="The same bytes sent again are one row with a count.",
-        tag="events",
-        rate_class=RateClass.READ,
-        query=queries.PageQuery,
-        query_examples={"limit": "20"},
-        answer=answers.QuarantineList,
-        answer_example=example.QUARANTINE,
-    ),
-    Operation(
-        name="replayQuarantinedEvent",
-        method="POST",
-        path="/events/quarantine/{id}/replay",
-        permission=Permission.EVENTS_ADMIN,
-        function=events.replay,
-        summary="Take a rejected event once more",
-        description="As if it had just been sent; useful after a source was added to the settings.",
-        tag="events",
-        rate_class=RateClass.WRITE,
-        body=RequestBody(
-            read=bodies.struct_body(bodies.NoBody),
-            shape=bodies.NoBody,
-            examples={"nothing to say": {}},
-            when_empty=bodies.NoBody(),
-            required=False,
-        ),
-        answer=EventResult,
-        errors=(errors.NotFound,),
-        path_examples={"id": example.QUARANTINE_ID},
-        answer_example=example.EVENT_RESULTS["results"][0],
-    ),
-    Operation(
-        name="getLiveness",
-        method="GET",
-        path="/health/live",
-        permission=None,
-        function=service_state.live,
-        summary="Tell whether the process runs",
-        description="Says nothing about the database: a restart would not bring that back.",
-        tag="service",
-        rate_class=RateClass.PUBLIC,
-        answer=answers.Live,
-        answer_example={"status": "live"},
-    ),
-    Operation(
-        name="getReadiness",
-        method="GET",
-        path="/health/ready",
-        permission=None,
-        function=service_state.ready,
-        summary="Tell whether requests should be sent here",
-        description="503 while the database is away, its schema is not the expected one, or the service shuts down.",
-        tag="service",
-        rate_class=RateClass.PUBLIC,
-        answer=answers.Ready,
-        errors=(NotReady,),
-        answer_example={"status": "ready", "checks": {"database": "ok"}},
-    ),
-    Operation(
-        name="getOpenApiDocument",
-        method="GET",
-        path="/openapi.json",
-        permission=None,
-        function=service_state.document,
-        summary="Describe this API",
-        description="This document, generated from the table that answers the requests.",
-        tag="service",
-        rate_class=RateClass.PUBLIC,
-        answer=answers.Document,
     ),
 )

@@ -1,0 +1,16 @@
+"""Everything the HTTP API can do, in one table, a file for each group of it.
+
+The ASGI app, the OpenAPI document, the Lambda entry points, the routes of the gateway and the command line's client
+read it. A new endpoint is one use case, one function, and one row in a file of this folder.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vendorpay.api.operation import Operation
+from vendorpay.api.operations.events import EVENTS
+from vendorpay.api.operations.payments import PAYMENTS
+from vendorpay.api.operations.service import SERVICE
+
+OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *EVENTS, *SERVICE)
