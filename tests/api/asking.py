@@ -44,6 +44,10 @@ class Desk:
     async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
         return [await self.submit(command) for command in commands]
 
+    async def submit_each(self, commands: Sequence[Command]) -> list[Done | Exception]:
+        self.taken += commands
+        return [self.answer for _ in commands]
+
 
 @dataclass
 class Answered:

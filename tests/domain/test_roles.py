@@ -14,6 +14,7 @@ from vendorpay.domain.roles import ActorType, Caller, Permission, Role, Scope, c
 # The table of section 2 of the contract.
 CONTRACT = {
     "payment:create": "admin dispatcher service",
+    "payment:import": "admin dispatcher service",
     "payment:read": "admin dispatcher auditor service vendor driver",
     "payment:review": "admin dispatcher auditor",
     "payment:approve": "admin dispatcher",

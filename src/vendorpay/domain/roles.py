@@ -28,7 +28,9 @@ class Permission(StrEnum):
     """What an operation asks for. `:read` are the parts of a permission that only look."""
 
     PAYMENT_CREATE = "payment:create"
+    PAYMENT_IMPORT = "payment:import"
     PAYMENT_READ = "payment:read"
+    PAYMENT_UPDATE = "payment:update"
     PAYMENT_REVIEW = "payment:review"
     PAYMENT_APPROVE = "payment:approve"
     PAYMENT_CANCEL = "payment:cancel"
@@ -42,7 +44,9 @@ _P, _R = Permission, Role
 
 GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.PAYMENT_CREATE: frozenset({_R.ADMIN, _R.DISPATCHER, _R.SERVICE}),
+    _P.PAYMENT_IMPORT: frozenset({_R.ADMIN, _R.DISPATCHER, _R.SERVICE}),
     _P.PAYMENT_READ: frozenset(Role),  # vendors and drivers: their own rows, by `Scope`
+    _P.PAYMENT_UPDATE: frozenset({_R.ADMIN, _R.DISPATCHER}),
     _P.PAYMENT_REVIEW: frozenset({_R.ADMIN, _R.DISPATCHER, _R.AUDITOR}),
     _P.PAYMENT_APPROVE: frozenset({_R.ADMIN, _R.DISPATCHER}),
     _P.PAYMENT_CANCEL: frozenset({_R.ADMIN}),

@@ -153,3 +153,7 @@ class Commands(Protocol):
         Raises the first error when every one of them has ended, or Overloaded when their turn did not come.
         """
         ...
+
+    async def submit_each(self, commands: Sequence[Command]) -> list[Done | Exception]:
+        """The same, but each refusal in its place; where their turn did not come, each of them is Overloaded."""
+        ...

@@ -100,23 +100,35 @@ class GroupCommit:
     async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
         """The answers of many commands, in their order.
 
-        Such crowds take turns, so that a single command always finds a place in the queue. Raises the first error
-        when every one of them has ended; Overloaded when their turn did not come in time.
+        Raises the first error when every one of them has ended; Overloaded when their turn did not come in time.
+        """
+        answers: list[Done] = []
+        for one in await self.submit_each(commands):
+            if isinstance(one, Exception):
+                raise one
+            answers.append(one)
+        return answers
+
+    async def submit_each(self, commands: Sequence[Command]) -> list[Done | Exception]:
+        """What became of each of many commands, in their order.
+
+        Such crowds take turns, so that a single command always finds a place in the queue; when their turn does not
+        come in time, each of them is Overloaded.
         """
         try:
             await asyncio.wait_for(self._turns.acquire(), self._wait_s_max)
         except TimeoutError:
-            raise Overloaded from None
+            return [Overloaded() for _ in commands]
         try:
             ended = await asyncio.gather(*map(self.submit, commands), return_exceptions=True)
         finally:
             self._turns.release()
-        answers: list[Done] = []
+        results: list[Done | Exception] = []
         for one in ended:
-            if isinstance(one, BaseException):
+            if isinstance(one, BaseException) and not isinstance(one, Exception):
                 raise one
-            answers.append(one)
-        return answers
+            results.append(one)
+        return results
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -20,6 +20,7 @@ from vendorpay.store.claims import EventClaim, JobClaim
 from vendorpay.usecases.command import Command, Done, Facts, Key, Outcome, Quarantining, SettledEvent
 from vendorpay.usecases.create_payment import birth, job_of
 from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.in_bulk import item_key
 
 AT_ONCE_MAX: Final = 256
 """How many events of one request are handed in together; the rest wait, so that others get their turn."""
@@ -121,7 +122,7 @@ async def record(deps: Deps, caller: Caller, raws: Sequence[bytes], key: Key | N
         # With a key the first goes alone: one used for another request is found out before anything of this is done.
         until = len(done) + (1 if key is not None and not done else AT_ONCE_MAX)
         chunk = enumerate(raws[len(done) : until], start=len(done))
-        done += await deps.commands.submit_all([_command(deps, caller, raw, _item_key(key, n)) for n, raw in chunk])
+        done += await deps.commands.submit_all([_command(deps, caller, raw, item_key(key, n)) for n, raw in chunk])
     results = [msgspec.json.decode(one.answer, type=EventResult) for one in done]
     return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done))
 
@@ -140,7 +141,3 @@ def _command(deps: Deps, caller: Caller, raw: bytes, key: Key | None) -> Command
         new=new,
         required_approvals=deps.required_approvals,
     )
-
-
-def _item_key(key: Key | None, n: int) -> Key | None:
-    return None if key is None else Key(text=f"{key.text}#{n}", fingerprint=key.fingerprint)
