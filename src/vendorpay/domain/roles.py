@@ -36,8 +36,11 @@ class Permission(StrEnum):
     PAYMENT_CANCEL = "payment:cancel"
     AUDIT_READ = "audit:read"
     EVENTS_PUBLISH = "events:publish"
+    EVENTS_READ = "events:read"
     EVENTS_ADMIN = "events:admin"
     EVENTS_ADMIN_READ = "events:admin:read"
+    WEBHOOKS_ADMIN = "webhooks:admin"
+    WEBHOOKS_ADMIN_READ = "webhooks:admin:read"
 
 
 _P, _R = Permission, Role
@@ -52,8 +55,11 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.PAYMENT_CANCEL: frozenset({_R.ADMIN}),
     _P.AUDIT_READ: frozenset({_R.ADMIN, _R.DISPATCHER, _R.AUDITOR}),
     _P.EVENTS_PUBLISH: frozenset({_R.ADMIN, _R.SERVICE}),
+    _P.EVENTS_READ: frozenset({_R.ADMIN, _R.AUDITOR, _R.SERVICE}),
     _P.EVENTS_ADMIN: frozenset({_R.ADMIN}),
     _P.EVENTS_ADMIN_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
+    _P.WEBHOOKS_ADMIN: frozenset({_R.ADMIN}),
+    _P.WEBHOOKS_ADMIN_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
 }
 assert GRANTS.keys() == set(Permission)
 
