@@ -21,6 +21,8 @@ PROMISED = {
     ("POST", "/payments/{id}/approve"): Permission.PAYMENT_APPROVE,
     ("POST", "/payments/{id}/reject"): Permission.PAYMENT_APPROVE,
     ("POST", "/payments/{id}/cancel"): Permission.PAYMENT_CANCEL,
+    ("POST", "/payments/bulk"): Permission.PAYMENT_IMPORT,
+    ("POST", "/payments/approvals"): Permission.PAYMENT_APPROVE,
     ("GET", "/payments/{id}/audit-log"): Permission.AUDIT_READ,
     ("GET", "/incidents/{id}/payment"): Permission.PAYMENT_READ,
     ("GET", "/vendors/{id}/payments"): Permission.PAYMENT_READ,

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from vendorpay.domain.payment import PayeePayment
+from vendorpay.api.problems import Problem
+from vendorpay.domain.payment import PayeePayment, Payment
 from vendorpay.usecases.list_quarantine import Quarantined
 from vendorpay.usecases.read_audit_log import AuditLine
 from vendorpay.usecases.record_event import EventResult
@@ -19,6 +20,23 @@ class PaymentList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     payments: tuple[PayeePayment, ...]
     next_cursor: str | None
+
+
+class BulkResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What became of the item at place `index`, counted from 0: the status and the payment or problem that it would
+    have got alone. `replayed` when that was its answer before, under the same key."""
+
+    index: int
+    status: int
+    replayed: bool = False
+    payment: Payment | None = None
+    problem: Problem | None = None
+
+
+class BulkResults(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of each item, in the order they were sent."""
+
+    results: tuple[BulkResult, ...]
 
 
 class Pagination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

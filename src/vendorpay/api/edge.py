@@ -16,7 +16,7 @@ from vendorpay.api.reading import read
 from vendorpay.api.request import ClientGone, Headers, Request
 from vendorpay.api.router import Router
 from vendorpay.api.service import Service
-from vendorpay.domain.errors import MalformedJson, VendorPayError
+from vendorpay.domain.errors import MalformedJson
 from vendorpay.domain.roles import Caller
 
 CLIENT_GONE: Final = 499
@@ -46,16 +46,10 @@ class Exchange:
         try:
             answer = await self._answer()
             status = answer.status
-        except VendorPayError as error:
-            answer = problems.refusal(error, self.request_id)
-            status = answer.status
-            if status >= 500 and error.__cause__ is not None:  # the caller hears that, the operator why
-                observe.warning("unavailable", request_id=self.request_id, **observe.facts_of(error.__cause__))
         except ClientGone:
             raise
         except Exception as error:
-            observe.log_failure(request_id=self.request_id, error=error)
-            answer = problems.failure(self.request_id)
+            answer = problems.answer_to(error, self.request_id)
             status = answer.status
         finally:
             self._log(status, started)

@@ -58,6 +58,7 @@ _HEADERS: Final[dict[str, Schema]] = {
     "WWW-Authenticate": {"description": "How to say who you are.", "schema": {"type": "string"}},
     "Allow": {"description": "The methods that the path answers.", "schema": {"type": "string"}},
 }
+_LINES: Final = ("application/x-ndjson", "application/jsonl")
 _HEADERS_OF_STATUS: Final = {401: ("WWW-Authenticate",), 405: ("Allow",), 503: ("Retry-After",)}
 _PARAMETERS: Final[dict[str, Schema]] = {
     "IdempotencyKey": {
@@ -152,7 +153,9 @@ def _operation(operation: Operation, body: Schema | None, answer: Schema) -> Sch
     }
     if operation.body is not None:
         shown = {name: {"value": value} for name, value in operation.body.examples.items()}
-        content = {"application/json": {"schema": body, "examples": shown}}
+        content: Schema = {"application/json": {"schema": body, "examples": shown}}
+        if operation.body.read_lines is not None:
+            content |= {kind: {"schema": {"type": "string", "description": "One item a line."}} for kind in _LINES}
         described["requestBody"] = {"required": operation.body.required, "content": content}
     return described
 

@@ -18,6 +18,7 @@ from vendorpay.domain.roles import Permission
 
 BODY_BYTES_MAX: Final = 256 * 1024
 EVENTS_BYTES_MAX: Final = 16 * 1024 * 1024
+BULK_BYTES_MAX: Final = EVENTS_BYTES_MAX
 
 Function = Callable[[Call], Awaitable[Answer]]
 ReadRaw = Callable[[bytes], tuple[Any, list[FieldFault]]]
@@ -44,6 +45,8 @@ class RequestBody:
     when_empty: Any = None
     required: bool = True
     bytes_max: int = BODY_BYTES_MAX
+    read_lines: ReadRaw | None = None
+    """How it is read when it comes as NDJSON; None where it cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay import observe
 from vendorpay.api.answer import PROBLEM_JSON, Answer, Header
 from vendorpay.api.errors import MethodNotAllowed, NotReady
 from vendorpay.api.statuses import STATUS
@@ -28,6 +29,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     existing_payment_id: UUID | None = None
     checks: dict[str, str] = {}
     request_id: str
+
+
+def answer_to(error: Exception, request_id: str, *, log: bool = True) -> Answer:
+    """The answer to whatever was raised; what its cause on our side was is for the operator, in the log."""
+    if not isinstance(error, VendorPayError):
+        if log:
+            observe.log_failure(request_id=request_id, error=error)
+        return failure(request_id)
+    answer = refusal(error, request_id)
+    if log and answer.status >= 500 and error.__cause__ is not None:
+        observe.warning("unavailable", request_id=request_id, **observe.facts_of(error.__cause__))
+    return answer
 
 
 def refusal(error: VendorPayError, request_id: str) -> Answer:

@@ -22,9 +22,9 @@ from vendorpay.usecases.command import Key
 
 KEY_CHARACTERS_MAX: Final = 255
 _KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}\Z")
-_MEDIA_TYPE: Final = re.compile(
-    r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;\s*charset\s*=\s*(?:\"utf-?8\"|utf-?8)\s*)?;?\s*\Z", re.I
-)
+_UTF_8: Final = r"\s*(?:;\s*charset\s*=\s*(?:\"utf-?8\"|utf-?8)\s*)?;?\s*\Z"
+_JSON: Final = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)" + _UTF_8, re.I)
+_JSON_LINES: Final = re.compile(r"application/(?:x-ndjson|jsonl)" + _UTF_8, re.I)
 _UUID_CHARACTERS: Final = 36
 _ETAG: Final = re.compile(rb'(?:W/)?"[\x21\x23-\x7e]*"\Z')
 _OWN_ETAG: Final = re.compile(rb'"[0-9]{1,18}"\Z')
@@ -43,7 +43,7 @@ async def read(
     query, query_faults = query_strings.parse(request.query_string, operation.query, operation.query_rules)
     key, key_faults = _key(request, raw) if operation.body is not None else (None, [])
     versions, match_faults = _versions(request.headers) if operation.if_match else (None, [])
-    body, body_faults = _body(operation.body, raw)
+    body, body_faults = _body(operation.body, raw, request.headers)
     faults += query_faults + key_faults + match_faults + body_faults
     if faults:
         raise InvalidRequest(faults)
@@ -66,28 +66,35 @@ async def _raw_body(body: RequestBody, request: Request) -> bytes:
     if length and length[0].isdigit() and int(length[0]) > body.bytes_max:
         raise BodyTooLarge(bytes_max=body.bytes_max)
     if body.required:
-        _require_json(request.headers)
+        _require_json(request.headers, body)
     raw = await request.read_body(body.bytes_max)
     if raw and not body.required:
-        _require_json(request.headers)
+        _require_json(request.headers, body)
     return raw
 
 
-def _require_json(headers: Headers) -> None:
+def _require_json(headers: Headers, body: RequestBody) -> None:
     if any(coding.strip().lower() != b"identity" for coding in headers.all(b"content-encoding")):
         raise UnsupportedMediaType(reason="a Content-Encoding is not taken")
     values = headers.all(b"content-type")
     if not values:
         raise UnsupportedMediaType(reason="there is no Content-Type")
-    if len(values) > 1 or not _MEDIA_TYPE.match(values[0].decode("latin-1").strip()):
+    as_lines = body.read_lines is not None and _is(_JSON_LINES, values[0])
+    if len(values) > 1 or not (as_lines or _is(_JSON, values[0])):
         raise UnsupportedMediaType(reason="the Content-Type is another one")
 
 
-def _body(body: RequestBody | None, raw: bytes) -> tuple[Any, list[FieldFault]]:
+def _is(kind: re.Pattern[str], value: bytes) -> bool:
+    return kind.match(value.decode("latin-1").strip()) is not None
+
+
+def _body(body: RequestBody | None, raw: bytes, headers: Headers) -> tuple[Any, list[FieldFault]]:
     if body is None:
         return None, []
     if not raw and not body.required:
         return body.when_empty, []
+    if body.read_lines is not None and _is(_JSON_LINES, headers.all(b"content-type")[0]):
+        return body.read_lines(raw)
     return body.read(raw)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from vendorpay.api.operation import Operation
+from vendorpay.api.operations.bulk import BULK
 from vendorpay.api.operations.events import EVENTS
 from vendorpay.api.operations.payments import PAYMENTS
 from vendorpay.api.operations.service import SERVICE
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *EVENTS, *SERVICE)
+OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *BULK, *EVENTS, *SERVICE)
