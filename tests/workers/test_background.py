@@ -1,0 +1,112 @@
+"""The frame of background work: parts run side by side, break alone, begin again, and end in order."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from vendorpay.domain.errors import DatabaseUnavailable
+from vendorpay.workers import background
+from vendorpay.workers.schedule import Timer, Timers
+
+pytestmark = pytest.mark.anyio
+
+
+class APart:
+    """Counts its starts and does what it is told at each."""
+
+    name = "a part"
+
+    def __init__(self, at_start: Callable[[int], None] = lambda start: None) -> None:
+        self.starts = 0
+        self.ended = False
+        self._at_start = at_start
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self.starts += 1
+        self._at_start(self.starts)
+        await stop.wait()
+        self.ended = True
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Waits, for at most five seconds."""
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PAUSE_S_MIN", 0.01)
+
+
+def breaking(error: Exception, times: int) -> Callable[[int], None]:
+    """Raises at the first so many starts."""
+
+    def at_start(start: int) -> None:
+        if start <= times:
+            raise error
+
+    return at_start
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), DatabaseUnavailable()])
+async def test_a_part_that_breaks_begins_again_and_its_neighbours_never_hear_of_it(error: Exception) -> None:
+    steady, shaky = APart(), APart(breaking(error, times=3))
+    stop = asyncio.Event()
+    running = asyncio.create_task(background.run([steady, shaky], stop))
+    await until(lambda: shaky.starts == 4)
+    assert steady.starts == 1
+    stop.set()
+    await running
+    assert steady.ended
+    assert shaky.ended
+
+
+async def test_a_part_that_ends_by_itself_begins_again() -> None:
+    class Brief(APart):
+        async def run(self, stop: asyncio.Event) -> None:
+            self.starts += 1
+
+    brief = Brief()
+    stop = asyncio.Event()
+    running = asyncio.create_task(background.run([brief], stop))
+    await until(lambda: brief.starts >= 3)
+    stop.set()
+    await running
+
+
+async def test_a_timer_runs_at_once_and_again_and_while_there_is_more_without_a_pause() -> None:
+    ran: list[str] = []
+
+    async def often() -> bool:
+        ran.append("often")
+        return len(ran) < 50
+
+    async def seldom() -> bool:
+        ran.append("seldom")
+        return False
+
+    stop = asyncio.Event()
+    timers = Timers([Timer(name="often", every_s=60, step=often), Timer(name="seldom", every_s=60, step=seldom)])
+    running = asyncio.create_task(timers.run(stop))
+    await until(lambda: len(ran) >= 50)
+    stop.set()
+    await running
+    assert ran.count("seldom") == 1
+
+
+async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on() -> None:
+    tries = 0
+
+    async def failing() -> bool:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("a bug")
+
+    stop = asyncio.Event()
+    running = asyncio.create_task(Timers([Timer(name="failing", every_s=0.01, step=failing)]).run(stop))
+    await until(lambda: tries >= 3)
+    stop.set()
+    await running
