@@ -71,6 +71,10 @@ def _one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
+def _on_off(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
+
+
 def _sources(text: str) -> frozenset[str]:
     names = [name.strip() for name in _text(text).split(",")]
     if any(not name or len(name) > SOURCE_CHARACTERS_MAX for name in names):
@@ -99,6 +103,7 @@ class Settings:
     jwks_url: str | None = _setting(_jwks_url, None)
     event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
     required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
+    background: bool = _setting(_on_off, True)
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info")
     log_format: str = _setting(_one_of("json", "text"), "json")
 

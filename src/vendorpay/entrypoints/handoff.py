@@ -28,6 +28,7 @@ class Handoff(msgspec.Struct, frozen=True, kw_only=True):
     issuer: Issuer | None
     event_sources: frozenset[str]
     required_approvals: int
+    background: bool
     log_level: str
     log_format: str
     socket: int
@@ -46,6 +47,8 @@ def made(settings: Settings, *, database_url: str, socket: int, number: int) -> 
         issuer=issuer,
         event_sources=settings.event_sources,
         required_approvals=settings.required_approvals,
+        # One of a machine's processes is enough, and it is put in its place again when it dies.
+        background=settings.background and number == 1,
         log_level=settings.log_level,
         log_format=settings.log_format,
         socket=socket,
