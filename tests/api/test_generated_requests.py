@@ -37,6 +37,12 @@ def what_is_wrong_is_refused(
     return negative_data_rejection(context, response, case)
 
 
+@schemathesis.serializer("application/x-ndjson", "application/jsonl")
+def as_lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Each element on a line of its own; what is no list has no lines."""
+    return b"\n".join(map(msgspec.json.encode, value)) if isinstance(value, list) else b""
+
+
 SCHEMA = schemathesis.openapi.from_dict(msgspec.json.decode(openapi.encoded(OPERATIONS)))
 CHECKS = [
     not_a_server_error,

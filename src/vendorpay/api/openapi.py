@@ -45,6 +45,7 @@ _PHRASES: Final = {
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     422: "The Idempotency-Key belongs to another request.",
+    428: "Changing a payment unseen is not possible: send If-Match.",
     503: "Try again after Retry-After seconds.",
 }
 _HEADERS: Final[dict[str, Schema]] = {
@@ -80,6 +81,14 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "in": "header",
         "description": "The ETags the caller knows: 412 when the payment has another one by now.",
         "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "IfMatchRequired": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "The ETags the caller knows: 412 when the payment has another one by now; * for any.",
+        "schema": {"type": "string", "minLength": 1},
         "example": '"3"',
     },
 }
@@ -155,7 +164,8 @@ def _operation(operation: Operation, body: Schema | None, answer: Schema) -> Sch
         shown = {name: {"value": value} for name, value in operation.body.examples.items()}
         content: Schema = {"application/json": {"schema": body, "examples": shown}}
         if operation.body.read_lines is not None:
-            content |= {kind: {"schema": {"type": "string", "description": "One item a line."}} for kind in _LINES}
+            # As OpenAPI 3.2 has it: the schema of a sequential media type is that of an array of its items.
+            content |= dict.fromkeys(_LINES, content["application/json"])
         described["requestBody"] = {"required": operation.body.required, "content": content}
     return described
 
@@ -177,7 +187,8 @@ def _parameters(operation: Operation) -> list[Schema]:
     if operation.not_modified:
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
     if operation.if_match:
-        found.append({"$ref": "#/components/parameters/IfMatch"})
+        kind = "IfMatchRequired" if operation.if_match_required else "IfMatch"
+        found.append({"$ref": f"#/components/parameters/{kind}"})
     return found
 
 
