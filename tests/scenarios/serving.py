@@ -54,16 +54,29 @@ def free_port() -> int:
 
 # The kernel tells of a *thread's* death: one that lives as long as the tests do all the starting, so that a killed
 # test run leaves no service behind either.
-_STARTER = ThreadPoolExecutor(1, thread_name_prefix="starter")
+STARTER = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
 
-def _started(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def started(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     setpriv = shutil.which("setpriv")
     dying_with_us = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
     # A session of its own: what is ended then is this group, and nobody else's server.
     return subprocess.Popen(
         [*dying_with_us, *argv], stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
     )
+
+
+def first_line(process: subprocess.Popen[bytes], deadline: float) -> str:
+    """What it says first on stdout, up to the end of the line or the deadline."""
+    assert process.stdout is not None
+    said = b""
+    while not said.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
+        if select.select([process.stdout], [], [], left)[0]:
+            chunk = os.read(process.stdout.fileno(), 4096)
+            if not chunk:
+                break
+            said += chunk
+    return said.decode(errors="replace").strip()
 
 
 class Serve:
@@ -76,6 +89,7 @@ class Serve:
         data_dir: Path | None = None,
         database_url: str | None = None,
         path: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir or home / "data"
@@ -83,7 +97,7 @@ class Serve:
         self.port = free_port()
         self._database_url = database_url
         self._arguments = [*arguments, "--data-dir", str(self.data_dir)]
-        self._environment = clean_environment(**({"PATH": path} if path else {}))
+        self._environment = clean_environment(**({"PATH": path} if path else {}), **(settings or {}))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -113,8 +127,8 @@ class Serve:
             argv += ["--database-url", self._database_url]
         began = time.monotonic()
         with self.log.open("ab") as log:
-            self._process = _STARTER.submit(_started, argv, log, self._environment).result()
-        line = self._first_line(began + READY_S_MAX)
+            self._process = STARTER.submit(started, argv, log, self._environment).result()
+        line = first_line(self._process, began + READY_S_MAX)
         assert line == f"{READY}{self.url}", f"it said {line!r} within {READY_S_MAX} s; its log ends:\n{self.words()}"
         return time.monotonic() - began
 
@@ -181,17 +195,6 @@ class Serve:
         self._close()
         if self.cluster.exists():
             assert processes.end(lambda: processes.using(self.cluster, None), processes.ORPHANS)
-
-    def _first_line(self, deadline: float) -> str:
-        assert self.process.stdout is not None
-        said = b""
-        while not said.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
-            if select.select([self.process.stdout], [], [], left)[0]:
-                chunk = os.read(self.process.stdout.fileno(), 4096)
-                if not chunk:
-                    break
-                said += chunk
-        return said.decode(errors="replace").strip()
 
     def _close(self) -> None:
         if self._process is not None and self._process.stdout is not None:
