@@ -56,6 +56,8 @@ class Rows:
     lines: list[Row] = field(default_factory=list)
     approvals: list[Row] = field(default_factory=list)
     voids_approvals: bool = False
+    holds: list[Row] = field(default_factory=list)
+    releases_holds: bool = False
     entries: list[Row] = field(default_factory=list)
     texts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -171,13 +173,15 @@ def add_event(rows: Rows, target: Row, event_type: str) -> None:
     )
 
 
-def change(payment: Row, *, action: str = "payment_updated", actor: str = APPROVER, **sets: Any) -> Rows:
+def change(
+    payment: Row, *, action: str = "payment_updated", actor: str = APPROVER, notes: str | None = None, **sets: Any
+) -> Rows:
     """The rows of a change of a stored payment: next version, audit entry and event, and `sets` over them."""
     counters: Row = {name: payment[name] for name in ("audit_seq", "audit_head", "event_seq")}
     rows = Rows(payment=payment, sets={"version": payment["version"] + 1, **counters})
     assert rows.sets is not None
     status = sets.get("status", payment["status"])
-    add_entry(rows, rows.sets, action, payment["status"], status, actor=actor)
+    add_entry(rows, rows.sets, action, payment["status"], status, actor=actor, notes=notes)
     add_event(rows, rows.sets, "PaymentUpdated")
     rows.sets.update(sets)
     return rows
@@ -212,6 +216,35 @@ def approving(payment: Row, approver: str = APPROVER) -> Rows:
         approved_at=payment["updated_at"],
     )
     rows.approvals.append(approval(payment, approver))
+    return rows
+
+
+def hold(payment: Row, person: str = APPROVER, **columns: Any) -> Row:
+    """An open hold of the payment, by the person whose entry comes next."""
+    return {
+        "hold_id": uuid4(),
+        "org_id": payment["org_id"],
+        "payment_id": payment["payment_id"],
+        "kind": "manual",
+        "placed_by": person,
+        "placed_at": payment["updated_at"],
+        "audit_seq": payment["audit_seq"] + 1,
+        "reason_characters": 6,
+        **columns,
+    }
+
+
+def holding(payment: Row, person: str = APPROVER, **columns: Any) -> Rows:
+    """The rows of a hold, with its words; `columns` are the hold's own."""
+    rows = change(payment, action="payment_held", actor=person, notes="unseen", open_holds=payment["open_holds"] + 1)
+    rows.holds.append(hold(payment, person, **columns))
+    return rows
+
+
+def releasing(payment: Row, person: str = APPROVER) -> Rows:
+    """The rows that release all holds of a payment."""
+    rows = change(payment, action="payment_released", actor=person, open_holds=0)
+    rows.releases_holds = True
     return rows
 
 
@@ -252,9 +285,18 @@ def write(connection: Connection[TupleRow], rows: Rows) -> Row:
     if rows.voids_approvals:
         parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE payment_id = %s AND voided_at IS NULL"))
         values.append(rows.payment["payment_id"])
+    if rows.releases_holds:
+        parts.append(
+            SQL(
+                "UPDATE holds SET released_at = now(), released_by = %s, release_audit_seq = %s"
+                " WHERE payment_id = %s AND released_at IS NULL"
+            )
+        )
+        values += [rows.entries[-1]["actor_id"], rows.entries[-1]["seq"], rows.payment["payment_id"]]
     for table, found in (
         ("payment_line_items", rows.lines),
         ("approvals", rows.approvals),
+        ("holds", rows.holds),
         ("payment_audit_log", rows.entries),
         ("audit_texts", rows.texts),
         ("outbox", rows.events),

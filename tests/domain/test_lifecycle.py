@@ -13,6 +13,10 @@ CONTRACT: dict[str, tuple[type[VendorPayError] | None, ...]] = {
     "approve": (OK, DECIDED, INVALID, INVALID, DECIDED, DECIDED, DECIDED, DECIDED),
     "reject": (OK, DECIDED, INVALID, INVALID, DECIDED, DECIDED, DECIDED, DECIDED),
     "cancel": (OK, OK, INVALID, OK, INVALID, INVALID, INVALID, INVALID),
+    "update": (OK, OK, INVALID, INVALID, INVALID, INVALID, INVALID, INVALID),  # section 3: pending_approval or approved
+    "hold": (OK, OK, INVALID, OK, INVALID, INVALID, INVALID, INVALID),
+    "release": (OK, OK, INVALID, OK, INVALID, INVALID, INVALID, INVALID),
+    "undo-approval": (OK, OK, INVALID, INVALID, INVALID, INVALID, INVALID, INVALID),
 }
 STATUSES = ("pending_approval", "approved", "processing", "failed", "completed", "rejected", "cancelled", "reversed")
 CELLS = [

@@ -16,6 +16,7 @@ CONTRACT = {
     "payment:create": "admin dispatcher service",
     "payment:import": "admin dispatcher service",
     "payment:read": "admin dispatcher auditor service vendor driver",
+    "payment:update": "admin dispatcher",
     "payment:review": "admin dispatcher auditor",
     "payment:approve": "admin dispatcher",
     "payment:cancel": "admin",

@@ -13,6 +13,7 @@ from tests.database import (
     approval,
     approving,
     change,
+    holding,
     in_status,
     moving,
     new_payment,
@@ -22,6 +23,10 @@ from tests.database import (
 from tests.store.refusals import DENIED, Refusal, approve, expect_refusal, sets, spoiled, sql, table, update
 
 OTHER_DIGEST = "cd" * 32
+
+
+def held(connection: Connection[TupleRow]) -> Row:
+    return write(connection, holding(in_status(connection, "pending_approval")))
 
 
 def exchange(payment: Row, rows: Rows) -> None:
@@ -35,7 +40,7 @@ def by_the_creator(_: Row, rows: Rows) -> None:
 
 
 APPROVALS = table(
-    Refusal("4", "an open hold", approve(lambda p, r: None, open_holds=1), "payments_not_held"),
+    Refusal("4", "an open hold", lambda c: write(c, approving(held(c))), "payments_not_held"),
     Refusal("4", "a hold set by the approval itself", approve(lambda p, r: sets(r, open_holds=1)), "payments_not_held"),
     Refusal("45", "no score yet", approve(lambda p, r: None, fraud_gate="score_pending"), "payments_fraud_gate"),
     Refusal("45", "an open case", approve(lambda p, r: None, fraud_gate="review_required"), "payments_fraud_gate"),

@@ -12,11 +12,13 @@ from tests.database import (
     Rows,
     approving,
     change,
+    holding,
     in_status,
     line_items,
     moving,
     new_payment,
     now,
+    releasing,
     write,
 )
 from tests.store.refusals import DENIED, Refusal, expect_refusal, sets, spoiled, sql, table, update
@@ -282,6 +284,6 @@ def test_new_content_waits_for_approval_again(status: str, app_connection: Conne
 
 
 def test_a_hold_on_an_approved_payment_is_set_and_released(app_connection: Connection[TupleRow]) -> None:
-    held = write(app_connection, change(in_status(app_connection, "approved"), open_holds=1))
-    released = write(app_connection, change(held, open_holds=0))
+    held = write(app_connection, holding(in_status(app_connection, "approved")))
+    released = write(app_connection, releasing(held))
     assert write(app_connection, moving(released, "processing"))["status"] == "processing"

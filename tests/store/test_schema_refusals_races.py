@@ -9,7 +9,19 @@ import pytest
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from tests.database import DatabaseUrls, Row, Rows, approval, approving, change, in_status, moving, new_payment, write
+from tests.database import (
+    DatabaseUrls,
+    Row,
+    Rows,
+    approval,
+    approving,
+    change,
+    holding,
+    in_status,
+    moving,
+    new_payment,
+    write,
+)
 
 Outcome = list[psycopg.Error | None]
 
@@ -83,20 +95,24 @@ APPROVE = (
 PAY = f"UPDATE payments SET status = 'processing', processed_at = now(), {NEXT} WHERE payment_id = %(payment_id)s"
 
 
+def flagging(payment: Row) -> Rows:
+    return change(payment, fraud_gate="review_required")
+
+
 @pytest.mark.parametrize("isolation", [IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ])
 @pytest.mark.parametrize(
-    ("status", "statement", "facts", "name"),
+    ("status", "statement", "meanwhile_is", "name"),
     [
-        ("pending_approval", APPROVE, {"open_holds": 1}, "payments_not_held"),
-        ("pending_approval", APPROVE, {"fraud_gate": "review_required"}, "payments_fraud_gate"),
-        ("approved", PAY, {"open_holds": 1}, "payments_not_held"),
-        ("approved", PAY, {"fraud_gate": "review_required"}, "payments_fraud_gate"),
+        ("pending_approval", APPROVE, holding, "payments_not_held"),
+        ("pending_approval", APPROVE, flagging, "payments_fraud_gate"),
+        ("approved", PAY, holding, "payments_not_held"),
+        ("approved", PAY, flagging, "payments_fraud_gate"),
     ],
 )
 def test_fault_46_what_is_held_or_flagged_while_it_is_approved_or_paid_stays_where_it_was(
     status: str,
     statement: str,
-    facts: Row,
+    meanwhile_is: Callable[[Row], Rows],
     name: str,
     isolation: IsolationLevel,
     connections: tuple[Connection[TupleRow], Connection[TupleRow]],
@@ -104,7 +120,7 @@ def test_fault_46_what_is_held_or_flagged_while_it_is_approved_or_paid_stays_whe
     """The status trigger reads its own row alone, so that there is no snapshot to be late (rule 6)."""
     payment = stored_payment(connections[0], status)
     connections[1].isolation_level = isolation
-    error = race(connections, payment, change(payment, **facts), lambda c: c.execute(statement.encode(), payment))
+    error = race(connections, payment, meanwhile_is(payment), lambda c: c.execute(statement.encode(), payment))
     assert error is not None
     if isolation is IsolationLevel.READ_COMMITTED:
         assert error.diag.constraint_name == name

@@ -9,7 +9,7 @@ from tests.database import DatabaseUrls, in_status, new_id, new_payment, now, wr
 from tests.store.refusals import DENIED, Refusal, birth, expect_refusal, sql, sql_alone, table
 
 KEPT = (
-    *("payments", "payment_line_items", "approvals", "payment_audit_log", "audit_texts"),
+    *("payments", "payment_line_items", "approvals", "holds", "payment_audit_log", "audit_texts"),
     *("outbox", "commands", "inbox", "quarantine"),
 )
 ALL = (*KEPT, "limit_usage", "schema_migrations")

@@ -15,6 +15,7 @@ ORG_TABLES = frozenset(
         "payments",
         "payment_line_items",
         "approvals",
+        "holds",
         "limit_usage",
         "payment_audit_log",
         "audit_texts",
@@ -33,6 +34,7 @@ WITHOUT_AN_ORGANISATION = {
     # Fragments: they hang on a payment `p` that the query around them has picked by its organisation.
     ("payments.sql", "lines"),
     ("payments.sql", "approvals"),
+    ("payments.sql", "holds"),
     ("payments.sql", "whole"),
     # What became of our own command, asked by the id that only we know.
     ("claims.sql", "committed"),

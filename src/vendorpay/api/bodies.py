@@ -30,10 +30,16 @@ class ApproveBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Why the payment is not to be made."""
+    """Why the payment is not to be made, or not yet."""
 
     reason: Reason
     reason_code: ReasonCode | None = None
+    notes: Notes | None = None
+
+
+class NotesBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What is to be said about it, if anything."""
+
     notes: Notes | None = None
 
 

@@ -29,6 +29,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     key: Key | None = None
     versions: frozenset[int] | None = None
     """What If-Match names, where the operation heeds it; None for any version."""
+    conditional: bool = False
+    """Whether there was an If-Match at all, where the operation heeds it."""
 
     @property
     def deps(self) -> Deps:

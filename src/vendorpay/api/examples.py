@@ -51,6 +51,18 @@ NEW_DRIVER_PAYMENT: Final[dict[str, Any]] = {
 }
 APPROVAL: Final = {"notes": "Photos and mileage agree with the incident."}
 REJECTION: Final = {"reason": "Twelve miles were billed, seven were driven.", "reasonCode": "inflated"}
+HOLD: Final = {"reason": "The invoice has no odometer photo.", "reasonCode": "missing_documents"}
+RELEASE: Final = {"notes": "The photo came."}
+UNDOING: Final = {"notes": "I looked at the wrong incident."}
+CONTENT_PATCH: Final[dict[str, Any]] = {
+    "lineItems": [
+        {"description": "Tow - Base Service", "quantity": 1, "unitPriceCents": 9_500},
+        {"description": "Mileage Charge", "quantity": 7, "unitPriceCents": 250},
+    ],
+    "amountCents": 11_250,
+}
+METADATA_PATCH: Final[dict[str, Any]] = {"metadata": {"odometerKm": 48_211, "serviceType": None}}
+REFERENCE_PATCH: Final = {"reference": "TW-20419"}
 CANCELLATION: Final = {"reason": "The vendor sent the bill twice.", "reasonCode": "duplicate"}
 
 WORK_COMPLETED: Final[dict[str, Any]] = {
@@ -100,6 +112,14 @@ APPROVED: Final = {
 }
 REJECTED: Final = {**PAYMENT, "status": "rejected", "version": 2, "updatedAt": DECIDED_AT}
 CANCELLED: Final = {**PAYMENT, "status": "cancelled", "version": 2, "updatedAt": DECIDED_AT}
+HELD: Final = {
+    **PAYMENT,
+    "version": 2,
+    "holds": [{"kind": "manual", "reason": HOLD["reason"], "by": APPROVER, "at": DECIDED_AT}],
+    "updatedAt": DECIDED_AT,
+}
+RELEASED: Final = {**PAYMENT, "version": 3, "updatedAt": DECIDED_AT}
+UPDATED: Final = {**PAYMENT, "reference": "TW-20419", "version": 2, "updatedAt": DECIDED_AT}
 
 PAYMENTS: Final = {"payments": [PAYMENT], "nextCursor": None}
 PENDING: Final = {

@@ -71,6 +71,7 @@ class Operation:
     answer_headers: tuple[str, ...] = ()
     not_modified: bool = False
     if_match: bool = False
+    if_match_required: bool = False
     path_examples: Mapping[str, str] = field(default_factory=dict)
     query_examples: Mapping[str, str] = field(default_factory=dict)
     answer_example: Any = None

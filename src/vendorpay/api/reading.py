@@ -42,7 +42,8 @@ async def read(
     ids, faults = _ids(found)
     query, query_faults = query_strings.parse(request.query_string, operation.query, operation.query_rules)
     key, key_faults = _key(request, raw) if operation.body is not None else (None, [])
-    versions, match_faults = _versions(request.headers) if operation.if_match else (None, [])
+    if_match = _if_match(request.headers) if operation.if_match else b""
+    versions, match_faults = _versions(if_match)
     body, body_faults = _body(operation.body, raw, request.headers)
     faults += query_faults + key_faults + match_faults + body_faults
     if faults:
@@ -57,6 +58,7 @@ async def read(
         parsed_body=body,
         key=key,
         versions=versions,
+        conditional=bool(if_match),
     )
 
 
@@ -122,9 +124,12 @@ def _key(request: Request, raw: bytes) -> tuple[Key | None, list[FieldFault]]:
     return Key(text=values[0].decode("ascii"), fingerprint=fingerprint(request, raw)), []
 
 
-def _versions(headers: Headers) -> tuple[frozenset[int] | None, list[FieldFault]]:
-    """The versions in If-Match (RFC 9110, 13.1.1); a weak ETag is one that never matches."""
-    named = b",".join(headers.all(b"if-match")).strip()
+def _if_match(headers: Headers) -> bytes:
+    return b",".join(headers.all(b"if-match")).strip()
+
+
+def _versions(named: bytes) -> tuple[frozenset[int] | None, list[FieldFault]]:
+    """The versions in an If-Match (RFC 9110, 13.1.1); a weak ETag is one that never matches."""
     if not named or named == b"*":
         return None, []
     tags = [tag.strip() for tag in named.split(b",")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +13,8 @@ from vendorpay.api.call import Call
 from vendorpay.domain.payment import PayeePayment, Payment, for_payee
 from vendorpay.domain.roles import Caller
 from vendorpay.usecases.command import Done
+
+_VERSION: Final = re.compile(rb',"version":([0-9]+)')
 
 REPLAYED: Header = (b"idempotent-replayed", b"true")
 
@@ -37,11 +40,23 @@ def payment(call: Call, found: Payment) -> Answer:
 
 
 def committed(call: Call, done: Done, *, status: int = 200) -> Answer:
-    """The payment that a command left, in the very bytes that were stored with its key."""
+    """The payment that a command left, in the very bytes that were stored with its key, and its ETag then."""
     body = done.answer
+    headers = ((b"etag", _etag_in(body)),)
     if call.caller.is_payee:
         body = msgspec.json.encode(for_payee(msgspec.json.decode(body, type=Payment)))
-    return Answer(status, body, (REPLAYED,) if done.replayed else ())
+    return Answer(status, body, (*headers, REPLAYED) if done.replayed else headers)
+
+
+def _etag_in(stored: bytes) -> bytes:
+    """The ETag of a payment's stored bytes, without parsing all of them.
+
+    The first such key is the payment's own: before it stand plain fields only, and inside their strings a quotation
+    mark is escaped; metadata, which may have any key, comes last.
+    """
+    found = _VERSION.search(stored)
+    assert found is not None, "a stored payment has a version"
+    return b'"%s"' % found[1]
 
 
 def _has(call: Call, etag: bytes) -> bool:

@@ -31,6 +31,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     edge.BodyTooLarge: 413,
     edge.UnsupportedMediaType: 415,
     errors.IdempotencyKeyReused: 422,
+    errors.PreconditionRequired: 428,
     errors.DatabaseUnavailable: 503,
     errors.Overloaded: 503,
     errors.IssuerUnavailable: 503,

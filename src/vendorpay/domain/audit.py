@@ -29,10 +29,15 @@ class AuditAction(StrEnum):
     """What was done (contract section 4)."""
 
     PAYMENT_CREATED = "payment_created"
+    PAYMENT_UPDATED = "payment_updated"
     APPROVAL_RECORDED = "approval_recorded"
     PAYMENT_APPROVED = "payment_approved"
+    APPROVAL_UNDONE = "approval_undone"
+    APPROVAL_VOIDED = "approval_voided"
     PAYMENT_REJECTED = "payment_rejected"
     PAYMENT_CANCELLED = "payment_cancelled"
+    PAYMENT_HELD = "payment_held"
+    PAYMENT_RELEASED = "payment_released"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

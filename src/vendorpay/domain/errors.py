@@ -112,6 +112,12 @@ class PreconditionFailed(VendorPayError):
     code = "precondition_failed"
 
 
+class PreconditionRequired(VendorPayError):
+    """An If-Match is needed: the ETag of the payment as you saw it, so that nobody's change is overwritten unseen."""
+
+    code = "precondition_required"
+
+
 class AlreadyDecided(VendorPayError):
     """The payment is already {status}."""
 
@@ -137,7 +143,7 @@ class PaymentHeld(VendorPayError):
 
 
 class FraudReviewRequired(VendorPayError):
-    """The payment has an open fraud case; it must be cleared first."""
+    """The payment has an open fraud case, or a hold because of one; it must be cleared first."""
 
     code = "fraud_review_required"
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.lifecycle import PaymentStatus
-from vendorpay.domain.payment import Chains, PayerType, Payment
+from vendorpay.domain.payment import Chains, HoldKind, PayerType, Payment
 
 EVENT_VERSION = "1"
 
@@ -46,9 +46,13 @@ class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class PaymentUpdated(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
-    """Something about a payment changed that has no event of its own; `changes` names the fields."""
+    """Something about a payment changed that has no event of its own; `changes` names the fields.
+
+    With a new `contentVersion`, what is to be paid is another, and waits for approval again.
+    """
 
     changes: tuple[str, ...]
+    content_version: int
 
 
 class PaymentApproved(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
@@ -71,6 +75,21 @@ class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
     cancelled_by: str
     reason_code: str | None
     previous_status: PaymentStatus
+
+
+class PaymentHeld(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The payment stops until the hold is released."""
+
+    kind: HoldKind
+    held_by: str
+    reason_code: str | None
+
+
+class PaymentReleased(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """All holds of these kinds were released; the payment goes on when no other is open."""
+
+    kinds: tuple[HoldKind, ...]
+    released_by: str
 
 
 @dataclass(frozen=True, kw_only=True)

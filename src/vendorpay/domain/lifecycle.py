@@ -31,6 +31,10 @@ class Action(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    UPDATE = "update"
+    HOLD = "hold"
+    RELEASE = "release"
+    UNDO_APPROVAL = "undo-approval"
 
 
 _S = PaymentStatus
@@ -50,10 +54,17 @@ assert MOVES.keys() == set(PaymentStatus)
 ENDED: Final = frozenset({_S.REJECTED, _S.CANCELLED, _S.REVERSED})
 """Statuses that free the job for another payment; a payment in any other status is live (contract 4.3)."""
 
+_BEFORE_PAYOUT: Final = frozenset({_S.PENDING_APPROVAL, _S.APPROVED})
+_NOT_MOVING: Final = _BEFORE_PAYOUT | {_S.FAILED}
+
 ACTIONS: Final[Mapping[Action, frozenset[PaymentStatus]]] = {
     Action.APPROVE: frozenset({_S.PENDING_APPROVAL}),
     Action.REJECT: frozenset({_S.PENDING_APPROVAL}),
-    Action.CANCEL: frozenset({_S.PENDING_APPROVAL, _S.APPROVED, _S.FAILED}),
+    Action.CANCEL: _NOT_MOVING,
+    Action.UPDATE: _BEFORE_PAYOUT,
+    Action.HOLD: _NOT_MOVING,
+    Action.RELEASE: _NOT_MOVING,
+    Action.UNDO_APPROVAL: _BEFORE_PAYOUT,
 }
 """From which statuses an action is possible (contract, the last table of section 3)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
@@ -36,6 +36,9 @@ class NewLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     unit_price_cents: UnitPrice
 
 
+NewLines = Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+
+
 class NewPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A payment that does not exist yet. `check` tells what its types cannot."""
 
@@ -43,7 +46,7 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
     vendor_id: UUID
     payer_type: PayerType
     amount_cents: Amount
-    line_items: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    line_items: NewLines
     payer_id: UUID | None = None
     currency: Currency = "USD"
     reference: Reference = ""
@@ -54,26 +57,33 @@ def check(fields: Mapping[str, Any]) -> list[FieldFault]:
     """The faults across the fields of a NewPayment; fields that are wrong by themselves are left out of `fields`."""
     faults: list[FieldFault] = []
     if "amount_cents" in fields and "line_items" in fields:
-        total = sum(line.quantity * line.unit_price_cents for line in fields["line_items"])
-        if total != fields["amount_cents"]:
-            words = f"is {fields['amount_cents']}, but the line items add up to {total}"
-            faults.append(FieldFault("amountCents", words))
+        faults += sum_faults(fields["amount_cents"], fields["line_items"])
     if fields.get("payer_type") is PayerType.DRIVER_IC and fields.get("payer_id", 0) is None:
         faults.append(FieldFault("payerId", "is required when payerType is driver_ic"))
     if (metadata := fields.get("metadata")) is not None:
-        words_or_none = metadata_fault(metadata)
-        if words_or_none is None and len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
-            words_or_none = f"is larger than {METADATA_BYTES_MAX} bytes of JSON"
-        if words_or_none is not None:
-            faults.append(FieldFault("metadata", words_or_none))
+        faults += metadata_faults(metadata)
     return faults
 
 
-def begin(
-    new: NewPayment, *, org_id: str, created_by: str, required_approvals: int, now: datetime, new_id: Callable[[], UUID]
-) -> PaymentState:
-    """The payment as it begins: waiting for approval, with its lines numbered from 1 and its content's digest."""
-    lines = tuple(
+def sum_faults(amount_cents: int, lines: Sequence[NewLine | LineItem]) -> list[FieldFault]:
+    """The fault of an amount that is not the sum of its lines (contract 4.2)."""
+    total = sum(line.quantity * line.unit_price_cents for line in lines)
+    if total == amount_cents:
+        return []
+    return [FieldFault("amountCents", f"is {amount_cents}, but the line items add up to {total}")]
+
+
+def metadata_faults(metadata: dict[str, Any]) -> list[FieldFault]:
+    """The fault of metadata that cannot be stored, or is too large (contract 4.2)."""
+    words = metadata_fault(metadata)
+    if words is None and len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
+        words = f"is larger than {METADATA_BYTES_MAX} bytes of JSON"
+    return [] if words is None else [FieldFault("metadata", words)]
+
+
+def numbered(lines: Iterable[NewLine], new_id: Callable[[], UUID]) -> tuple[LineItem, ...]:
+    """The lines as they are stored: numbered from 1, each with its total."""
+    return tuple(
         LineItem(
             line_item_id=new_id(),
             line_no=number,
@@ -82,8 +92,15 @@ def begin(
             unit_price_cents=line.unit_price_cents,
             total_cents=line.quantity * line.unit_price_cents,
         )
-        for number, line in enumerate(new.line_items, start=1)
+        for number, line in enumerate(lines, start=1)
     )
+
+
+def begin(
+    new: NewPayment, *, org_id: str, created_by: str, required_approvals: int, now: datetime, new_id: Callable[[], UUID]
+) -> PaymentState:
+    """The payment as it begins: waiting for approval, with its lines numbered from 1 and its content's digest."""
+    lines = numbered(new.line_items, new_id)
     digest = content_digest(
         incident_id=new.incident_id,
         vendor_id=new.vendor_id,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,19 @@ class FraudGate(StrEnum):
     CLEAR = "clear"
     SCORE_PENDING = "score_pending"
     REVIEW_REQUIRED = "review_required"
+
+
+class HoldKind(StrEnum):
+    """Who stops a payment: a person, or the part of the service that watches over fraud, accounts or disputes."""
+
+    MANUAL = "manual"
+    FRAUD = "fraud"
+    PAYEE_CHANGE = "payee_change"
+    DISPUTE = "dispute"
+
+
+HOLDS_MAX: Final = 20
+"""How many open holds of a kind a payment has at most; the trigger `holds_check_insert` says it again."""
 
 
 class LineItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,9 +63,9 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Something that must be settled before the payment goes on."""
+    """Something that must be settled before the payment goes on; the reason is "" once its words were erased."""
 
-    kind: str
+    kind: HoldKind
     reason: str
     by: str
     at: datetime

@@ -1,4 +1,4 @@
-"""Why a payment was rejected or cancelled, as a closed set beside the free text, so that reports can count it."""
+"""Why a payment was rejected, cancelled or held, as a closed set beside the free text, so that reports can count it."""
 
 from __future__ import annotations
 

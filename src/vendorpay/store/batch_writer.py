@@ -20,8 +20,13 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("created_by", "created_at", "updated_at"),
     ),
     "changes": (
-        *("payment_id", "org_id", "status", "version", "approvals_valid", "approved_by", "approved_at", "audit_seq"),
-        *("audit_head", "event_seq", "updated_at"),
+        *("payment_id", "org_id", "status", "version", "approvals_valid", "approved_by", "approved_at", "open_holds"),
+        *("audit_seq", "audit_head", "event_seq", "updated_at"),
+    ),
+    "edits": (
+        *("payment_id", "org_id", "amount_cents", "content_version", "digest", "line_count", "reference", "metadata"),
+        *("status", "version", "approvals_valid", "approved_by", "approved_at", "audit_seq", "audit_head"),
+        *("event_seq", "updated_at"),
     ),
     "lines": (
         *("line_item_id", "org_id", "payment_id", "content_version", "line_no", "description", "quantity"),
@@ -31,6 +36,11 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("approval_id", "org_id", "payment_id", "created_by", "approver_id", "approver_role", "content_version"),
         *("digest", "audit_seq", "approved_at"),
     ),
+    "voids": ("org_id", "payment_id", "approver_id", "voided_at"),
+    "holds": (
+        *("hold_id", "org_id", "payment_id", "kind", "placed_by", "placed_at", "audit_seq", "reason_characters"),
+    ),
+    "releases": ("org_id", "payment_id", "kind", "released_at", "released_by", "audit_seq"),
     "audit": (
         *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),
         *("previous_status", "new_status", "reason_code", "content_digest", "notes_digest", "timestamp", "canonical"),

@@ -169,10 +169,7 @@ def _states(found: dict[str, list[DictRow]]) -> dict[PaymentClaim, PaymentState]
     children = {row["payment_id"]: row for row in found.get("children", ())}
     locked = found.get("lock_payments") or found.get("wait_for_payments") or []
     return {
-        PaymentClaim(row["org_id"], row["payment_id"]): state_of(
-            row, children[row["payment_id"]]["lines"], children[row["payment_id"]]["approvals"]
-        )
-        for row in locked
+        PaymentClaim(row["org_id"], row["payment_id"]): state_of(row, children[row["payment_id"]]) for row in locked
     }
 
 

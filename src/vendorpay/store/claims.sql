@@ -45,7 +45,7 @@ FOR NO KEY UPDATE OF p
 
 -- name: children
 -- A statement of its own after the locks: its snapshot sees what the rows' last writers committed.
-SELECT p.payment_id, @lines AS lines, @approvals AS approvals
+SELECT p.payment_id, @lines AS lines, @approvals AS approvals, @holds AS holds
 FROM payments p
 JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
 

@@ -17,6 +17,7 @@ from vendorpay.domain.errors import (
     DatabaseUnavailable,
     FourEyes,
     FraudReviewRequired,
+    InvalidTransition,
     PaymentHeld,
     VendorPayError,
 )
@@ -27,6 +28,8 @@ REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "approvals_one_valid_per_person": AlreadyApproved,
     "payments_not_held": lambda: PaymentHeld(open_holds="an unknown number of"),
     "payments_fraud_gate": FraudReviewRequired,
+    "holds_limited": lambda: PaymentHeld(open_holds="too many"),
+    "holds_only_before_payout": lambda: InvalidTransition(status="decided by somebody else", action="hold"),
     "payments_moves": lambda: AlreadyDecided(status="decided by somebody else"),
 }
 

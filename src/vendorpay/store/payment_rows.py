@@ -8,10 +8,11 @@ import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.domain.lifecycle import PaymentStatus
-from vendorpay.domain.payment import Approval, Chains, FraudGate, LineItem, PayerType, Payment, PaymentState
+from vendorpay.domain.payment import Approval, Chains, FraudGate, Hold, LineItem, PayerType, Payment, PaymentState
 
 _lines = msgspec.json.Decoder(tuple[LineItem, ...])
 _approvals = msgspec.json.Decoder(tuple[Approval, ...])
+_holds = msgspec.json.Decoder(tuple[Hold, ...])
 _metadata = msgspec.json.Decoder(dict[str, Any])
 
 _PLAIN = (
@@ -32,22 +33,24 @@ _PLAIN = (
 )
 
 
-def payment_of(row: DictRow, lines: str | None, approvals: str | None) -> Payment:
-    """The payment in a row of `@state`, with its lines and valid approvals as PostgreSQL's JSON shows them."""
+def payment_of(row: DictRow, children: DictRow) -> Payment:
+    """The payment in a row of `@state`; `children` are its lines, valid approvals and open holds, as JSON."""
+    lines, approvals, holds = children["lines"], children["approvals"], children["holds"]
     return Payment(
         **{name: row[name] for name in _PLAIN},
         payer_type=PayerType(row["payer_type"]),
         status=PaymentStatus(row["status"]),
         line_items=_lines.decode(lines) if lines else (),
         approvals=_approvals.decode(approvals) if approvals else (),
+        holds=_holds.decode(holds) if holds else (),
         metadata=_metadata.decode(row["metadata"]),
     )
 
 
-def state_of(row: DictRow, lines: str | None, approvals: str | None) -> PaymentState:
+def state_of(row: DictRow, children: DictRow) -> PaymentState:
     """The same with the facts that the payment's rules need."""
     return PaymentState(
-        payment=payment_of(row, lines, approvals),
+        payment=payment_of(row, children),
         chains=Chains(audit_seq=row["audit_seq"], audit_head=row["audit_head"], event_seq=row["event_seq"]),
         open_holds=row["open_holds"],
         fraud_gate=FraudGate(row["fraud_gate"]),

@@ -20,8 +20,24 @@ p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.cr
  FROM approvals a LEFT JOIN audit_texts t ON t.subject_id = a.payment_id AND t.seq = a.audit_seq
  WHERE a.payment_id = p.payment_id AND a.content_version = p.content_version AND a.voided_at IS NULL)
 
+-- name: holds
+-- The open ones. The reason is the beginning of their entry's words, "" once these are erased.
+CASE WHEN p.open_holds > 0 THEN
+    (SELECT json_agg(json_build_object(
+                'kind', h.kind, 'reason', coalesce(left(t.text, h.reason_characters), ''), 'by', h.placed_by,
+                'at', h.placed_at) ORDER BY h.audit_seq)::text
+     FROM holds h LEFT JOIN audit_texts t ON t.subject_id = h.payment_id AND t.seq = h.audit_seq
+     WHERE h.payment_id = p.payment_id AND h.released_at IS NULL) END
+
 -- name: whole
-@state, @lines AS lines, @approvals AS approvals
+@state, @lines AS lines, @approvals AS approvals, @holds AS holds
+
+-- name: job
+-- What a payment is for: never changed, so it may be read before anything is locked.
+SELECT p.incident_id, p.vendor_id FROM payments p
+WHERE p.org_id = %(org_id)s AND p.payment_id = %(payment_id)s
+  AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
+  AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
 
 -- name: by_id
 SELECT @whole FROM payments p

@@ -24,6 +24,13 @@ async def by_id(connection: Connection, scope: Scope, payment_id: UUID) -> Payme
     return found[0] if found else None
 
 
+async def job(connection: Connection, scope: Scope, payment_id: UUID) -> tuple[UUID, UUID] | None:
+    """The incident and the vendor of a payment, which never change, when the scope holds it."""
+    block = queries.load(queries.SHARED)["job"]
+    found = await rows(connection, block, {**_scoped(scope), "payment_id": payment_id})
+    return (found[0]["incident_id"], found[0]["vendor_id"]) if found else None
+
+
 async def newest_for_incident(connection: Connection, scope: Scope, incident_id: UUID) -> Payment | None:
     """The newest live payment of an incident, else its newest."""
     found = await _all(connection, "newest_for_incident", {**_scoped(scope), "incident_id": incident_id})
@@ -56,4 +63,4 @@ async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]
 
 
 def _payment(row: DictRow) -> Payment:
-    return payment_of(row, row["lines"], row["approvals"])
+    return payment_of(row, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import msgspec
 from vendorpay.domain.audit import AuditEntry, AuditText
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import PaymentEvent
-from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.payment import HoldKind, Payment, PaymentState
 from vendorpay.store.batch_writer import COLUMNS, Rows
 from vendorpay.store.claims import EventClaim, KeyClaim
 
@@ -32,20 +32,39 @@ def add_new_payment(rows: Rows, state: PaymentState) -> None:
             *(payment.created_by, payment.created_at, payment.updated_at),
         ),
     )
+    add_lines(rows, payment)
+
+
+def add_lines(rows: Rows, payment: Payment) -> None:
+    """The lines of a payment's present content, which is new."""
     for line in payment.line_items:
         ids = (line.line_item_id, payment.org_id, payment.payment_id, payment.content_version)
         rows.add("lines", (*ids, line.line_no, line.description, line.quantity, line.unit_price_cents))
 
 
 def add_changed_payment(rows: Rows, state: PaymentState) -> None:
-    """A payment's row as it is now."""
+    """A payment's row as it is now: all but what only an edit changes."""
     payment, chains = state.payment, state.chains
     rows.add(
         "changes",
         (
             *(payment.payment_id, payment.org_id, payment.status.value, payment.version, state.approvals_valid),
-            *(payment.approved_by, payment.approved_at, chains.audit_seq, chains.audit_head, chains.event_seq),
-            payment.updated_at,
+            *(payment.approved_by, payment.approved_at, state.open_holds, chains.audit_seq, chains.audit_head),
+            *(chains.event_seq, payment.updated_at),
+        ),
+    )
+
+
+def add_edited_payment(rows: Rows, state: PaymentState) -> None:
+    """A payment's row as it is now, its content, reference and metadata included; its holds are those it had."""
+    payment, chains = state.payment, state.chains
+    rows.add(
+        "edits",
+        (
+            *(payment.payment_id, payment.org_id, payment.amount_cents, payment.content_version, payment.digest),
+            *(len(payment.line_items), payment.reference, msgspec.json.encode(payment.metadata).decode()),
+            *(payment.status.value, payment.version, state.approvals_valid, payment.approved_by, payment.approved_at),
+            *(chains.audit_seq, chains.audit_head, chains.event_seq, payment.updated_at),
         ),
     )
 
@@ -60,6 +79,27 @@ def add_approval(rows: Rows, state: PaymentState, approval_id: UUID) -> None:
             *(payment.content_version, payment.digest, state.chains.audit_seq, approval.at),
         ),
     )
+
+
+def add_voids(rows: Rows, payment: Payment, approver_ids: Iterable[str]) -> None:
+    """Valid approvals of a payment that count no more."""
+    for approver_id in approver_ids:
+        rows.add("voids", (payment.org_id, payment.payment_id, approver_id, payment.updated_at))
+
+
+def add_hold(rows: Rows, state: PaymentState, hold_id: UUID) -> None:
+    """The newest hold of a payment; its words begin the text of the audit entry that is the head."""
+    payment, hold = state.payment, state.payment.holds[-1]
+    ids = (hold_id, payment.org_id, payment.payment_id, hold.kind.value)
+    rows.add("holds", (*ids, hold.by, hold.at, state.chains.audit_seq, len(hold.reason)))
+
+
+def add_releases(rows: Rows, state: PaymentState, kinds: Iterable[HoldKind], *, by: str) -> None:
+    """All open holds of these kinds, released; the audit entry that is the head says so."""
+    payment = state.payment
+    for kind in kinds:
+        ids = (payment.org_id, payment.payment_id, kind.value)
+        rows.add("releases", (*ids, payment.updated_at, by, state.chains.audit_seq))
 
 
 def add_audit(rows: Rows, entries: Sequence[AuditEntry], texts: Sequence[AuditText]) -> None:

@@ -20,16 +20,34 @@ SELECT * FROM unnest(
 -- name: changes
 UPDATE payments p SET
     status = c.status, version = c.version, approvals_valid = c.approvals_valid, approved_by = c.approved_by,
-    approved_at = c.approved_at, audit_seq = c.audit_seq, audit_head = c.audit_head, event_seq = c.event_seq,
-    updated_at = c.updated_at
+    approved_at = c.approved_at, open_holds = c.open_holds, audit_seq = c.audit_seq, audit_head = c.audit_head,
+    event_seq = c.event_seq, updated_at = c.updated_at
 FROM unnest(
     %(changes.payment_id)s::uuid[], %(changes.org_id)s::text[], %(changes.status)s::text[],
     %(changes.version)s::integer[], %(changes.approvals_valid)s::integer[], %(changes.approved_by)s::text[],
-    %(changes.approved_at)s::timestamptz[], %(changes.audit_seq)s::integer[], %(changes.audit_head)s::bytea[],
-    %(changes.event_seq)s::integer[], %(changes.updated_at)s::timestamptz[])
-    AS c (payment_id, org_id, status, version, approvals_valid, approved_by, approved_at, audit_seq, audit_head,
-          event_seq, updated_at)
+    %(changes.approved_at)s::timestamptz[], %(changes.open_holds)s::integer[], %(changes.audit_seq)s::integer[],
+    %(changes.audit_head)s::bytea[], %(changes.event_seq)s::integer[], %(changes.updated_at)s::timestamptz[])
+    AS c (payment_id, org_id, status, version, approvals_valid, approved_by, approved_at, open_holds, audit_seq,
+          audit_head, event_seq, updated_at)
 WHERE p.payment_id = c.payment_id AND p.org_id = c.org_id
+
+-- name: edits
+-- Apart from `changes`, so that decisions carry no content and no metadata; a payment is in one of the two.
+UPDATE payments p SET
+    amount_cents = e.amount_cents, content_version = e.content_version, digest = e.digest, line_count = e.line_count,
+    reference = e.reference, metadata = e.metadata, status = e.status, version = e.version,
+    approvals_valid = e.approvals_valid, approved_by = e.approved_by, approved_at = e.approved_at,
+    audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq, updated_at = e.updated_at
+FROM unnest(
+    %(edits.payment_id)s::uuid[], %(edits.org_id)s::text[], %(edits.amount_cents)s::bigint[],
+    %(edits.content_version)s::integer[], %(edits.digest)s::text[], %(edits.line_count)s::integer[],
+    %(edits.reference)s::text[], %(edits.metadata)s::jsonb[], %(edits.status)s::text[], %(edits.version)s::integer[],
+    %(edits.approvals_valid)s::integer[], %(edits.approved_by)s::text[], %(edits.approved_at)s::timestamptz[],
+    %(edits.audit_seq)s::integer[], %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[],
+    %(edits.updated_at)s::timestamptz[])
+    AS e (payment_id, org_id, amount_cents, content_version, digest, line_count, reference, metadata, status, version,
+          approvals_valid, approved_by, approved_at, audit_seq, audit_head, event_seq, updated_at)
+WHERE p.payment_id = e.payment_id AND p.org_id = e.org_id
 
 -- name: lines
 INSERT INTO payment_line_items (
@@ -48,6 +66,29 @@ SELECT * FROM unnest(
     %(approvals.created_by)s::text[], %(approvals.approver_id)s::text[], %(approvals.approver_role)s::text[],
     %(approvals.content_version)s::integer[], %(approvals.digest)s::text[], %(approvals.audit_seq)s::integer[],
     %(approvals.approved_at)s::timestamptz[])
+
+-- name: voids
+UPDATE approvals a SET voided_at = v.voided_at
+FROM unnest(
+    %(voids.org_id)s::text[], %(voids.payment_id)s::uuid[], %(voids.approver_id)s::text[],
+    %(voids.voided_at)s::timestamptz[])
+    AS v (org_id, payment_id, approver_id, voided_at)
+WHERE a.org_id = v.org_id AND a.payment_id = v.payment_id AND a.approver_id = v.approver_id AND a.voided_at IS NULL
+
+-- name: holds
+INSERT INTO holds (hold_id, org_id, payment_id, kind, placed_by, placed_at, audit_seq, reason_characters)
+SELECT * FROM unnest(
+    %(holds.hold_id)s::uuid[], %(holds.org_id)s::text[], %(holds.payment_id)s::uuid[], %(holds.kind)s::text[],
+    %(holds.placed_by)s::text[], %(holds.placed_at)s::timestamptz[], %(holds.audit_seq)s::integer[],
+    %(holds.reason_characters)s::integer[])
+
+-- name: releases
+UPDATE holds h SET released_at = r.released_at, released_by = r.released_by, release_audit_seq = r.audit_seq
+FROM unnest(
+    %(releases.org_id)s::text[], %(releases.payment_id)s::uuid[], %(releases.kind)s::text[],
+    %(releases.released_at)s::timestamptz[], %(releases.released_by)s::text[], %(releases.audit_seq)s::integer[])
+    AS r (org_id, payment_id, kind, released_at, released_by, audit_seq)
+WHERE h.org_id = r.org_id AND h.payment_id = r.payment_id AND h.kind = r.kind AND h.released_at IS NULL
 
 -- name: audit
 INSERT INTO payment_audit_log (

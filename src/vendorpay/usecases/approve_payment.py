@@ -18,7 +18,7 @@ from vendorpay.domain.errors import (
 )
 from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
-from vendorpay.domain.payment import Approval, FraudGate, PayerType, PaymentState
+from vendorpay.domain.payment import Approval, FraudGate, HoldKind, PayerType, PaymentState
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
 
@@ -44,7 +44,10 @@ class ApprovePayment(PaymentCommand):
             after = changed(counted, facts, status=before.status, approvals=approvals)
             action, event = (
                 AuditAction.APPROVAL_RECORDED,
-                EventDraft(kind=PaymentUpdated, own={"changes": ("approvals",)}),
+                EventDraft(
+                    kind=PaymentUpdated,
+                    own={"changes": ("approvals",), "content_version": before.content_version},
+                ),
             )
         else:
             last = {"approved_by": self.caller.sub, "approved_at": facts.now}
@@ -60,7 +63,8 @@ class ApprovePayment(PaymentCommand):
             raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
         if payment.created_by == self.caller.sub:
             raise FourEyes
-        if state.fraud_gate is FraudGate.REVIEW_REQUIRED:
+        held_for_fraud = any(hold.kind is HoldKind.FRAUD for hold in payment.holds)
+        if state.fraud_gate is FraudGate.REVIEW_REQUIRED or held_for_fraud:
             raise FraudReviewRequired
         if state.open_holds:
             raise PaymentHeld(open_holds=state.open_holds)

@@ -68,9 +68,12 @@ def recorded(
     event: EventDraft,
     notes: str | None,
     reason_code: str | None = None,
-    approval_id: UUID | None = None,
+    also: AuditAction | None = None,
+    **of_change: Any,
 ) -> Outcome:
-    """The outcome of one decision: one audit entry, one event, and the payment as the answer."""
+    """The outcome of one decision: an audit entry, and one more for what followed from it (`also`); one event; and the
+    payment as the answer. `of_change` says what else a PaymentChange holds, by the names of its fields.
+    """
     payment = after.payment
     entry = NewEntry(
         action=action,
@@ -80,5 +83,20 @@ def recorded(
         reason_code=reason_code,
         notes=notes,
     )
-    change = PaymentChange(state=after, entries=(entry,), events=(event,), approval_id=approval_id)
+    entries: tuple[NewEntry, ...] = (entry,)
+    if also is not None:
+        followed = NewEntry(
+            action=also,
+            previous_status=payment.status,
+            new_status=payment.status,
+            content_digest=payment.digest,
+        )
+        entries = (entry, followed)
+    change = PaymentChange(state=after, entries=entries, events=(event,), **of_change)
     return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id, change=change)
+
+
+def unchanged(state: PaymentState) -> Outcome:
+    """The outcome of a wish that is fulfilled already: the payment as it is, and nothing on record of it."""
+    payment = state.payment
+    return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id)

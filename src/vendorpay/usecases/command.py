@@ -14,7 +14,7 @@ from uuid import UUID
 from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
-from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.payment import HoldKind, PaymentState
 from vendorpay.domain.roles import Caller
 from vendorpay.store.claims import EventClaim, JobClaim, KeyClaim, PaymentClaim, Twin
 
@@ -51,6 +51,16 @@ class PaymentChange:
     born: bool = False
     approval_id: UUID | None = None
     """Set when the newest approval of `state` is new."""
+    edited: bool = False
+    """The content, reference or metadata may be another; nothing about its holds is."""
+    new_content: bool = False
+    """The lines are new ones, under a new content_version."""
+    voided: tuple[str, ...] = ()
+    """Whose valid approvals count no more."""
+    hold_id: UUID | None = None
+    """Set when the newest hold of `state` is new."""
+    released: tuple[HoldKind, ...] = ()
+    """All open holds of these kinds are released."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import msgspec
 
 from vendorpay.domain.audit import chain_on
 from vendorpay.domain.events import number
+from vendorpay.domain.payment import PaymentState
 from vendorpay.store import record_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
@@ -54,6 +55,17 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
     )
 
 
+def _add_children(rows: Rows, state: PaymentState, change: PaymentChange, *, by: str) -> None:
+    if change.new_content:
+        record_rows.add_lines(rows, state.payment)
+    if change.approval_id is not None:
+        record_rows.add_approval(rows, state, change.approval_id)
+    record_rows.add_voids(rows, state.payment, change.voided)
+    if change.hold_id is not None:
+        record_rows.add_hold(rows, state, change.hold_id)
+    record_rows.add_releases(rows, state, change.released, by=by)
+
+
 def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Facts, new_salt: Salt) -> None:
     payment = change.state.payment
     assert change.entries, "every change leaves an audit entry"
@@ -71,9 +83,10 @@ def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Fact
     state = msgspec.structs.replace(change.state, chains=chains)
     if change.born:
         record_rows.add_new_payment(rows, state)
+    elif change.edited:
+        record_rows.add_edited_payment(rows, state)
     else:
         record_rows.add_changed_payment(rows, state)
-    if change.approval_id is not None:
-        record_rows.add_approval(rows, state, change.approval_id)
+    _add_children(rows, state, change, by=command.caller.sub)
     record_rows.add_audit(rows, links, texts)
     record_rows.add_events(rows, payment.org_id, events)

@@ -1,0 +1,122 @@
+"""Update a payment before money is on its way: new content voids what was approved; metadata is merged, never lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from vendorpay.domain.audit import AuditAction
+from vendorpay.domain.errors import DuplicatePayment, NotFound, PreconditionRequired
+from vendorpay.domain.events import EventDraft, PaymentUpdated
+from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.payment_patch import Edited, PaymentPatch, edit
+from vendorpay.domain.roles import Caller
+from vendorpay.store import read_payments
+from vendorpay.store.claims import JobClaim
+from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded, unchanged
+from vendorpay.usecases.command import Done, Facts, Key, Outcome
+from vendorpay.usecases.deps import Deps
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdatePayment(PaymentCommand):
+    """An edit by somebody who knows which version they edit; `job` is that of the new reference, if there is one."""
+
+    operation = "update_payment"
+
+    patch: PaymentPatch
+    job: JobClaim | None = None
+    conditional: bool = True
+    """Whether the caller said which version they saw, be it any."""
+
+    def job_claim(self) -> JobClaim | None:
+        return self.job
+
+    def decide(self, facts: Facts) -> Outcome:
+        state = self.found(facts)
+        if not self.conditional:
+            raise PreconditionRequired
+        before = state.payment
+        allow(Action.UPDATE, before.status)
+        edited = edit(self.patch, state, facts.new_id)
+        if "reference" in edited.changes and facts.twin is not None and facts.twin.live:
+            raise DuplicatePayment(facts.twin.payment_id)
+        if not edited.changes:
+            return unchanged(state)
+        return _recontented(state, edited, facts) if edited.new_content else _relabelled(state, edited, facts)
+
+
+def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
+    """The outcome of an edit that leaves what is paid, and so what was approved, as it is."""
+    after = msgspec.structs.replace(state, payment=edited.payment)
+    return _recorded(state, changed(after, facts, status=state.payment.status), edited.changes)
+
+
+def _recontented(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
+    """The outcome of new content: nobody has approved it, so all approvals go, and it waits again."""
+    before = state.payment
+    after = changed(
+        msgspec.structs.replace(state, payment=edited.payment, approvals_valid=0),
+        facts,
+        status=PaymentStatus.PENDING_APPROVAL,
+        approvals=(),
+        approved_by=None,
+        approved_at=None,
+    )
+    voided = tuple(approval.approver_id for approval in before.approvals)
+    changes = (
+        *edited.changes,
+        *(("approvals",) if voided else ()),
+        *(("status",) if before.status is not PaymentStatus.PENDING_APPROVAL else ()),
+    )
+    also = AuditAction.APPROVAL_VOIDED if voided else None
+    return _recorded(state, after, changes, new_content=True, voided=voided, also=also)
+
+
+def _recorded(before: PaymentState, after: PaymentState, changes: tuple[str, ...], **more: Any) -> Outcome:
+    own = {"changes": changes, "content_version": after.payment.content_version}
+    event = EventDraft(kind=PaymentUpdated, own=own)
+    action = AuditAction.PAYMENT_UPDATED
+    return recorded(before, after, action=action, event=event, notes=None, edited=True, **more)
+
+
+async def submit(
+    deps: Deps,
+    caller: Caller,
+    payment_id: UUID,
+    patch: PaymentPatch,
+    *,
+    command_id: UUID,
+    key: Key | None = None,
+    versions: frozenset[int] | None = None,
+    conditional: bool = True,
+) -> Done:
+    """Hands the edit in, and answers after its commit. Raises NotFound and what the edit is refused with.
+
+    A new reference is a new job, which must be claimed before anything is locked; what else makes the job (incident,
+    vendor) never changes, so that it may be read first.
+    """
+    job = None
+    if patch.reference is not UNSET:
+        async with deps.database.reading() as connection:
+            found = await read_payments.job(connection, caller.scope(), payment_id)
+        if found is None:
+            raise NotFound(subject="payment", id=payment_id)
+        incident_id, vendor_id = found
+        job = JobClaim(caller.org_id, incident_id, vendor_id, patch.reference)
+    command = UpdatePayment(
+        command_id=command_id,
+        caller=caller,
+        key=key,
+        payment_id=payment_id,
+        versions=versions,
+        patch=patch,
+        job=job,
+        conditional=conditional,
+    )
+    return await deps.commands.submit(command)
