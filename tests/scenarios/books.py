@@ -33,9 +33,11 @@ HALF_THERE = {
             FROM outbox o WHERE o.aggregate_id = p.payment_id) o
         WHERE o.n <> p.event_seq OR o.last IS DISTINCT FROM p.event_seq OR o.first IS DISTINCT FROM 'PaymentCreated'""",
     "a payment with more or fewer changes than commands": """
-        SELECT p.payment_id FROM payments p WHERE p.version <> (
-            SELECT count(*) FROM commands c WHERE c.payment_id = p.payment_id
-            AND (c.operation <> 'record_event' OR convert_from(c.answer, 'UTF8')::json ->> 'result' = 'accepted'))""",
+        SELECT p.payment_id FROM payments p LEFT JOIN (
+            SELECT payment_id, count(*) AS n FROM commands
+            WHERE operation <> 'record_event' OR convert_from(answer, 'UTF8')::json ->> 'result' = 'accepted'
+            GROUP BY payment_id) c USING (payment_id)
+        WHERE p.version <> coalesce(c.n, 0)""",
     "an approved payment without its approval, or the other way round": """
         SELECT p.payment_id FROM payments p WHERE (p.status = 'approved') <> EXISTS (
             SELECT FROM approvals a WHERE a.payment_id = p.payment_id AND a.voided_at IS NULL)
@@ -48,8 +50,10 @@ HALF_THERE = {
             AND NOT EXISTS (SELECT FROM inbox i WHERE i.payment_id = c.payment_id)""",
     "a line without its payment": "SELECT payment_id FROM payment_line_items EXCEPT SELECT payment_id FROM payments",
     "an audit entry without its payment": """
-        SELECT subject_id FROM payment_audit_log EXCEPT SELECT payment_id FROM payments""",
-    "an event without its payment": "SELECT aggregate_id FROM outbox EXCEPT SELECT payment_id FROM payments",
+        SELECT subject_id FROM payment_audit_log WHERE subject_type = 'payment'
+        EXCEPT SELECT payment_id FROM payments""",
+    "an event without its payment": """
+        SELECT aggregate_id FROM outbox WHERE aggregate_type = 'payment' EXCEPT SELECT payment_id FROM payments""",
     "a command without its payment": """
         SELECT payment_id FROM commands WHERE payment_id IS NOT NULL EXCEPT SELECT payment_id FROM payments""",
     "an inbox row without its payment": "SELECT payment_id FROM inbox EXCEPT SELECT payment_id FROM payments",
