@@ -8,6 +8,8 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from vendorpay.entrypoints.cli import file_lines
+
 BATCH_LINES_MAX: Final = 100
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 # What the service takes as a body, with room for the brackets around it.
@@ -43,7 +45,8 @@ def batches(file: BinaryIO) -> Iterator[Batch]:
     lines: list[Line] = []
     rejected: list[tuple[int, str]] = []
     size = end = start = 0
-    for number, raw, end in _lines(file):
+    for number, whole, end in file_lines.lines(file, LINE_BYTES_MAX):
+        raw = None if whole is None else whole.strip(b" \t\r\n")
         reason = TOO_LONG if raw is None else NOT_AN_OBJECT if raw and not is_object(raw) else None
         if reason is not None:
             rejected.append((number, reason))
@@ -69,18 +72,3 @@ def is_object(raw: bytes) -> bool:
     except (ValueError, RecursionError):  # DecodeError and UnicodeDecodeError are ValueErrors.
         return False
     return True
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
-    """Number, content (None when too long) and end of each line."""
-    number = end = 0
-    while raw := file.readline(LINE_BYTES_MAX + 2):
-        number += 1
-        end += len(raw)
-        too_long = len(raw.rstrip(b"\r\n")) > LINE_BYTES_MAX
-        while too_long and not raw.endswith(b"\n"):
-            raw = file.readline(LINE_BYTES_MAX + 2)
-            if not raw:
-                break
-            end += len(raw)
-        yield number, None if too_long else raw.strip(b" \t\r\n"), end

@@ -35,23 +35,32 @@ class Refused(CommandFailed):
 class Service:
     """The service behind a URL, asked in the name of one token."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: str, attempts_max: int) -> None:
         self._client = client
         self._url = url
+        self._attempts_max = attempts_max
 
     async def get(self, path: str, **query: object) -> dict[str, Any]:
         """The answer to a GET; parameters that are None are left out. Raises Refused, CommandFailed."""
         given = {name: str(value) for name, value in query.items() if value is not None}
-        return await self._answer("GET", path, params=given)
+        return _body(await self._answer("GET", path, params=given))
 
     async def post(self, path: str, body: bytes, *, key: str | None = None) -> dict[str, Any]:
         """The answer to a POST of JSON; without a key only for what may be done twice. Raises as `get` does."""
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
-        return await self._answer("POST", path, content=body, headers=headers)
+        return _body(await self._answer("POST", path, content=body, headers=headers))
 
-    async def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    async def post_lines(self, path: str, body: bytes, *, key: str) -> bytes:
+        """The answer to a POST of NDJSON as it came: it may be large, and little of it wanted. Raises as `get` does."""
+        headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": key}
+        response = await self._answer("POST", path, content=body, headers=headers)
+        if not response.is_success:
+            _body(response)
+        return response.content
+
+    async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         last, pause_s = "", 0.0
-        for attempt in range(ATTEMPTS_MAX):
+        for attempt in range(self._attempts_max):
             if attempt == ATTEMPTS_SILENT:
                 print(f"vendorpay: {self._url} does not answer yet ({last}); trying again ..", file=sys.stderr)
             await asyncio.sleep(pause_s)
@@ -63,18 +72,18 @@ class Service:
                 last = f"{type(error).__name__}"
                 continue
             if response.status_code not in AGAIN:
-                return _body(response)
+                return response
             last = f"status {response.status_code}"
             pause_s = max(pause_s, _retry_after_s(response.headers))
         raise CommandFailed(
-            f"{self._url} did not answer {method} {path} in {ATTEMPTS_MAX} attempts (last: {last}). "
+            f"{self._url} did not answer {method} {path} in {self._attempts_max} attempts (last: {last}). "
             "Check --url, and that the service runs: vendorpay serve"
         )
 
 
 @asynccontextmanager
-async def service(url: str, token: str | None) -> AsyncIterator[Service]:
-    """Opens the service. Raises WrongUsage for a URL or token that cannot be one."""
+async def service(url: str, token: str | None, *, attempts_max: int = ATTEMPTS_MAX) -> AsyncIterator[Service]:
+    """Opens the service; each request is tried so often. Raises WrongUsage for a URL or token that cannot be one."""
     faults = Faults()
     faults.address(url, token)
     faults.end()
@@ -85,7 +94,7 @@ async def service(url: str, token: str | None) -> AsyncIterator[Service]:
     except httpx.InvalidURL as error:
         raise WrongUsage("--url is no URL.") from error
     async with client:
-        yield Service(client, url.rstrip("/").rpartition("@")[2])
+        yield Service(client, url.rstrip("/").rpartition("@")[2], attempts_max)
 
 
 def _body(response: httpx.Response) -> dict[str, Any]:
