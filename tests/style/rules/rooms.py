@@ -11,7 +11,7 @@ ORDER = ("domain", "ports settings", "store adapters", "usecases", "api workers"
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms.split()}
 
 # Rooms with doors of their own, whatever the ranks say.
-FOR_ANYONE = {"", "observe"}
+FOR_ANYONE = {"", "observe", "metrics"}
 ONLY_FOR_ENTRYPOINTS = {"adapters", "settings"}
 MAINS = {"entrypoints", "__main__"}
 
@@ -57,7 +57,7 @@ def _room_of(name: str) -> str | None:
     parts = name.split(".")
     if parts[0] != PACKAGE:
         return None
-    return parts[1] if len(parts) > 1 and (parts[1] in RANK or parts[1] == "observe") else ""
+    return parts[1] if len(parts) > 1 and (parts[1] in RANK or parts[1] in FOR_ANYONE) else ""
 
 
 def wrong_imports(source: Source) -> list[str]:
@@ -87,11 +87,11 @@ def _refusal(here: str, target: str) -> str | None:
 
 
 def impure_domain_imports(source: Source) -> list[str]:
-    """Imports of the domain that are not plain values: third parties, clocks, threads, network, observe."""
+    """Imports of the domain that are not plain values: third parties, clocks, threads, network, logs and metrics."""
     found = []
     for node, name in imports(source):
         top = name.split(".")[0]
-        if top not in DOMAIN_MAY_IMPORT or top in DOMAIN_MAY_NOT_IMPORT or _room_of(name) == "observe":
+        if top not in DOMAIN_MAY_IMPORT or top in DOMAIN_MAY_NOT_IMPORT or _room_of(name) in {"observe", "metrics"}:
             advice = "the domain is pure (stdlib values and msgspec): do it in a use case, store or adapter"
             found.append(source.at(node, f"{name}: {advice}"))
     return found

@@ -1,0 +1,186 @@
+"""What is counted, and how it is shown. Like logs, anybody may count: a function for each thing that happens.
+
+Each costs about a microsecond, never waits and never raises. A scrape reaches one process of a `serve` and shows the
+numbers of all of them (docs/decisions/0010).
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Mapping
+
+from vendorpay.metrics import cells, families, processes
+from vendorpay.metrics.cells import Part, Series
+from vendorpay.metrics.exposition import CONTENT_TYPE, rendered
+from vendorpay.metrics.families import Family
+
+__all__ = ["CONTENT_TYPE", "Family", "Series", "attach", "exposition", "families"]
+
+# Of one process: its number in the system, and what tells it from a later one with that number.
+_IDENTITY = "process"
+_BY_NAME = {family.name: family for family in families.COUNTED}
+
+
+class _Numbers:
+    """Where this process counts, and the parts that a scrape adds up."""
+
+    def __init__(self) -> None:
+        self.use([cells.alone()], 0)
+
+    def use(self, parts: list[Part], own: int) -> None:
+        self.parts, self.own = parts, parts[own]
+        self.places: dict[tuple[Family, tuple[object, ...]], int] = {}
+
+    def place(self, family: Family, labels: tuple[object, ...]) -> int:
+        found = self.places.get((family, labels))
+        if found is None:
+            found = self.own.place((family.name, tuple(map(str, labels))), family.width)
+            self.places[family, labels] = found
+        return found
+
+
+_numbers = _Numbers()
+
+
+def attach(descriptor: int, parts: int, number: int, *, at_s: float) -> None:
+    """From here on this process, born `at_s`, counts in part `number`, from 1, of memory that others share.
+
+    It goes on where the process that had the part before it ended.
+    """
+    _numbers.use(cells.opened(descriptor, parts), number - 1)
+    # What waited in the process before does not wait here.
+    _numbers.own.clear(lambda name: name in _BY_NAME and _BY_NAME[name].kind == "gauge")
+    _add(families.PROCESS_STARTS, (number,))
+    _set(families.PROCESS_START_TIME, (number,), at_s)
+    identity = _numbers.own.place((_IDENTITY, ()), 2)
+    used = processes.usage(os.getpid())
+    _numbers.own.cells[identity] = float(os.getpid())
+    _numbers.own.cells[identity + 1] = used.born if used else 0.0
+
+
+def exposition(standing: Mapping[Series, list[float]]) -> bytes:
+    """Everything as Prometheus reads it: of all processes, and what the database told."""
+    values: dict[Series, list[float]] = dict(standing)
+    for number, part in enumerate(_numbers.parts, start=1):
+        for series, found in part.values():
+            if series[0] == _IDENTITY:
+                values |= _read_from_system(number, *found)
+            elif (before := values.get(series)) is None:
+                values[series] = found
+            elif _BY_NAME[series[0]].largest_counts:
+                values[series] = [max(before[0], found[0])]
+            else:
+                values[series] = [a + b for a, b in zip(before, found, strict=True)]
+    return rendered(families.FAMILIES, values)
+
+
+def _read_from_system(number: int, pid: float, born: float) -> dict[Series, list[float]]:
+    used = processes.usage(int(pid))
+    if used is None or used.born != born:
+        return {}
+    labels = (str(number),)
+    return {
+        (families.PROCESS_RESIDENT.name, labels): [used.resident_bytes],
+        (families.PROCESS_CPU.name, labels): [used.cpu_s],
+    }
+
+
+def request_began() -> None:
+    """A request's head is here."""
+    _add(families.REQUESTS_IN_FLIGHT, ())
+
+
+def request_ended(operation: str, status: int, seconds: float) -> None:
+    """A request was answered; `operation` is its name in the operations table, or "none"."""
+    _add(families.REQUESTS_IN_FLIGHT, (), -1.0)
+    _add(families.REQUESTS, (operation, status))
+    _observe(families.REQUEST_SECONDS, (operation,), seconds)
+
+
+def batch(commands: int, seconds: float) -> None:
+    """A batch of so many commands was carried out, one way or another."""
+    _observe(families.BATCH_COMMANDS, (), commands)
+    _observe(families.BATCH_SECONDS, (), seconds)
+
+
+def queue(commands: int) -> None:
+    """So many commands wait for their batch now."""
+    _set(families.QUEUE_COMMANDS, (), commands)
+
+
+def straggler_began() -> None:
+    """A command has left its batch."""
+    _add(families.STRAGGLERS, ())
+    _add(families.STRAGGLERS_WAITING, ())
+
+
+def straggler_ended() -> None:
+    """It has its answer."""
+    _add(families.STRAGGLERS_WAITING, (), -1.0)
+
+
+def pool_size(change: int) -> None:
+    """A pool of so many connections was opened; of as many it was closed, when negative."""
+    _add(families.POOL_CONNECTIONS_MAX, (), change)
+
+
+def pool_in_use(change: int) -> None:
+    """A connection was taken (1) or given back (-1)."""
+    _add(families.POOL_CONNECTIONS_IN_USE, (), change)
+
+
+def pool_waiting(change: int) -> None:
+    """Somebody began (1) or ended (-1) to wait for a connection."""
+    _add(families.POOL_WAITING, (), change)
+
+
+def sequencer_pass(stream: str, numbered: int) -> None:
+    """A pass over `feed` or `audit` gave so many positions."""
+    _add(families.SEQUENCER_PASSES, (stream,))
+    _add(families.SEQUENCER_NUMBERED, (stream,), numbered)
+
+
+def delivery(kind: str, outcome: str, seconds: float) -> None:
+    """An event was sent to a `consumer` or `webhook`; `outcome` is delivered, retry, dead or gone."""
+    _add(families.DELIVERY_ATTEMPTS, (kind, outcome))
+    _observe(families.DELIVERY_SECONDS, (kind,), seconds)
+
+
+def timer_ran(timer: str, *, failed: bool, at_s: float) -> None:
+    """A timer's step ended at that moment, in seconds since 1970."""
+    _add(families.TIMER_RUNS, (timer, "failed" if failed else "ok"))
+    if not failed:
+        _set(families.TIMER_LAST_SUCCESS, (timer,), at_s)
+
+
+def upkeep_deleted(what: str, rows: int) -> None:
+    """Upkeep deleted so many rows of a kind."""
+    _add(families.UPKEEP_DELETED, (what,), rows)
+
+
+def upkeep_made_partitions() -> None:
+    """Upkeep made partitions for months to come."""
+    _add(families.UPKEEP_PARTITIONS, ())
+
+
+def upkeep_ended(task: str, *, failed: bool, at_s: float) -> None:
+    """A part of upkeep ended at that moment, in seconds since 1970."""
+    _add(families.UPKEEP_FAILURES, (task,), 1.0 if failed else 0.0)
+    if not failed:
+        _set(families.UPKEEP_LAST_SUCCESS, (task,), at_s)
+
+
+def _add(family: Family, labels: tuple[object, ...], by: float = 1.0) -> None:
+    _numbers.own.cells[_numbers.place(family, labels)] += by
+
+
+def _set(family: Family, labels: tuple[object, ...], value: float) -> None:
+    _numbers.own.cells[_numbers.place(family, labels)] = value
+
+
+def _observe(family: Family, labels: tuple[object, ...], value: float) -> None:
+    place = _numbers.place(family, labels)
+    own = _numbers.own.cells
+    own[place + bisect_left(family.buckets, value)] += 1.0
+    own[place + len(family.buckets) + 1] += value
