@@ -53,6 +53,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "inbox": ("org_id", "source", "event_id", "event_type", "payment_id", "received_at"),
     "quarantine": ("quarantine_id", "org_id", "raw", "reason", "errors", "publisher", "seen_at"),
     "resolutions": ("quarantine_id", "org_id", "resolved_at", "resolved_by", "payment_id"),
+    "redrives": ("org_id", "delivery_id"),
     "commands": (
         *("command_id", "org_id", "operation", "caller", "idempotency_key", "fingerprint", "payment_id", "answer"),
         "created_at",

@@ -143,6 +143,11 @@ def add_resolution(
     rows.add("resolutions", (quarantine_id, org_id, now, by, payment_id))
 
 
+def add_redrive(rows: Rows, org_id: str, delivery_id: UUID) -> None:
+    """A dead letter that is to be sent again; nothing happens to one that is not dead any more."""
+    rows.add("redrives", (org_id, delivery_id))
+
+
 def add_command(
     rows: Rows,
     *,

@@ -144,6 +144,12 @@ FROM unnest(
     AS r (quarantine_id, org_id, resolved_at, resolved_by, payment_id)
 WHERE q.quarantine_id = r.quarantine_id AND q.org_id = r.org_id AND q.resolved_at IS NULL
 
+-- name: redrives
+-- Due by the clock of the database, as everything of the relay is.
+UPDATE deliveries d SET state = 'pending', attempts = 0, due_at = now(), settled_at = NULL
+FROM unnest(%(redrives.org_id)s::text[], %(redrives.delivery_id)s::uuid[]) AS r (org_id, delivery_id)
+WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state = 'dead'
+
 -- name: commands
 INSERT INTO commands (
     command_id, org_id, operation, caller, idempotency_key, fingerprint, payment_id, answer, created_at)

@@ -91,6 +91,8 @@ class Outcome:
     quarantining: Quarantining | None = None
     resolved: UUID | None = None
     """The quarantined event that is settled by this."""
+    redriven: UUID | None = None
+    """The dead letter that is sent again."""
 
 
 @dataclass(frozen=True, kw_only=True)

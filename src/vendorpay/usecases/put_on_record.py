@@ -44,6 +44,8 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
             payment_id=outcome.payment_id,
             now=facts.now,
         )
+    if outcome.redriven is not None:
+        record_rows.add_redrive(rows, command.caller.org_id, outcome.redriven)
     record_rows.add_command(
         rows,
         command_id=command.command_id,

@@ -1,0 +1,113 @@
+"""Leases on the shards of subscriptions: who delivers what, told by the database's clock alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.store import queries
+from vendorpay.store.arrays import literal
+from vendorpay.store.db import Connection, rows
+
+
+class Shard(msgspec.Struct, frozen=True):
+    """A part of a subscription."""
+
+    subscription_id: UUID
+    number: int
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard that is held; `epoch` counts its holders, and tells this one from those before and after."""
+
+    shard: Shard
+    epoch: int
+    line: str
+    active: bool
+
+
+class LineStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How many leases a line has and how many living relays want them; `before` of these sort before this one."""
+
+    line: str
+    leases: int
+    relays: int
+    before: int
+
+
+async def announce_consumer(
+    connection: Connection, subscription_id: UUID, name: str, *, event_types: Iterable[str], shards: int, now: datetime
+) -> None:
+    """Makes the consumer's subscription what it is wanted to be, in a transaction of the caller's.
+
+    Waits for the sequencer's pass when there is something to change; events numbered from then on are lined up. The
+    number of shards of one that exists stays.
+    """
+    wanted = {"name": name, "event_types": literal(sorted(event_types))}
+    known = await rows(connection, _sql("known_consumer"), wanted)
+    if known and known[0]["as_wanted"]:
+        return
+    await connection.execute(_sql("hold_sequencer").encode())
+    parameters = {**wanted, "subscription_id": subscription_id, "shards": shards, "now": now}
+    await connection.execute(_sql("announce_consumer").encode(), parameters)
+
+
+async def lay_out(connection: Connection) -> None:
+    """Gives each active subscription the rows that can be leased."""
+    await connection.execute(_sql("lay_out").encode())
+
+
+async def appear(connection: Connection, holder: str, lines: Collection[str], lease_s: float) -> None:
+    """Says that this relay lives and which lines it serves; relays long gone are forgotten."""
+    parameters = {"holder": holder, "lines": literal(sorted(lines)), "lease_s": lease_s}
+    await connection.execute(_sql("appear").encode(), parameters)
+    await connection.execute(_sql("forget_the_gone").encode())
+
+
+async def disappear(connection: Connection, holder: str) -> None:
+    """Says that this relay serves nothing any more."""
+    await connection.execute(_sql("disappear").encode(), {"holder": holder})
+
+
+async def renew(connection: Connection, holder: str, leases: Sequence[Lease], lease_s: float) -> list[Lease]:
+    """Those of the leases that are still the holder's, for another `lease_s` from now."""
+    parameters = {**_columns(leases), "holder": holder, "lease_s": lease_s}
+    return [_lease(row) for row in await rows(connection, _sql("renew"), parameters)]
+
+
+async def standing_of_lines(connection: Connection, holder: str, lines: Collection[str]) -> list[LineStanding]:
+    """What there is to share out, line by line."""
+    parameters = {"holder": holder, "lines": literal(sorted(lines))}
+    return [LineStanding(**row) for row in await rows(connection, _sql("standing_of_lines"), parameters)]
+
+
+async def take(connection: Connection, holder: str, line: str, most: int, lease_s: float) -> list[Lease]:
+    """Up to `most` leases of the line that nobody holds; those another relay is just taking are left to it."""
+    parameters = {"holder": holder, "line": line, "most": most, "lease_s": lease_s}
+    return [_lease(row) for row in await rows(connection, _sql("take"), parameters)]
+
+
+async def release(connection: Connection, holder: str, leases: Sequence[Lease]) -> None:
+    """Gives leases back at once; what is not the holder's any more is left alone."""
+    await connection.execute(_sql("release").encode(), {**_columns(leases), "holder": holder})
+
+
+def _sql(name: str) -> str:
+    return queries.load("relay_leases.sql")[name]
+
+
+def _columns(leases: Sequence[Lease]) -> dict[str, str]:
+    return {
+        "subscription_ids": literal(lease.shard.subscription_id for lease in leases),
+        "shards": literal(lease.shard.number for lease in leases),
+        "epochs": literal(lease.epoch for lease in leases),
+    }
+
+
+def _lease(row: dict[str, Any]) -> Lease:
+    shard = Shard(row["subscription_id"], row["shard"])
+    return Lease(shard=shard, epoch=row["epoch"], line=row["line"], active=row["active"])
