@@ -120,7 +120,7 @@ APPROVALS_PENDING: Final = _gauge("approvals_pending", "Payments that wait for a
 APPROVALS_OLDEST: Final = _gauge("approvals_oldest_pending_seconds", "Age of the payment that waits for longest.")
 QUARANTINE_OPEN: Final = _gauge("quarantine_open", "Rejected events that nobody has resolved; counted up to 10001.")
 PARTITION_MONTHS: Final = _gauge("partition_months_left", "Whole months to come that have their partitions.")
-KEYS_EXPIRED: Final = _gauge("keys_expired", "Answers kept for longer than 30 days; counted up to 10001.")
+KEYS_EXPIRED: Final = _gauge("keys_expired", "Answers kept for longer than 30 days; counted up to 1001.")
 
 STANDING: Final[tuple[Family, ...]] = (
     *(DATABASE_UP, SEQUENCER_POSITION, SEQUENCER_LAG),
