@@ -96,6 +96,13 @@ class Target(Protocol):
         """When a failed delivery is tried again, and how often."""
         ...
 
+    async def prepare(self) -> None:
+        """Called before the relay begins (and whenever it begins again): makes the subscriptions that must be there.
+
+        Nothing to do where others make them.
+        """
+        ...
+
     async def at_once(self, subscription_ids: Sequence[UUID]) -> Mapping[UUID, int]:
         """How many deliveries of each subscription may be under way at once, at least 1.
 
