@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -40,7 +40,7 @@ async def set_up_server(connection: psycopg.AsyncConnection, database: str, pass
     await connection.execute(allow.format(Identifier(database), Identifier(APP), Identifier(READONLY)))
 
 
-async def ensure_partitions(connection: psycopg.AsyncConnection, now: datetime) -> bool:
+async def ensure_partitions(connection: psycopg.AsyncConnection[Any], now: datetime) -> bool:
     """Partitions for the months ahead; False when writers kept the tables busy, and it has to be tried another time.
 
     Raises psycopg.errors.CheckViolation when `now` is far from the database's own time.
