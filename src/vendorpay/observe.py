@@ -25,6 +25,7 @@ FACTS: Final = frozenset(
     | {"org_id", "sub", "role", "error", "sqlstate", "constraint", "raised_at", "caused_by", "dropped"}
     | {"worker", "exit_code", "signal", "attempt", "retry_in_s", "pid", "host", "port", "data_dir", "url", "workers"}
     | {"migrations", "part", "partitions", "batch_size", "count", "reason_code", "code", "payment_id", "event_id", "version"}
+    | {"fault"}  # a sentence of ours
 )
 TEXT_CHARACTERS_MAX: Final = 500
 FRAMES_MAX: Final = 12

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vendorpay.domain.checkpoint import Held
+
 
 class TokenVerifier(Protocol):
     """Checks access tokens against the keys of one issuer."""
@@ -47,4 +49,21 @@ class WebhookSender(Protocol):
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
         """The answer; what the receiver or the network does is never an error of ours."""
+        ...
+
+
+class CheckpointDestination(Protocol):
+    """Where checkpoints are kept, away from the database."""
+
+    @property
+    def identity(self) -> bytes | None:
+        """Of one that cannot be asked what it holds: by what the database remembers what it was handed. Else None."""
+        ...
+
+    async def held(self) -> Held:
+        """What it holds; nothing, when it has an identity. Raises `NotShipped` when it cannot be looked at."""
+        ...
+
+    async def put(self, number: int, document: bytes) -> None:
+        """Keeps a document for good, or raises `NotShipped`; the same one again is harmless."""
         ...

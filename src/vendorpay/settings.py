@@ -23,6 +23,8 @@ WORKERS_MAX: Final = 64
 POOL_SIZE_MAX: Final = 500
 APPROVALS_MAX: Final = 10
 SOURCE_CHARACTERS_MAX: Final = 256
+CHECKPOINT_EVERY_S: Final = 3600
+CHECKPOINT_EVERY_S_MAX: Final = 7 * 86400
 
 
 class SettingsError(Exception):
@@ -104,6 +106,9 @@ class Settings:
     event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
     required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
     background: bool = _setting(_on_off, True)
+    checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009
+    checkpoint_command: str | None = _setting(_text, None, secret=True)
+    checkpoint_every_s: int = _setting(_whole(1, CHECKPOINT_EVERY_S_MAX), CHECKPOINT_EVERY_S)
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info")
     log_format: str = _setting(_one_of("json", "text"), "json")
 
@@ -128,7 +133,7 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](text)
             except ValueError as error:
                 faults.append(f"{called} {error}.")
-        faults += _half_an_issuer(environ)
+        faults += _half_an_issuer(environ) + _two_places_for_checkpoints(environ)
         if faults:
             raise SettingsError(faults)
         return cls(**values)
@@ -155,3 +160,9 @@ def _half_an_issuer(environ: Mapping[str, str]) -> list[str]:
         f"{' and '.join(missing)} must be set too, because {' and '.join(given)} is. Set all three for an issuer of "
         "your own, or none for the local one."
     ]
+
+
+def _two_places_for_checkpoints(environ: Mapping[str, str]) -> list[str]:
+    if not (environ.get(f"{PREFIX}CHECKPOINT_DIR") and environ.get(f"{PREFIX}CHECKPOINT_COMMAND")):
+        return []
+    return [f"{PREFIX}CHECKPOINT_DIR and {PREFIX}CHECKPOINT_COMMAND exclude each other: set one of them."]

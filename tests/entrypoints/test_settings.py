@@ -94,3 +94,9 @@ def test_every_variable_is_in_the_operators_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     variables = {f"VENDORPAY_{setting.name.upper()}" for setting in fields(Settings)} | NOT_SETTINGS
     assert [name for name in sorted(variables - {"VENDORPAY_SOAK"}) if f"`{name}`" not in page] == []
+
+
+def test_checkpoints_go_to_one_place() -> None:
+    (fault,) = faults({"VENDORPAY_CHECKPOINT_DIR": "x", "VENDORPAY_CHECKPOINT_COMMAND": "cat"})
+    assert "exclude each other" in fault
+    assert "hunter2" not in repr(Settings.read({"VENDORPAY_CHECKPOINT_COMMAND": "ship --password hunter2"}))

@@ -29,6 +29,9 @@ class Handoff(msgspec.Struct, frozen=True, kw_only=True):
     event_sources: frozenset[str]
     required_approvals: int
     background: bool
+    checkpoint_dir: str | None
+    checkpoint_command: str | None
+    checkpoint_every_s: int
     log_level: str
     log_format: str
     socket: int
@@ -49,6 +52,9 @@ def made(settings: Settings, *, database_url: str, socket: int, number: int) -> 
         required_approvals=settings.required_approvals,
         # One of a machine's processes is enough, and it is put in its place again when it dies.
         background=settings.background and number == 1,
+        checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),
+        checkpoint_command=settings.checkpoint_command,
+        checkpoint_every_s=settings.checkpoint_every_s,
         log_level=settings.log_level,
         log_format=settings.log_format,
         socket=socket,

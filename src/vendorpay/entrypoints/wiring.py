@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+from vendorpay.adapters.checkpoint_command import CheckpointCommand
+from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.adapters.jwks import JwksCache
 from vendorpay.adapters.jwks_source import JwksUrl
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
 from vendorpay.adapters.token_verifier import JwtVerifier
 from vendorpay.entrypoints.handoff import Handoff
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
-from vendorpay.ports import TokenVerifier
+from vendorpay.ports import CheckpointDestination, TokenVerifier
 from vendorpay.store.db import Database
 from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.deps import Deps
@@ -48,7 +51,16 @@ def _deps(handoff: Handoff, database: Database, commands: GroupCommit) -> Deps:
         new_id=new_id,
         event_sources=handoff.event_sources,
         required_approvals=handoff.required_approvals,
+        checkpoints=_checkpoints(handoff),
     )
+
+
+def _checkpoints(handoff: Handoff) -> CheckpointDestination | None:
+    if handoff.checkpoint_dir is not None:
+        return CheckpointFolder(Path(handoff.checkpoint_dir))
+    if handoff.checkpoint_command is not None:
+        return CheckpointCommand(handoff.checkpoint_command, os.environ)
+    return None
 
 
 def _keys(handoff: Handoff) -> JwksCache:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from vendorpay.ports import CheckpointDestination
 from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
 
@@ -21,3 +22,5 @@ class Deps:
     new_id: Callable[[datetime], UUID]
     event_sources: frozenset[str]
     required_approvals: int = 1
+    checkpoints: CheckpointDestination | None = None
+    """Where the timer hands checkpoints; without one there is no timer."""
