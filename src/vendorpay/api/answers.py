@@ -87,5 +87,8 @@ class Ready(msgspec.Struct, frozen=True):
     checks: dict[str, str]
 
 
+Metrics = str
+"""Text as Prometheus reads it."""
+
 Document = dict[str, Any]
 """An OpenAPI 3.1 document."""

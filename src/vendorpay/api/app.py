@@ -36,10 +36,11 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
 class App:
-    """The API as an ASGI 3 application."""
+    """The API as an ASGI 3 application; `metrics` says whether it shows any."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, *, metrics: bool = True) -> None:
         self._opening = opening
+        self._metrics = metrics
         self._opened = AsyncExitStack()
         self._service: Service | None = None
 
@@ -55,7 +56,8 @@ class App:
     async def open(self) -> None:
         """Takes up what the use cases need; an ASGI server does it by its lifespan messages."""
         deps, verifier = await self._opened.enter_async_context(self._opening())
-        self._service = Service(deps=deps, verifier=verifier, document=openapi.encoded(OPERATIONS))
+        document = openapi.encoded(OPERATIONS)
+        self._service = Service(deps=deps, verifier=verifier, document=document, metrics=self._metrics)
 
     def drain(self) -> None:
         """From here on /health/ready says no, so that nothing new is sent here; what comes is still answered."""

@@ -6,7 +6,7 @@ import re
 import time
 from typing import Final
 
-from vendorpay import observe
+from vendorpay import metrics, observe
 from vendorpay.api import problems
 from vendorpay.api.answer import Answer, Header
 from vendorpay.api.authentication import authenticate
@@ -42,6 +42,7 @@ class Exchange:
     async def answer(self) -> Answer:
         """The answer, complete with the headers that all have. Raises ClientGone; every other error is an answer."""
         started = time.perf_counter()
+        metrics.request_began()
         status = CLIENT_GONE
         try:
             answer = await self._answer()
@@ -52,7 +53,7 @@ class Exchange:
             answer = problems.answer_to(error, self.request_id)
             status = answer.status
         finally:
-            self._log(status, started)
+            self._tell(status, time.perf_counter() - started)
         return _finished(answer, self.request_id)
 
     def cut_short(self) -> Answer:
@@ -71,13 +72,15 @@ class Exchange:
         call = await read(self.service, operation, request, found, self.caller, self.request_id)
         return await operation.function(call)
 
-    def _log(self, status: int, started: float) -> None:
+    def _tell(self, status: int, seconds: float) -> None:
         caller = self.caller
+        operation = self.operation.name if self.operation else "none"
+        metrics.request_ended(operation, status, seconds)
         observe.log_request(
             request_id=self.request_id,
-            operation=self.operation.name if self.operation else "none",
+            operation=operation,
             status=status,
-            duration_ms=(time.perf_counter() - started) * 1000,
+            duration_ms=seconds * 1000,
             org_id=caller.org_id if caller else None,
             sub=caller.sub if caller else None,
             role=caller.role if caller else None,

@@ -165,6 +165,12 @@ QUARANTINE: Final = {
 }
 EVENT_RESULTS: Final = {"results": [{"id": EVENT_ID, "result": "accepted", "paymentId": PAYMENT_ID}]}
 
+METRICS: Final = """\
+# HELP vendorpay_queue_commands Commands that wait for their batch.
+# TYPE vendorpay_queue_commands gauge
+vendorpay_queue_commands 0
+"""
+
 
 def problem(code: str, status: int, title: str, detail: str) -> dict[str, Any]:
     """The body of a refusal."""

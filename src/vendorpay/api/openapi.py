@@ -201,7 +201,7 @@ def _responses(operation: Operation, answer: Schema) -> Schema:
         str(operation.success): {
             "description": operation.summary,
             "headers": _headers(own),
-            "content": {"application/json": content},
+            "content": {operation.answer_type: content},
         }
     }
     if operation.not_modified:

@@ -69,6 +69,7 @@ class Operation:
     body: RequestBody | None = None
     errors: tuple[type[VendorPayError], ...] = ()
     answer_headers: tuple[str, ...] = ()
+    answer_type: str = "application/json"
     not_modified: bool = False
     if_match: bool = False
     if_match_required: bool = False

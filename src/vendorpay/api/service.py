@@ -8,17 +8,20 @@ from vendorpay.ports import TokenVerifier
 from vendorpay.usecases import check_readiness
 from vendorpay.usecases.check_readiness import Readiness
 from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.read_standing import StandingReader
 
 
 class Service:
-    """The use cases' dependencies, the token verifier, the OpenAPI document, and whether the server is going down."""
+    """The use cases' dependencies, the token verifier, the OpenAPI document, how things stand for the metrics (None
+    where these are not shown), and whether the server is going down."""
 
-    __slots__ = ("_looking", "deps", "document", "draining", "verifier")
+    __slots__ = ("_looking", "deps", "document", "draining", "standing", "verifier")
 
-    def __init__(self, *, deps: Deps, verifier: TokenVerifier, document: bytes) -> None:
+    def __init__(self, *, deps: Deps, verifier: TokenVerifier, document: bytes, metrics: bool = True) -> None:
         self.deps = deps
         self.verifier = verifier
         self.document = document
+        self.standing = StandingReader(deps) if metrics else None
         self.draining = False
         self._looking: asyncio.Future[Readiness] | None = None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from vendorpay import metrics
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.answers import Live, Ready
 from vendorpay.api.call import Call
-from vendorpay.api.errors import NotReady
+from vendorpay.api.errors import NoSuchPath, NotReady
 
 
 async def live(call: Call) -> Answer:
@@ -24,3 +25,11 @@ async def ready(call: Call) -> Answer:
 
 async def document(call: Call) -> Answer:
     return Answer(200, call.service.document)
+
+
+async def measured(call: Call) -> Answer:
+    """A database that is away is one of the metrics, and no reason for an error."""
+    if call.service.standing is None:
+        raise NoSuchPath
+    text = metrics.exposition(await call.service.standing.values())
+    return Answer(200, text, content_type=metrics.CONTENT_TYPE)

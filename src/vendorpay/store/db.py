@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from vendorpay import metrics
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 
 POOL_SIZE: Final = 10
@@ -63,9 +64,11 @@ class Database:
         """The database behind a libpq URL; the pool is closed at the end. Connects when first asked."""
         database = cls(url, pool_size=pool_size, patience_s=patience_s)
         await database._pool.open(wait=False)
+        metrics.pool_size(pool_size)
         try:
             yield database
         finally:
+            metrics.pool_size(-pool_size)
             await database.close()
 
     async def close(self) -> None:
@@ -93,14 +96,19 @@ class Database:
         that has not come back in time is hung up, unless it is wanted `for_long`: a server or network that went
         silent must not hold a caller for ever.
         """
+        metrics.pool_waiting(1)
         try:
             connection = await self._pool.getconn()
         except (PoolTimeout, PoolClosed, TooManyRequests, psycopg.OperationalError) as error:
             raise DatabaseUnavailable from error
+        finally:
+            metrics.pool_waiting(-1)
+        metrics.pool_in_use(1)
         try:
             with _hung_up_after(None if for_long else self._patience_s, connection):
                 yield connection
         finally:
+            metrics.pool_in_use(-1)
             await self._pool.putconn(connection)
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vendorpay import observe
+from vendorpay import metrics, observe
 from vendorpay.domain.errors import Overloaded
 from vendorpay.usecases.carry_out import Result, Straggler, WritePath, carry_out
 from vendorpay.usecases.command import Command, Done
@@ -93,6 +93,7 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(command, loop.create_future(), loop.time())
         self._queue.append(waiting)
+        metrics.queue(len(self._queue))
         async with self._wake:
             self._wake.notify()
         return await waiting.answer
@@ -176,6 +177,7 @@ class GroupCommit:
             taken.update(waiting.claims)
         left.extend(self._queue)
         self._queue = left
+        metrics.queue(len(left))
         for waiting in batch:
             self._busy.update(waiting.claims)
         return batch
@@ -192,15 +194,23 @@ class GroupCommit:
         await self._release(settled)
 
     async def _commit_alone(self, waiting: _Waiting) -> None:
-        async with self._alone:
-            waiting.settle((await self._results([waiting.command], wait=True))[0])
+        metrics.straggler_began()
+        try:
+            async with self._alone:
+                waiting.settle((await self._results([waiting.command], wait=True))[0])
+        finally:
+            metrics.straggler_ended()
         await self._release([waiting])
 
     async def _results(self, commands: list[Command], *, wait: bool = False) -> list[Result]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             return await carry_out(self._path, commands, wait=wait)
         except Exception as error:  # a bug: its callers must hear of it, and the writer must go on
             return [error] * len(commands)
+        finally:
+            metrics.batch(len(commands), loop.time() - began)
 
     async def _release(self, batch: Sequence[_Waiting]) -> None:
         async with self._wake:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vendorpay.api import answers, service_state
-from vendorpay.api.errors import NotReady
+from vendorpay.api import examples as example
+from vendorpay.api.errors import NoSuchPath, NotReady
 from vendorpay.api.operation import Operation, RateClass
 
 SERVICE: Final[tuple[Operation, ...]] = (
@@ -35,6 +36,22 @@ SERVICE: Final[tuple[Operation, ...]] = (
         answer=answers.Ready,
         errors=(NotReady,),
         answer_example={"status": "ready", "checks": {"database": "ok"}},
+    ),
+    Operation(
+        name="getMetrics",
+        method="GET",
+        path="/metrics",
+        permission=None,
+        function=service_state.measured,
+        summary="Tell how the service does, for Prometheus",
+        description="The numbers of all processes of this `serve`, and of the database; docs/operations.md explains "
+        "each. They name no organisation and no person. The setting VENDORPAY_METRICS=off hides them.",
+        tag="service",
+        rate_class=RateClass.PUBLIC,
+        answer=answers.Metrics,
+        answer_type="text/plain",
+        errors=(NoSuchPath,),
+        answer_example=example.METRICS,
     ),
     Operation(
         name="getOpenApiDocument",
