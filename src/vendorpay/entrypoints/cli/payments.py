@@ -10,8 +10,10 @@ from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import amount, as_json, field, table
+from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
 
-app = typer.Typer(no_args_is_help=True, help="List, show and approve payments.")
+app = typer.Typer(no_args_is_help=True, help="List, show, approve and import payments.")
+app.command("import", help=HELP)(import_payments)
 
 
 @app.command("list")
