@@ -31,6 +31,7 @@ PROMISED = {
     ("POST", "/events/quarantine/{id}/replay"): Permission.EVENTS_ADMIN,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
+    ("GET", "/metrics"): None,
     ("GET", "/openapi.json"): None,
 }
 
