@@ -20,7 +20,10 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handoff(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of JSON. `database_url` is the service's role's, not the owner's."""
+    """One line of JSON. `database_url` is the service's role's, not the owner's.
+
+    `memory` is where all `workers` count, each in the part of its `number`.
+    """
 
     database_url: str
     pool_size: int
@@ -32,14 +35,17 @@ class Handoff(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_dir: str | None
     checkpoint_command: str | None
     checkpoint_every_s: int
+    metrics: bool
     log_level: str
     log_format: str
     socket: int
+    memory: int
+    workers: int
     number: int
 
 
-def made(settings: Settings, *, database_url: str, socket: int, number: int) -> bytes:
-    """The line for one process, which inherits the listening `socket`."""
+def made(settings: Settings, *, database_url: str, socket: int, memory: int, number: int) -> bytes:
+    """The line for one process, which inherits the listening `socket` and the metrics' `memory`."""
     issuer = None
     if settings.jwt_issuer and settings.jwt_audience and settings.jwks_url:
         issuer = Issuer(issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks_url=settings.jwks_url)
@@ -55,9 +61,12 @@ def made(settings: Settings, *, database_url: str, socket: int, number: int) -> 
         checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),
         checkpoint_command=settings.checkpoint_command,
         checkpoint_every_s=settings.checkpoint_every_s,
+        metrics=settings.metrics,
         log_level=settings.log_level,
         log_format=settings.log_format,
         socket=socket,
+        memory=memory,
+        workers=settings.workers,
         number=number,
     )
     return msgspec.json.encode(handoff) + b"\n"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 from vendorpay import observe
@@ -25,10 +25,10 @@ Handoffs = Callable[[int], bytes]
 class Member:
     """One place for a process. It may import everything while the database is still starting."""
 
-    def __init__(self, number: int, descriptor: int) -> None:
+    def __init__(self, number: int, descriptors: Sequence[int]) -> None:
         self.number = number
         self.deaths = 0
-        self._descriptor = descriptor
+        self._descriptors = descriptors
         self._pause_s = PAUSE_S_MIN
         self._not_before = 0.0
         self._told = False
@@ -45,7 +45,7 @@ class Member:
                 [sys.executable, "-m", "vendorpay.entrypoints.serving_process"],
                 stdin=subprocess.PIPE,
                 stdout=sys.stderr.fileno(),
-                pass_fds=[self._descriptor],
+                pass_fds=self._descriptors,
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -103,10 +103,10 @@ class Member:
 
 
 class Members:
-    """All of them. A context manager that leaves none behind."""
+    """All of them, each with these descriptors of ours. A context manager that leaves none behind."""
 
-    def __init__(self, count: int, descriptor: int) -> None:
-        self._members = [Member(number, descriptor) for number in range(1, count + 1)]
+    def __init__(self, count: int, descriptors: Sequence[int]) -> None:
+        self._members = [Member(number, descriptors) for number in range(1, count + 1)]
 
     def __enter__(self) -> Self:
         for member in self._members:

@@ -8,7 +8,7 @@ import time
 from typing import Final
 from urllib.parse import urlsplit
 
-from vendorpay import __version__, observe
+from vendorpay import __version__, metrics, observe
 from vendorpay.adapters.jwks_source import JwksUrl, JwksUrlRefused
 from vendorpay.adapters.local_issuer import LocalIssuer
 from vendorpay.entrypoints import database_home, handoff
@@ -43,14 +43,15 @@ def serve(settings: Settings) -> int:
     observe.configure(settings.log_level, json=settings.log_format == "json")
     with (
         listen(settings.host, settings.port) as listening,
+        metrics.reserved(settings.workers) as memory,
         # Before the database, which they need only later: both take a moment.
-        Members(settings.workers, listening.fileno()) as members,
+        Members(settings.workers, (listening.fileno(), memory)) as members,
         database_home.for_serving(settings) as home,
     ):
         _check_issuer(settings)
         ran = asyncio.run(database_home.bring_up_to_date(home.urls, now=system_now()))
         observe.info("the database is up to date", migrations=ran, version=__version__)
-        service = _Service(settings, home, members, listening.fileno())
+        service = _Service(settings, home, members, socket=listening.fileno(), memory=memory)
         service.run_until(signals, url_of(listening), reachable_url_of(listening))
         observe.info("stopping", count=signals.count)
         # Ours first, so that the port is free as soon as the processes have closed theirs.
@@ -76,11 +77,12 @@ def _check_issuer(settings: Settings) -> None:
 class _Service:
     """The running whole."""
 
-    def __init__(self, settings: Settings, home: DatabaseHome, members: Members, descriptor: int) -> None:
+    def __init__(self, settings: Settings, home: DatabaseHome, members: Members, *, socket: int, memory: int) -> None:
         self._settings = settings
         self._home = home
         self._members = members
-        self._descriptor = descriptor
+        self._socket = socket
+        self._memory = memory
         self._pause_s = RESTART_PAUSE_S_MIN
         self._not_before = 0.0
 
@@ -100,7 +102,9 @@ class _Service:
             time.sleep(TICK_S)
 
     def _handoff(self, number: int) -> bytes:
-        return handoff.made(self._settings, database_url=self._home.urls.app, socket=self._descriptor, number=number)
+        return handoff.made(
+            self._settings, database_url=self._home.urls.app, socket=self._socket, memory=self._memory, number=number
+        )
 
     def _tend_postgres(self) -> None:
         if time.monotonic() < self._not_before or self._home.alive():

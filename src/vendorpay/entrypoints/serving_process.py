@@ -18,9 +18,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from vendorpay import observe
+from vendorpay import metrics, observe
 from vendorpay.entrypoints import asgi
 from vendorpay.entrypoints.handoff import Handoff, taken
+from vendorpay.entrypoints.ids import system_now
 from vendorpay.entrypoints.lifeline import die_with_parent
 from vendorpay.entrypoints.listening import BACKLOG
 
@@ -72,6 +73,7 @@ def main() -> int:
     handoff = taken(sys.stdin.buffer)
     die_with_parent(sys.stdin.fileno())
     observe.configure(handoff.log_level, json=handoff.log_format == "json")
+    metrics.attach(handoff.memory, handoff.workers, handoff.number, at_s=system_now().timestamp())
     try:
         return asyncio.run(_serve(handoff))
     except Exception as error:

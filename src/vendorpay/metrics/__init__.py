@@ -11,11 +11,11 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 from vendorpay.metrics import cells, families, processes
-from vendorpay.metrics.cells import Part, Series
+from vendorpay.metrics.cells import Part, Series, reserved
 from vendorpay.metrics.exposition import CONTENT_TYPE, rendered
 from vendorpay.metrics.families import Family
 
-__all__ = ["CONTENT_TYPE", "Family", "Series", "attach", "exposition", "families"]
+__all__ = ["CONTENT_TYPE", "Family", "Series", "attach", "exposition", "families", "reserved"]
 
 # Of one process: its number in the system, and what tells it from a later one with that number.
 _IDENTITY = "process"

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from vendorpay import observe
@@ -81,18 +82,22 @@ def alone() -> Part:
     return Part(memoryview(bytearray(PART_BYTES)))
 
 
-def reserve(parts: int) -> int:
+@contextmanager
+def reserved(parts: int) -> Iterator[int]:
     """The descriptor of memory for so many parts, to be inherited; it is gone with the last process that has it."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("vendorpay-metrics")
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, parts * PART_BYTES)
-    return descriptor
+    try:
+        os.ftruncate(descriptor, parts * PART_BYTES)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def opened(descriptor: int, parts: int) -> list[Part]:
-    """All parts of memory that `reserve` made. What was written before is still there."""
+    """All parts of memory that was `reserved`. What was written before is still there."""
     memory = memoryview(mmap.mmap(descriptor, parts * PART_BYTES))
     return [Part(memory[begin : begin + PART_BYTES]) for begin in range(0, parts * PART_BYTES, PART_BYTES)]
