@@ -29,6 +29,11 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     line: str
     active: bool
 
+    @property
+    def kind(self) -> str:
+        """The kind of its subscription."""
+        return self.line.partition(":")[0]
+
 
 class LineStanding(msgspec.Struct, frozen=True, kw_only=True):
     """How many leases a line has and how many living relays want them; `before` of these sort before this one."""

@@ -1,0 +1,115 @@
+"""Our own use cases as consumers of our own events: each event becomes at most one command, carried out exactly once.
+
+The relay delivers at least once, and in the order of each aggregate. The command settles the event in its consumer's
+inbox, in the transaction of its effect: so a repeated delivery changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Final
+from uuid import UUID
+
+from vendorpay import observe
+from vendorpay.domain.errors import VendorPayError
+from vendorpay.domain.feed import FeedEvent
+from vendorpay.domain.retries import CONSUMERS
+from vendorpay.store import relay_leases
+from vendorpay.store.claims import EventClaim
+from vendorpay.usecases.command import Command, SettledEvent
+from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.relay_results import NOBODYS_FAULT
+from vendorpay.usecases.relay_target import AttemptLog, Delivered, Due, Failed, Result
+
+SHARDS: Final = 16
+AT_ONCE: Final = 128
+"""How many events of one consumer are under way at once, in one relay."""
+
+MakeCommand = Callable[[Deps, FeedEvent], Command | Awaitable[Command | None] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Which events a consumer wants, and what it does about one.
+
+    `command` may read what it needs; it must not change anything. None: there is nothing to do. The command claims and
+    settles the event (`claim_of`, `settled_by`), and does nothing where `facts.seen` says that this was done before.
+    """
+
+    consumer: str
+    event_types: tuple[str, ...]
+    command: MakeCommand
+    shards: int = SHARDS
+
+
+def claim_of(consumer: str, event: FeedEvent) -> EventClaim:
+    """The event in the consumer's inbox."""
+    return EventClaim(event.org_id, f"consumer:{consumer}", str(event.event_id))
+
+
+def settled_by(consumer: str, event: FeedEvent) -> SettledEvent:
+    """The event as acted on; the outcome that carries it names the payment it acted on."""
+    return SettledEvent(claim=claim_of(consumer, event), event_type=event.event_type)
+
+
+class ConsumerTarget:
+    """Delivers to the consumers of a table of routes."""
+
+    kind = "consumer"
+    schedule = CONSUMERS
+
+    def __init__(self, deps: Deps, routes: Iterable[Route]) -> None:
+        self._deps = deps
+        self._routes: Mapping[str, Route] = {route.consumer: route for route in routes}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The consumers of the table."""
+        return frozenset(self._routes)
+
+    async def prepare(self) -> None:
+        """Makes the consumers' subscriptions what the table says; they get events from then on."""
+        for route in self._routes.values():
+            now = self._deps.now()
+            async with self._deps.database.reading() as connection, connection.transaction():
+                await relay_leases.announce_consumer(
+                    connection,
+                    self._deps.new_id(now),
+                    route.consumer,
+                    event_types=route.event_types,
+                    shards=route.shards,
+                    now=now,
+                )
+
+    async def at_once(self, subscription_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """The same for every consumer."""
+        return dict.fromkeys(subscription_ids, AT_ONCE)
+
+    async def deliver(self, due: Due) -> Result:
+        """Carries out the consumer's command for the event; what it was refused for is a failed try."""
+        began = asyncio.get_running_loop().time()
+        try:
+            command = await self._command(due)
+            if command is not None:
+                await self._deps.commands.submit(command)
+        except NOBODYS_FAULT:
+            raise
+        except Exception as error:  # a bug of the consumer's must not hold up the relay
+            reason = f"{error.code}: {error}" if isinstance(error, VendorPayError) else type(error).__name__
+            observe.warning(
+                "a consumer failed", part=due.subscription_name, event_id=due.event.event_id, **observe.facts_of(error)
+            )
+            duration_ms = round((asyncio.get_running_loop().time() - began) * 1000)
+            return Failed(reason=reason, log=AttemptLog(duration_ms=duration_ms, error=reason))
+        return Delivered()
+
+    async def _command(self, due: Due) -> Command | None:
+        route = self._routes[due.subscription_name]
+        made = route.command(self._deps, due.event)
+        command = await made if isawaitable(made) else made
+        if command is not None and command.event_claim() != claim_of(route.consumer, due.event):
+            raise TypeError(f"the command of {route.consumer} does not claim its event")
+        return command
