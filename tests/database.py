@@ -57,7 +57,7 @@ class Rows:
     approvals: list[Row] = field(default_factory=list)
     voids_approvals: bool = False
     holds: list[Row] = field(default_factory=list)
-    releases_holds: bool = False
+    releases_holds_by: str | None = None
     entries: list[Row] = field(default_factory=list)
     texts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -244,7 +244,7 @@ def holding(payment: Row, person: str = APPROVER, **columns: Any) -> Rows:
 def releasing(payment: Row, person: str = APPROVER) -> Rows:
     """The rows that release all holds of a payment."""
     rows = change(payment, action="payment_released", actor=person, open_holds=0)
-    rows.releases_holds = True
+    rows.releases_holds_by = person
     return rows
 
 
@@ -285,14 +285,14 @@ def write(connection: Connection[TupleRow], rows: Rows) -> Row:
     if rows.voids_approvals:
         parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE payment_id = %s AND voided_at IS NULL"))
         values.append(rows.payment["payment_id"])
-    if rows.releases_holds:
+    if rows.releases_holds_by is not None:
         parts.append(
             SQL(
                 "UPDATE holds SET released_at = now(), released_by = %s, release_audit_seq = %s"
                 " WHERE payment_id = %s AND released_at IS NULL"
             )
         )
-        values += [rows.entries[-1]["actor_id"], rows.entries[-1]["seq"], rows.payment["payment_id"]]
+        values += [rows.releases_holds_by, rows.entries[-1]["seq"], rows.payment["payment_id"]]
     for table, found in (
         ("payment_line_items", rows.lines),
         ("approvals", rows.approvals),

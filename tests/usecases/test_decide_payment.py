@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.database import WAYS, change, stored, write
-from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_caller, a_new_payment
+from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_caller, a_new_payment, a_patch
 from vendorpay.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -34,8 +34,20 @@ TABLE: dict[str, dict[str, type[VendorPayError] | None]] = {
     "reject": dict.fromkeys(WAYS, AlreadyDecided)
     | {"pending_approval": None, "processing": InvalidTransition, "failed": InvalidTransition},
     "cancel": dict.fromkeys(WAYS, InvalidTransition) | {"pending_approval": None, "approved": None, "failed": None},
+    "hold": dict.fromkeys(WAYS, InvalidTransition) | {"pending_approval": None, "approved": None, "failed": None},
+    "update": dict.fromkeys(WAYS, InvalidTransition) | {"pending_approval": None, "approved": None},
+    "undo-approval": dict.fromkeys(WAYS, InvalidTransition) | {"approved": None},
 }
-"""The contract's last table of section 3, for the actions there are."""
+"""The contract's last table of section 3, for the actions there are; of those that depend on what was done before,
+release and one's own approval while it waits, test_hold_payment and test_undo_approval tell more."""
+AFTERWARDS = {
+    "approve": "approved",
+    "reject": "rejected",
+    "cancel": "cancelled",
+    "update": "pending_approval",
+    "undo-approval": "pending_approval",
+}
+"""The status that an action leads to; a hold leaves it where it is."""
 
 
 @pytest.mark.parametrize("status", WAYS)
@@ -46,6 +58,9 @@ async def test_every_action_in_every_status_is_as_the_contract_says(world: World
             "approve": world.approval(payment_id, by=a_caller(Role.DISPATCHER, "dispatcher-3")),
             "reject": world.rejection(payment_id),
             "cancel": world.cancellation(payment_id),
+            "hold": world.hold(payment_id),
+            "undo-approval": world.undoing(payment_id),
+            "update": world.edit(payment_id, a_patch(lines=((1, 7),))),
         }
         before = world.rows("SELECT * FROM payments WHERE payment_id = %s", payment_id)
         refusal = refusals[status]
@@ -54,7 +69,7 @@ async def test_every_action_in_every_status_is_as_the_contract_says(world: World
             after = await read_payment.get(world.deps, ADMIN, payment_id)
             assert (after.version, after.status) == (
                 before[0]["version"] + 1,
-                {"approve": "approved", "reject": "rejected", "cancel": "cancelled"}[action],
+                AFTERWARDS.get(action, status),
             )
         else:
             with pytest.raises(refusal):
@@ -115,7 +130,9 @@ async def test_refusals_of_an_approval_come_in_the_contracts_order(strict_world:
     world = strict_world
     payment_id = (await world.create()).payment_id
     await world.approve(payment_id, by=ADMIN)
-    _set(world, payment_id, open_holds=2, fraud_gate="review_required")
+    await world.submit(world.hold(payment_id, by=ADMIN))
+    await world.submit(world.hold(payment_id))
+    _set(world, payment_id, fraud_gate="review_required")
     wrong_digest = "0" * 64
     with pytest.raises(FourEyes):
         await world.approve(payment_id, by=DISPATCHER, expected_digest=wrong_digest)
@@ -124,7 +141,7 @@ async def test_refusals_of_an_approval_come_in_the_contracts_order(strict_world:
     _set(world, payment_id, fraud_gate="score_pending")
     with pytest.raises(PaymentHeld, match="2 open hold"):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
-    _set(world, payment_id, open_holds=0)
+    await world.submit(world.release(payment_id))
     with pytest.raises(ScorePending):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
     _set(world, payment_id, fraud_gate="clear")

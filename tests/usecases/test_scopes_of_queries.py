@@ -41,6 +41,8 @@ WITHOUT_AN_ORGANISATION = {
     # The verifier reads every chain of every organisation; only the operator's command line can start it.
     ("audit.sql", "links"),
     ("audit.sql", "heads"),
+    ("audit.sql", "valid_approvals"),
+    ("audit.sql", "all_holds"),
     ("audit.sql", "heads_count"),
 }
 

@@ -80,6 +80,26 @@ TAMPERED_PAYMENTS = {
     "a line's quantity": "UPDATE payment_line_items SET quantity = 7 WHERE payment_id = %(id)s AND line_no = 2",
     "a line that is gone": "DELETE FROM payment_line_items WHERE payment_id = %(id)s AND line_no = 2",
     "the whole row": "DELETE FROM payments WHERE payment_id = %(id)s",
+    "that somebody approved it": "UPDATE payments SET approved_by = NULL WHERE payment_id = %(id)s",
+    "an approval that is gone": "DELETE FROM approvals WHERE payment_id = %(id)s",
+    "an approval that is voided": "UPDATE approvals SET voided_at = now() WHERE payment_id = %(id)s",
+    "whose approval it is": "UPDATE approvals SET approver_id = 'x' WHERE payment_id = %(id)s",
+    "an approval's entry": "UPDATE approvals SET audit_seq = 1 WHERE payment_id = %(id)s",
+}
+HELD = "WHERE payment_id = %(id)s AND released_at IS NULL"
+FREE = "WHERE payment_id = %(id)s AND released_at IS NOT NULL"
+TAMPERED_HOLDS = {
+    "an open hold that is gone": f"DELETE FROM holds {HELD}; UPDATE payments SET open_holds = 0"
+    " WHERE payment_id = %(id)s",
+    "a released hold that is gone": f"DELETE FROM holds {FREE}",
+    "a hold released by the back door": "UPDATE holds SET released_at = now(), released_by = 'dispatcher-1',"
+    f" release_audit_seq = 1 {HELD}; UPDATE payments SET open_holds = 0 WHERE payment_id = %(id)s",
+    "a hold that was released and is open": "UPDATE holds SET released_at = NULL, released_by = NULL,"
+    f" release_audit_seq = NULL {FREE}",
+    "who placed a hold": f"UPDATE holds SET placed_by = 'x' {HELD}",
+    "who released a hold": f"UPDATE holds SET released_by = 'x' {FREE}",
+    "the entry of a hold": f"UPDATE holds SET audit_seq = 1 {HELD}",
+    "how many holds are open": "UPDATE payments SET open_holds = 0 WHERE payment_id = %(id)s",
 }
 
 
@@ -108,6 +128,14 @@ def _tamper(world: World, statements: str, payment_id: UUID) -> None:
             assert connection.execute(statement.encode(), {"id": payment_id}).rowcount > 0
 
 
+async def _held(world: World) -> Payment:
+    """One hold that was released, and one that is open."""
+    made = await world.create()
+    for command in (world.hold, world.release, world.hold):
+        await world.submit(command(made.payment_id))
+    return made
+
+
 async def _found(world: World) -> Sequence[AuditFault]:
     report = await world.audit()
     assert not report.clean
@@ -117,7 +145,7 @@ async def _found(world: World) -> Sequence[AuditFault]:
 
 async def _assert_found(world: World, name: str, statements: str) -> None:
     """Tampers with one payment among others, and expects the verifier to name it and no other."""
-    victim = await _three_entries(world)
+    victim = await (_held(world) if name in TAMPERED_HOLDS else _three_entries(world))
     _tamper(world, statements, victim.payment_id)
     faults = await _found(world)
     assert [fault.subject_id for fault in faults] == [victim.payment_id], name
@@ -136,12 +164,17 @@ def _forget(world: World, payment_id: UUID) -> None:
             ("payment_audit_log", "subject_id"),
             ("payment_line_items", "payment_id"),
             ("approvals", "payment_id"),
+            ("holds", "payment_id"),
             ("payments", "payment_id"),
         ):
             connection.execute(f"DELETE FROM {table} WHERE {column} = %s".encode(), [payment_id])
 
 
-@pytest.mark.parametrize("table", [TAMPERED_ENTRIES, TAMPERED_CHAINS, TAMPERED_PAYMENTS], ids=["entry", "chain", "row"])
+@pytest.mark.parametrize(
+    "table",
+    [TAMPERED_ENTRIES, TAMPERED_CHAINS, TAMPERED_PAYMENTS, TAMPERED_HOLDS],
+    ids=["entry", "chain", "row", "hold"],
+)
 async def test_fault_59_every_tampering_is_found_and_names_its_payment(world: World, table: dict[str, str]) -> None:
     _drop_checks(world)
     for _ in range(3):

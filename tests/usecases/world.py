@@ -20,9 +20,11 @@ from tests import database as rows_of_tests
 from tests.database import DatabaseUrls
 from vendorpay.domain.new_payment import NewLine, NewPayment
 from vendorpay.domain.payment import PayerType, Payment
+from vendorpay.domain.payment_patch import PaymentPatch
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.entrypoints.ids import new_id, new_salt
 from vendorpay.store.db import Database
+from vendorpay.usecases import update_payment
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.cancel_payment import CancelPayment
 from vendorpay.usecases.carry_out import WritePath
@@ -30,7 +32,11 @@ from vendorpay.usecases.command import Command, Done, Key
 from vendorpay.usecases.create_payment import CreatePayment
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.group_commit import GroupCommit
+from vendorpay.usecases.hold_payment import HoldPayment
 from vendorpay.usecases.reject_payment import RejectPayment
+from vendorpay.usecases.release_payment import ReleasePayment
+from vendorpay.usecases.undo_approval import UndoApproval
+from vendorpay.usecases.update_payment import UpdatePayment
 from vendorpay.usecases.verify_audit import AuditReport, verify
 
 ORG = "roadcall"
@@ -79,18 +85,28 @@ def rounds(quick: int, soak: int) -> int:
 
 def a_new_payment(*, lines: Sequence[tuple[int, int]] = ((1, 10_000), (2, 250)), **fields: Any) -> NewPayment:
     """A payment to be created; `lines` are (quantity, unit price), `fields` win over the defaults."""
-    items = tuple(
-        NewLine(description=f"Work {number}", quantity=quantity, unit_price_cents=price)
-        for number, (quantity, price) in enumerate(lines, start=1)
-    )
     given: Row = {
         "incident_id": uuid4(),
         "vendor_id": uuid4(),
         "payer_type": PayerType.BACK_OFFICE,
         "amount_cents": sum(quantity * price for quantity, price in lines),
-        "line_items": items,
+        "line_items": new_lines(lines),
     }
     return NewPayment(**{**given, **fields})
+
+
+def new_lines(lines: Sequence[tuple[int, int]]) -> tuple[NewLine, ...]:
+    """Positions of a bill by (quantity, unit price)."""
+    return tuple(
+        NewLine(description=f"Work {number}", quantity=quantity, unit_price_cents=price)
+        for number, (quantity, price) in enumerate(lines, start=1)
+    )
+
+
+def a_patch(*, lines: Sequence[tuple[int, int]] = (), **fields: Any) -> PaymentPatch:
+    """An edit; with `lines` of (quantity, unit price) it has them and their sum, and `fields` win."""
+    content: Row = {"line_items": new_lines(lines), "amount_cents": sum(quantity * price for quantity, price in lines)}
+    return PaymentPatch(**{**(content if lines else {}), **fields})
 
 
 def a_key(text: str, request: str = "") -> Key:
@@ -160,6 +176,30 @@ class World:
         fields = {"reason": "by mistake", **fields}
         return CancelPayment(command_id=self.new_command_id(), caller=by, payment_id=payment_id, **fields)
 
+    def hold(self, payment_id: UUID, *, by: Caller = OTHER_DISPATCHER, **fields: Any) -> HoldPayment:
+        """A command that holds."""
+        fields = {"reason": "a photo is missing", **fields}
+        return HoldPayment(command_id=self.new_command_id(), caller=by, payment_id=payment_id, **fields)
+
+    def release(self, payment_id: UUID, *, by: Caller = OTHER_DISPATCHER, **fields: Any) -> ReleasePayment:
+        """A command that releases what people hold."""
+        return ReleasePayment(command_id=self.new_command_id(), caller=by, payment_id=payment_id, **fields)
+
+    def undoing(self, payment_id: UUID, *, by: Caller = OTHER_DISPATCHER, **fields: Any) -> UndoApproval:
+        """A command that undoes an approval."""
+        return UndoApproval(command_id=self.new_command_id(), caller=by, payment_id=payment_id, **fields)
+
+    def edit(self, payment_id: UUID, patch: PaymentPatch, *, by: Caller = DISPATCHER, **fields: Any) -> UpdatePayment:
+        """A command that edits; for a new reference `update` is the way, which finds the job out."""
+        return UpdatePayment(command_id=self.new_command_id(), caller=by, payment_id=payment_id, patch=patch, **fields)
+
+    async def update(self, payment_id: UUID, patch: PaymentPatch, *, by: Caller = DISPATCHER, **fields: Any) -> Payment:
+        """The payment after an edit."""
+        command_id = self.new_command_id()
+        return payment_in(
+            await update_payment.submit(self.deps, by, payment_id, patch, command_id=command_id, **fields)
+        )
+
     async def create(
         self, new: NewPayment | None = None, *, by: Caller = DISPATCHER, key: Key | None = None
     ) -> Payment:
@@ -190,6 +230,14 @@ class World:
                 payment = rows_of_tests.stored(connection, payment_id)
                 rows_of_tests.write(connection, rows_of_tests.moving(payment, step))
         return payment_id
+
+    def move(self, payment_id: UUID, target: str, **columns: Any) -> None:
+        """Moves a payment on as a part of the service would that there is not yet; `columns` win."""
+        with psycopg.connect(self.urls.app) as connection:
+            payment = rows_of_tests.stored(connection, payment_id)
+            rows = rows_of_tests.change(payment, action=f"payment_{target}", status=target)
+            rows.sets = {**(rows.sets or {}), "approved_at": payment["updated_at"], **columns}
+            rows_of_tests.write(connection, rows)
 
     def rows(self, statement: str, *parameters: Any) -> list[Row]:
         """What the tables hold, asked by a superuser."""

@@ -8,8 +8,25 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.audit import GENESIS, AuditAction, AuditEntry, canonical_bytes, link, notes_digest
-from vendorpay.domain.payment import LineItem, content_digest
+from vendorpay.domain.audit import GENESIS, AuditAction, AuditEntry, SubjectType, canonical_bytes, link, notes_digest
+from vendorpay.domain.payment import HoldKind, LineItem, PayerType, content_digest
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid approval as its row has it."""
+
+    approver_id: str
+    audit_seq: int
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold as its row has it, open or released."""
+
+    kind: HoldKind
+    placed_by: str
+    audit_seq: int
+    released_by: str | None
+    release_audit_seq: int | None
 
 
 class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +47,33 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
     amount_cents: int
     currency: str
     payee_account_version: int
+    open_holds: int
     lines: tuple[LineItem, ...]
+    approvals: tuple[Approved, ...]
+    holds: tuple[Held, ...]
+
+    @property
+    def subject_type(self) -> str:
+        """What the chain is about."""
+        return SubjectType.PAYMENT
+
+    @property
+    def subject_id(self) -> UUID:
+        """Which one."""
+        return self.payment_id
+
+
+class SubjectHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What the row of anything else says; `content` is the digest of what it holds now."""
+
+    subject_type: str
+    subject_id: UUID
+    org_id: str
+    audit_seq: int
+    audit_head: bytes
+    status: str
+    digest: str
+    content: str
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,33 +91,42 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditFault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The first thing wrong with one chain: in which entry (None: in the payment's row), and what."""
+    """The first thing wrong with one chain: in which entry (None: in the row of what it is about), and what."""
 
+    subject_type: str
     subject_id: UUID
     seq: int | None
     log_id: UUID | None
     what: str
 
 
+_GIVEN = frozenset({AuditAction.APPROVAL_RECORDED, AuditAction.PAYMENT_APPROVED})
 _COLUMNS = tuple(name for name in AuditEntry.__struct_fields__ if name not in {"canonical", "prev_hash", "hash"})
 
 
-def check_chain(subject_id: UUID, head: ChainHead | None, links: Sequence[Link]) -> AuditFault | None:
+def check_chain(subject_id: UUID, head: ChainHead | SubjectHead | None, links: Sequence[Link]) -> AuditFault | None:
     """The first fault of a chain, or None. `links` are all its entries, in the order of their numbers."""
+    subject_type = links[0].entry.subject_type if head is None else head.subject_type
     before = GENESIS
     for number, found in enumerate(links, start=1):
         entry = found.entry
         if (what := next(_wrong_with(found, number, before), None)) is not None:
-            return AuditFault(subject_id=subject_id, seq=entry.seq, log_id=entry.log_id, what=what)
+            return _fault(subject_type, entry, what)
         before = entry.hash
     for earlier, later in pairwise(links):
         if later.entry.previous_status != earlier.entry.new_status:
             what = f"begins at status {later.entry.previous_status}, but the entry before ended at another"
-            return AuditFault(subject_id=subject_id, seq=later.entry.seq, log_id=later.entry.log_id, what=what)
+            return _fault(subject_type, later.entry, what)
     what_of_head = _wrong_with_head(head, links)
     if what_of_head is None:
         return None
-    return AuditFault(subject_id=subject_id, seq=None, log_id=None, what=what_of_head)
+    return AuditFault(subject_type=subject_type, subject_id=subject_id, seq=None, log_id=None, what=what_of_head)
+
+
+def _fault(subject_type: str, entry: AuditEntry, what: str) -> AuditFault:
+    return AuditFault(
+        subject_type=subject_type, subject_id=entry.subject_id, seq=entry.seq, log_id=entry.log_id, what=what
+    )
 
 
 def _wrong_with(found: Link, number: int, before: bytes) -> Iterator[str]:
@@ -93,16 +145,33 @@ def _wrong_with(found: Link, number: int, before: bytes) -> Iterator[str]:
         yield "its free text was changed"
 
 
-def _wrong_with_head(head: ChainHead | None, links: Sequence[Link]) -> str | None:
+def _wrong_with_head(head: ChainHead | SubjectHead | None, links: Sequence[Link]) -> str | None:
     if head is None:
-        return "the payment of these entries is gone"
+        return f"the {named(links[0].entry.subject_type)} of these entries is gone"
+    called = named(head.subject_type)
     if not links:
-        return "the payment has no audit entry"
+        return f"the {called} has no audit entry"
     last = links[-1].entry
+    if last.subject_type != head.subject_type:
+        return f"the {called}'s entries are about something else"
     if (head.audit_seq, head.audit_head, head.org_id) != (last.seq, last.hash, last.org_id):
-        return f"the payment's row names entry {head.audit_seq} as the newest, but the chain ends at {last.seq}"
+        return f"the {called}'s row names entry {head.audit_seq} as the newest, but the chain ends at {last.seq}"
     if head.status != last.new_status:
-        return f"the payment is {head.status}, but its newest entry says {last.new_status}"
+        return f"the {called} is {head.status}, but its newest entry says {last.new_status}"
+    if isinstance(head, SubjectHead):
+        if not head.content == head.digest == last.content_digest:
+            return f"what the {called} holds is not what its newest entry signs"
+        return None
+    return _wrong_with_payment(head, links)
+
+
+def named(subject_type: str) -> str:
+    """A type of subject in words."""
+    return subject_type.replace("_", " ")
+
+
+def _wrong_with_payment(head: ChainHead, links: Sequence[Link]) -> str | None:
+    last = links[-1].entry
     digest = content_digest(
         incident_id=head.incident_id,
         vendor_id=head.vendor_id,
@@ -121,7 +190,46 @@ def _wrong_with_head(head: ChainHead | None, links: Sequence[Link]) -> str | Non
 def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
     if head.created_by != links[0].entry.actor_id:
         return f"the payment says {head.created_by} created it, but its first entry is by {links[0].entry.actor_id}"
-    approvals = [link.entry.actor_id for link in links if link.entry.action == AuditAction.PAYMENT_APPROVED]
-    if head.approved_by is not None and head.approved_by not in approvals[-1:]:
-        return f"the payment says {head.approved_by} approved it, but its newest approval is by another"
+    # A driver authorizes their own payment: nobody approves it, whatever its entries are called.
+    approver, valid = (None, set()) if head.payer_type == PayerType.DRIVER_IC else _approvals_in(links)
+    if head.approved_by != approver:
+        return f"the payment says {head.approved_by} approved it, but its entries say {approver}"
+    if {(one.audit_seq, one.approver_id) for one in head.approvals} != valid:
+        return f"its valid approvals are not those of its entries {sorted(seq for seq, _ in valid)}"
+    return _wrong_with_holds(head, links)
+
+
+def _approvals_in(links: Sequence[Link]) -> tuple[str | None, set[tuple[int, str]]]:
+    """Who approved it, and which approvals (entry, approver) count, after all that was given, undone and voided."""
+    approver: str | None = None
+    valid: set[tuple[int, str]] = set()
+    for found in links:
+        entry = found.entry
+        if entry.action in _GIVEN:
+            valid.add((entry.seq, entry.actor_id))
+            approver = entry.actor_id if entry.action == AuditAction.PAYMENT_APPROVED else None
+        elif entry.action == AuditAction.APPROVAL_UNDONE:
+            own = {one for one in valid if one[1] == entry.actor_id}
+            approver, valid = None, valid - own if own else set()
+        elif entry.action == AuditAction.APPROVAL_VOIDED:
+            approver, valid = None, set()
+    return approver, valid
+
+
+def _wrong_with_holds(head: ChainHead, links: Sequence[Link]) -> str | None:
+    actor_of = {found.entry.seq: found.entry.actor_id for found in links}
+    placed = {found.entry.seq for found in links if found.entry.action == AuditAction.PAYMENT_HELD}
+    releases = [found.entry.seq for found in links if found.entry.action == AuditAction.PAYMENT_RELEASED]
+    if missing := placed - {hold.audit_seq for hold in head.holds}:
+        return f"the hold of its entry {min(missing)} is gone"
+    for hold in head.holds:
+        if actor_of.get(hold.audit_seq) != hold.placed_by:
+            return f"a hold says that {hold.placed_by} placed it, but its entry {hold.audit_seq} is not theirs"
+        if hold.release_audit_seq is not None and actor_of.get(hold.release_audit_seq) != hold.released_by:
+            return f"a hold says that {hold.released_by} released it, but entry {hold.release_audit_seq} is not theirs"
+        released_in = next((seq for seq in releases if seq > hold.audit_seq), None)
+        if hold.kind is HoldKind.MANUAL and hold.release_audit_seq != released_in:
+            return f"the hold of its entry {hold.audit_seq} was not released when its entries say"
+    if head.open_holds != sum(hold.release_audit_seq is None for hold in head.holds):
+        return f"the payment says that {head.open_holds} holds are open, but its holds say another number"
     return None

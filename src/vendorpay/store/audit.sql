@@ -19,10 +19,21 @@ ORDER BY a.subject_id, a.seq
 -- name: heads
 SELECT p.payment_id, p.org_id, p.audit_seq, p.audit_head, p.status, p.digest, p.created_by, p.approved_by,
        p.incident_id, p.vendor_id, p.payer_type, p.payer_id, p.amount_cents, p.currency, p.payee_account_version,
-       @lines AS lines
+       p.open_holds, @lines AS lines, @valid_approvals AS approvals, @all_holds AS holds
 FROM payments p
 WHERE %(payment_id)s::uuid IS NULL OR p.payment_id = %(payment_id)s
 ORDER BY p.payment_id
+
+-- name: valid_approvals
+-- Those that are not voided: they have an index by payment.
+(SELECT json_agg(json_build_object('approver_id', a.approver_id, 'audit_seq', a.audit_seq))::text
+ FROM approvals a WHERE a.payment_id = p.payment_id AND a.voided_at IS NULL)
+
+-- name: all_holds
+(SELECT json_agg(json_build_object(
+            'kind', h.kind, 'placed_by', h.placed_by, 'audit_seq', h.audit_seq, 'released_by', h.released_by,
+            'release_audit_seq', h.release_audit_seq) ORDER BY h.audit_seq)::text
+ FROM holds h WHERE h.payment_id = p.payment_id)
 
 -- name: heads_count
 SELECT count(*) AS heads FROM payments WHERE %(payment_id)s::uuid IS NULL OR payment_id = %(payment_id)s

@@ -12,7 +12,7 @@ from psycopg import AsyncServerCursor
 from psycopg.rows import DictRow
 
 from vendorpay.domain.audit import AuditEntry
-from vendorpay.domain.audit_check import ChainHead, Link
+from vendorpay.domain.audit_check import Approved, ChainHead, Held, Link
 from vendorpay.domain.payment import LineItem
 from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
@@ -21,8 +21,10 @@ FETCH_ROWS: Final = 1000
 TRANSACTION_TIMEOUT_SINCE: Final = 170000
 
 _lines = msgspec.json.Decoder(tuple[LineItem, ...])
+_approvals = msgspec.json.Decoder(tuple[Approved, ...])
+_holds = msgspec.json.Decoder(tuple[Held, ...])
 _ENTRY = AuditEntry.__struct_fields__
-_HEAD = tuple(name for name in ChainHead.__struct_fields__ if name != "lines")
+_HEAD = tuple(name for name in ChainHead.__struct_fields__ if name not in {"lines", "approvals", "holds"})
 
 
 async def entries(connection: Connection, org_id: str, payment_id: UUID) -> list[DictRow]:
@@ -53,7 +55,12 @@ async def heads_count(connection: Connection, payment_id: UUID | None) -> int:
 async def heads(connection: Connection, payment_id: UUID | None) -> AsyncIterator[ChainHead]:
     """The head of every chain, in the order of payment ids."""
     async for row in _stream(connection, "heads", payment_id):
-        yield ChainHead(**{name: row[name] for name in _HEAD}, lines=_lines.decode(row["lines"] or "[]"))
+        yield ChainHead(
+            **{name: row[name] for name in _HEAD},
+            lines=_lines.decode(row["lines"] or "[]"),
+            approvals=_approvals.decode(row["approvals"] or "[]"),
+            holds=_holds.decode(row["holds"] or "[]"),
+        )
 
 
 async def links(connection: Connection, payment_id: UUID | None) -> AsyncIterator[Link]:
