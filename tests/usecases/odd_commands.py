@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.store.claims import PaymentClaim
-from vendorpay.usecases.command import Command, Facts, Outcome
+from vendorpay.store.subjects import PaymentClaim
+from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
 from vendorpay.usecases.create_payment import CreatePayment
 
 
@@ -33,7 +33,7 @@ class HalfBuggy(CreatePayment):
 
     def decide(self, facts: Facts) -> Outcome:
         outcome = super().decide(facts)
-        assert outcome.change is not None
+        assert isinstance(outcome.change, PaymentChange)
         broken = replace(outcome.change.events[0], own={"no_such_field": 1})
         return replace(outcome, change=replace(outcome.change, events=(broken,)))
 
@@ -46,7 +46,7 @@ class Refused(CreatePayment):
 
     def decide(self, facts: Facts) -> Outcome:
         outcome = super().decide(facts)
-        assert outcome.change is not None
+        assert isinstance(outcome.change, PaymentChange)
         state = outcome.change.state
         state = msgspec.structs.replace(state, payment=msgspec.structs.replace(state.payment, amount_cents=1))
         return replace(outcome, change=replace(outcome.change, state=state))
@@ -61,7 +61,7 @@ class Unwritable(CreatePayment):
 
     def decide(self, facts: Facts) -> Outcome:
         outcome = super().decide(facts)
-        assert outcome.change is not None
+        assert isinstance(outcome.change, PaymentChange)
         state = outcome.change.state
         state = msgspec.structs.replace(state, payment=msgspec.structs.replace(state.payment, reference=self.text))
         return replace(outcome, change=replace(outcome.change, state=state))
@@ -96,7 +96,7 @@ class Looking(Command):
     payment_id: UUID | None = None
     claim: str | None = None
 
-    def payment_claim(self) -> PaymentClaim | None:
+    def subject_claim(self) -> PaymentClaim | None:
         return PaymentClaim(self.caller.org_id, self.payment_id) if self.payment_id else None
 
     def other_claims(self) -> tuple[object, ...]:

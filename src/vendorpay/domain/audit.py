@@ -25,6 +25,13 @@ GENESIS: Final = bytes(32)
 """What stands where the first entry of a chain names the hash before it."""
 
 
+class SubjectType(StrEnum):
+    """What has an audit chain and events of its own."""
+
+    PAYMENT = "payment"
+    WEBHOOK_ENDPOINT = "webhook_endpoint"
+
+
 class AuditAction(StrEnum):
     """What was done (contract section 4)."""
 
@@ -38,6 +45,13 @@ class AuditAction(StrEnum):
     PAYMENT_CANCELLED = "payment_cancelled"
     PAYMENT_HELD = "payment_held"
     PAYMENT_RELEASED = "payment_released"
+    WEBHOOK_ENDPOINT_CREATED = "webhook_endpoint_created"
+    WEBHOOK_ENDPOINT_UPDATED = "webhook_endpoint_updated"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
+    WEBHOOK_ENDPOINT_ENABLED = "webhook_endpoint_enabled"
+    WEBHOOK_ENDPOINT_DELETED = "webhook_endpoint_deleted"
+    WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105  the name of what was done
+    WEBHOOK_REPLAY_REQUESTED = "webhook_replay_requested"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,13 +159,15 @@ def chain_on(
     entries: Sequence[NewEntry],
     *,
     org_id: str,
+    subject_type: SubjectType,
     subject_id: UUID,
     actor: Actor,
     now: datetime,
     new_id: Callable[[], UUID],
     new_salt: Callable[[], bytes],
 ) -> tuple[Chains, list[AuditEntry], list[AuditText]]:
-    """The payment's chain with `entries` put on its end: its new head, the links, and their texts."""
+    """The subject's chain with `entries` put on its end: its new head, the links, and their texts."""
+    payment_id = subject_id if subject_type is SubjectType.PAYMENT else None
     links: list[AuditEntry] = []
     texts: list[AuditText] = []
     seq, head = chains.audit_seq, chains.audit_head
@@ -165,9 +181,9 @@ def chain_on(
         facts = {
             "log_id": new_id(),
             "org_id": org_id,
-            "subject_type": "payment",
+            "subject_type": subject_type.value,
             "subject_id": subject_id,
-            "payment_id": subject_id,
+            "payment_id": payment_id,
             "seq": seq,
             "action": entry.action.value,
             "actor_id": actor.id,

@@ -1,4 +1,4 @@
-"""The events we publish (contract section 5): one struct per type, numbered per payment.
+"""The events we publish (contract section 5): one struct per type, numbered per payment or other subject.
 
 No event holds free text or a secret: events are never changed and go to others, and a person's words must stay
 erasable (correctness.md 18).
@@ -20,13 +20,18 @@ from vendorpay.domain.payment import Chains, HoldKind, PayerType, Payment
 EVENT_VERSION = "1"
 
 
-class PaymentEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the detail of every event about a payment has; `sequence` counts 1, 2, 3.. for its payment."""
+class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the detail of every event has; `sequence` counts 1, 2, 3.. for what the event is about."""
 
     event_id: UUID
     sequence: int
     occurred_at: datetime
     version: str = EVENT_VERSION
+
+
+class PaymentEvent(PublishedEvent, frozen=True, kw_only=True, rename="camel"):
+    """What the detail of every event about a payment has."""
+
     payment_id: UUID
     incident_id: UUID
     vendor_id: UUID
@@ -94,29 +99,35 @@ class PaymentReleased(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass(frozen=True, kw_only=True)
 class EventDraft:
-    """An event without what follows from its payment: its type, and the fields that are its own."""
+    """An event without what follows from its subject: its type, and the fields that are its own."""
 
-    kind: type[PaymentEvent]
+    kind: type[PublishedEvent]
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
+def about_payment(payment: Payment) -> Mapping[str, Any]:
+    """What every event about a payment says of it."""
+    return {
+        "payment_id": payment.payment_id,
+        "incident_id": payment.incident_id,
+        "vendor_id": payment.vendor_id,
+        "amount_cents": payment.amount_cents,
+        "currency": payment.currency,
+        "status": payment.status,
+    }
+
+
 def number(
-    chains: Chains, drafts: Sequence[EventDraft], payment: Payment, *, now: datetime, new_id: Callable[[], UUID]
-) -> tuple[Chains, list[PaymentEvent]]:
-    """The drafts as events, numbered on from the payment's last one, and how far the numbers have come."""
+    chains: Chains,
+    drafts: Sequence[EventDraft],
+    about: Mapping[str, Any],
+    *,
+    now: datetime,
+    new_id: Callable[[], UUID],
+) -> tuple[Chains, list[PublishedEvent]]:
+    """The drafts as events `about` their subject, numbered on from its last one, and how far the numbers have come."""
     events = [
-        draft.kind(
-            event_id=new_id(),
-            sequence=sequence,
-            occurred_at=now,
-            payment_id=payment.payment_id,
-            incident_id=payment.incident_id,
-            vendor_id=payment.vendor_id,
-            amount_cents=payment.amount_cents,
-            currency=payment.currency,
-            status=payment.status,
-            **draft.own,
-        )
+        draft.kind(event_id=new_id(), sequence=sequence, occurred_at=now, **about, **draft.own)
         for sequence, draft in enumerate(drafts, start=chains.event_seq + 1)
     ]
     return msgspec.structs.replace(chains, event_seq=chains.event_seq + len(events)), events

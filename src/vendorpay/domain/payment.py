@@ -137,7 +137,7 @@ def for_payee(payment: Payment) -> PayeePayment:
 
 
 class Chains(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a payment's audit chain and its events have come; kept in its row, under its lock."""
+    """How far a subject's audit chain and its events have come; kept in its row, under its lock."""
 
     audit_seq: int = 0
     audit_head: bytes = bytes(32)

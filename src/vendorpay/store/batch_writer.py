@@ -41,6 +41,24 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("hold_id", "org_id", "payment_id", "kind", "placed_by", "placed_at", "audit_seq", "reason_characters"),
     ),
     "releases": ("org_id", "payment_id", "kind", "released_at", "released_by", "audit_seq"),
+    "subscriptions": (
+        *("subscription_id", "name", "org_id", "event_types", "replay_after", "replay_until", "replay_again"),
+        "created_at",
+    ),
+    "subscription_changes": (
+        *("subscription_id", "org_id", "active", "event_types", "replay_after", "replay_until", "replay_again"),
+    ),
+    "endpoints": (
+        *("endpoint_id", "org_id", "url", "description", "max_in_flight", "digest", "audit_seq", "audit_head"),
+        *("event_seq", "created_by", "created_at", "updated_at"),
+    ),
+    "endpoint_changes": (
+        *("endpoint_id", "org_id", "url", "description", "max_in_flight", "status", "disabled_reason", "disabled_at"),
+        *("disabled_position", "deleted_at", "digest", "version", "audit_seq", "audit_head", "event_seq", "updated_at"),
+    ),
+    "secret_ends": ("secret_id", "org_id", "expires_at"),
+    "secrets": ("secret_id", "org_id", "endpoint_id", "secret", "created_at"),
+    "redeliveries": ("org_id", "delivery_id"),
     "audit": (
         *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),
         *("previous_status", "new_status", "reason_code", "content_digest", "notes_digest", "timestamp", "canonical"),

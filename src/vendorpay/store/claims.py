@@ -1,6 +1,7 @@
 """What a batch locks and finds before it decides: one transaction begun, one round trip.
 
-The order of the locks is always keys, events, jobs, payment rows; a batch never waits for one, it only tries.
+The order of the locks is always keys, events, jobs, the feed, rows of subjects; a batch never waits for one, it only
+tries.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
 from vendorpay.domain.lifecycle import ENDED
-from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.webhooks import FeedStanding
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, rows
-from vendorpay.store.payment_rows import state_of
+from vendorpay.store.subjects import SUBJECTS, Subject, SubjectClaim, SubjectState
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ class JobClaim:
 
 
 @dataclass(frozen=True)
-class PaymentClaim:
-    """A payment's row."""
+class FeedClaim:
+    """Who is told of an organisation's events. Held, the feed stands still: no event gets its position meanwhile, so
+    that whoever changes a subscription knows which events it is about.
+    """
 
     org_id: str
-    payment_id: UUID
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Wanted:
     keys: Sequence[KeyClaim] = ()
     events: Sequence[EventClaim] = ()
     jobs: Sequence[JobClaim] = ()
-    payments: Sequence[PaymentClaim] = ()
+    feeds: Sequence[FeedClaim] = ()
+    subjects: Sequence[SubjectClaim] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +98,13 @@ class Held:
     remembered: dict[KeyClaim, Remembered]
     seen: dict[EventClaim, UUID]
     twins: dict[JobClaim, Twin]
-    states: dict[PaymentClaim, PaymentState]
+    feeds: dict[FeedClaim, FeedStanding]
+    states: dict[SubjectClaim, SubjectState]
     present: frozenset[UUID]
-    """Payments that exist, whether their row could be locked or not; empty when locks were waited for."""
+    """Subjects that exist, whether their row could be locked or not; empty when locks were waited for."""
 
 
+_SAYS_NOTHING: Final = frozenset({"wait_for_lock", "wait_for_feed"})
 _KINDS: Final = {KeyClaim: "key", EventClaim: "event", JobClaim: "job"}
 
 
@@ -137,15 +142,19 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
         if wanted.jobs:
             ids = {"org_ids": "org_id", "incident_ids": "incident_id", "vendor_ids": "vendor_id", "refs": "reference"}
             await ask("twins", **_of(wanted.jobs, **ids))
-        if wanted.payments:
-            ids = _of(wanted.payments, org_ids="org_id", payment_ids="payment_id")
-            await ask("wait_for_payments" if wait else "lock_payments", **ids)
-            await ask("children", **ids)
-    found = {name: await cursor.fetchall() for name, cursor in cursors.items() if name != "wait_for_lock"}
+        if wanted.feeds:
+            await ask("wait_for_feed" if wait else "try_feed")
+            await ask("feeds", **_of(wanted.feeds, org_ids="org_id"))
+        subjects = _by_kind(wanted.subjects)
+        for kind, claims in subjects.items():
+            ids = _of(claims, org_ids="org_id", subject_ids="subject_id")
+            await ask(kind.wait if wait else kind.lock, **ids)
+            await ask(kind.children, **ids)
+    found = {name: await cursor.fetchall() for name, cursor in cursors.items() if name not in _SAYS_NOTHING}
     obtained = dict(zip(tried, found["try_locks"][0]["obtained"], strict=True))
     return Held(
         xid=found["try_locks"][0]["xid"],
-        locked=frozenset(claim for claim in lockable if obtained.get(claim, True)),
+        locked=frozenset([*(claim for claim in lockable if obtained.get(claim, True)), *_feeds_locked(wanted, found)]),
         remembered={
             wanted.keys[row["n"] - 1]: Remembered(row["fingerprint"], row["payment_id"], row["answer"])
             for row in found.get("recall", ())
@@ -155,9 +164,13 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
             wanted.jobs[row["n"] - 1]: Twin(row["payment_id"], row["status"] not in ENDED)
             for row in found.get("twins", ())
         },
-        states=_states(found),
+        feeds={
+            FeedClaim(row["org_id"]): FeedStanding(last_position=row["last_position"], endpoints=row["endpoints"])
+            for row in found.get("feeds", ())
+        },
+        states={claim: state for kind in subjects for claim, state in _states(kind, found).items()},
         # Who waited has every row there was: one that came later is none to wait for again.
-        present=frozenset() if wait else frozenset(row["payment_id"] for row in found.get("children", ())),
+        present=frozenset(row["subject_id"] for kind in subjects if not wait for row in found[kind.children]),
     )
 
 
@@ -165,11 +178,23 @@ def _of(claims: Sequence[Any], **names: str) -> dict[str, str]:
     return {parameter: literal(getattr(claim, name) for claim in claims) for parameter, name in names.items()}
 
 
-def _states(found: dict[str, list[DictRow]]) -> dict[PaymentClaim, PaymentState]:
-    children = {row["payment_id"]: row for row in found.get("children", ())}
-    locked = found.get("lock_payments") or found.get("wait_for_payments") or []
+def _by_kind(claims: Sequence[SubjectClaim]) -> dict[Subject, list[SubjectClaim]]:
+    """In the order of SUBJECTS, which is that of their locks."""
+    found = {kind: [claim for claim in claims if type(claim) is kind.claim] for kind in SUBJECTS}
+    return {kind: own for kind, own in found.items() if own}
+
+
+def _feeds_locked(wanted: Wanted, found: dict[str, list[DictRow]]) -> Sequence[FeedClaim]:
+    tried = found.get("try_feed")
+    return wanted.feeds if tried is None or tried[0]["obtained"] else ()
+
+
+def _states(kind: Subject, found: dict[str, list[DictRow]]) -> dict[SubjectClaim, SubjectState]:
+    children = {row["subject_id"]: row for row in found[kind.children]}
+    locked = found.get(kind.lock) or found.get(kind.wait) or []
     return {
-        PaymentClaim(row["org_id"], row["payment_id"]): state_of(row, children[row["payment_id"]]) for row in locked
+        kind.claim(row["org_id"], row[kind.id_column]): kind.state_of(row, children[row[kind.id_column]])
+        for row in locked
     }
 
 

@@ -1,4 +1,5 @@
--- What a batch locks and looks up before it decides. Lock order: keys, events, jobs, payment rows (correctness.md 3).
+-- What a batch locks and looks up before it decides. Lock order: keys, events, jobs, the feed, rows of
+-- subjects (correctness.md 3).
 
 -- name: try_locks
 -- Never waits: what is not obtained is held by another transaction. The transaction id is taken here, so that the fate
@@ -30,24 +31,70 @@ FROM unnest(%(org_ids)s::text[], %(incident_ids)s::uuid[], %(vendor_ids)s::uuid[
 JOIN payments p USING (org_id, incident_id, vendor_id, reference)
 ORDER BY j.n, p.status IN ('rejected', 'cancelled', 'reversed'), p.payment_id DESC
 
+-- name: try_feed
+-- The sequencer's own lock (0011): while we hold it, no event gets a position, and no subscription is half changed.
+SELECT pg_try_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0)) AS obtained
+
+-- name: wait_for_feed
+SELECT pg_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0))
+
+-- name: feeds
+-- A statement of its own after the lock: its snapshot sees the last pass.
+SELECT f.org_id,
+       coalesce((SELECT c.last_position FROM position_counters c WHERE c.stream = 'feed' AND c.org_id = f.org_id), 0)
+           AS last_position,
+       (SELECT count(*) FROM webhook_endpoints e WHERE e.org_id = f.org_id AND e.status <> 'deleted') AS endpoints
+FROM unnest(%(org_ids)s::text[]) AS f (org_id)
+
 -- name: lock_payments
 -- Rows that another transaction holds are left out: their commands wait alone, not the whole batch.
 SELECT @state FROM payments p
-JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
 ORDER BY p.payment_id
 FOR NO KEY UPDATE OF p SKIP LOCKED
 
 -- name: wait_for_payments
 SELECT @state FROM payments p
-JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
 ORDER BY p.payment_id
 FOR NO KEY UPDATE OF p
 
--- name: children
+-- name: payment_children
 -- A statement of its own after the locks: its snapshot sees what the rows' last writers committed.
-SELECT p.payment_id, @lines AS lines, @approvals AS approvals, @holds AS holds
+SELECT p.payment_id AS subject_id, @lines AS lines, @approvals AS approvals, @holds AS holds
 FROM payments p
-JOIN unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
+
+-- name: lock_endpoints
+-- With their subscriptions, which the replay of events moves on by itself.
+SELECT @endpoint FROM webhook_endpoints e JOIN subscriptions s ON s.subscription_id = e.endpoint_id
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint_id)
+    ON w.org_id = e.org_id AND w.endpoint_id = e.endpoint_id
+ORDER BY e.endpoint_id
+FOR NO KEY UPDATE OF e, s SKIP LOCKED
+
+-- name: wait_for_endpoints
+SELECT @endpoint FROM webhook_endpoints e JOIN subscriptions s ON s.subscription_id = e.endpoint_id
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint_id)
+    ON w.org_id = e.org_id AND w.endpoint_id = e.endpoint_id
+ORDER BY e.endpoint_id
+FOR NO KEY UPDATE OF e, s
+
+-- name: endpoint
+e.endpoint_id, e.org_id, e.url, e.description, s.event_types, e.max_in_flight, e.status, e.disabled_reason,
+e.disabled_at, e.disabled_position, e.deleted_at, e.version, e.audit_seq, e.audit_head, e.event_seq, e.created_by,
+e.created_at, e.updated_at, s.replay_after, s.replay_until, s.replay_again
+
+-- name: endpoint_children
+SELECT e.endpoint_id AS subject_id, @live_secrets AS secrets
+FROM webhook_endpoints e
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint_id) USING (org_id, endpoint_id)
+
+-- name: live_secrets
+-- All that are stored: which of them have come to their end is said by the time of whoever asks.
+(SELECT json_agg(json_build_object('secretId', k.secret_id, 'createdAt', k.created_at, 'expiresAt', k.expires_at)
+                 ORDER BY k.created_at DESC, k.secret_id DESC)::text
+ FROM webhook_secrets k WHERE k.endpoint_id = e.endpoint_id)
 
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.audit import AuditEntry, AuditText
+from vendorpay.domain.audit import AuditEntry, AuditText, SubjectType
 from vendorpay.domain.errors import FieldFault
-from vendorpay.domain.events import PaymentEvent
+from vendorpay.domain.events import PublishedEvent
 from vendorpay.domain.payment import HoldKind, Payment, PaymentState
 from vendorpay.store.batch_writer import COLUMNS, Rows
 from vendorpay.store.claims import EventClaim, KeyClaim
@@ -108,10 +108,12 @@ def add_audit(rows: Rows, entries: Sequence[AuditEntry], texts: Sequence[AuditTe
     rows.add("texts", *((text.org_id, text.subject_id, text.seq, text.salt, text.text) for text in texts))
 
 
-def add_events(rows: Rows, org_id: str, events: Sequence[PaymentEvent]) -> None:
-    """Events to be sent."""
+def add_events(
+    rows: Rows, org_id: str, subject_type: SubjectType, subject_id: UUID, events: Sequence[PublishedEvent]
+) -> None:
+    """Events to be sent, all about one subject."""
     for event in events:
-        number = ("payment", event.payment_id, event.sequence, event.event_id, type(event).__name__)
+        number = (subject_type.value, subject_id, event.sequence, event.event_id, type(event).__name__)
         rows.add("events", (org_id, *number, msgspec.json.encode(event).decode(), event.occurred_at))
 
 

@@ -90,6 +90,79 @@ FROM unnest(
     AS r (org_id, payment_id, kind, released_at, released_by, audit_seq)
 WHERE h.org_id = r.org_id AND h.payment_id = r.payment_id AND h.kind = r.kind AND h.released_at IS NULL
 
+-- name: subscriptions
+INSERT INTO subscriptions (
+    subscription_id, kind, name, org_id, event_types, shards, replay_after, replay_until, replay_again, created_at)
+SELECT s.subscription_id, 'webhook', s.name, s.org_id, ARRAY(SELECT json_array_elements_text(s.event_types)), 1,
+       s.replay_after, s.replay_until, s.replay_again, s.created_at
+FROM unnest(
+    %(subscriptions.subscription_id)s::uuid[], %(subscriptions.name)s::text[], %(subscriptions.org_id)s::text[],
+    %(subscriptions.event_types)s::json[], %(subscriptions.replay_after)s::bigint[],
+    %(subscriptions.replay_until)s::bigint[], %(subscriptions.replay_again)s::boolean[],
+    %(subscriptions.created_at)s::timestamptz[])
+    AS s (subscription_id, name, org_id, event_types, replay_after, replay_until, replay_again, created_at)
+
+-- name: subscription_changes
+UPDATE subscriptions s SET
+    active = c.active, event_types = ARRAY(SELECT json_array_elements_text(c.event_types)),
+    replay_after = c.replay_after, replay_until = c.replay_until, replay_again = c.replay_again
+FROM unnest(
+    %(subscription_changes.subscription_id)s::uuid[], %(subscription_changes.org_id)s::text[],
+    %(subscription_changes.active)s::boolean[], %(subscription_changes.event_types)s::json[],
+    %(subscription_changes.replay_after)s::bigint[], %(subscription_changes.replay_until)s::bigint[],
+    %(subscription_changes.replay_again)s::boolean[])
+    AS c (subscription_id, org_id, active, event_types, replay_after, replay_until, replay_again)
+WHERE s.subscription_id = c.subscription_id AND s.org_id = c.org_id
+
+-- name: endpoints
+INSERT INTO webhook_endpoints (
+    endpoint_id, org_id, url, description, max_in_flight, digest, audit_seq, audit_head, event_seq, created_by,
+    created_at, updated_at)
+SELECT * FROM unnest(
+    %(endpoints.endpoint_id)s::uuid[], %(endpoints.org_id)s::text[], %(endpoints.url)s::text[],
+    %(endpoints.description)s::text[], %(endpoints.max_in_flight)s::integer[], %(endpoints.digest)s::text[],
+    %(endpoints.audit_seq)s::integer[], %(endpoints.audit_head)s::bytea[], %(endpoints.event_seq)s::integer[],
+    %(endpoints.created_by)s::text[], %(endpoints.created_at)s::timestamptz[],
+    %(endpoints.updated_at)s::timestamptz[])
+
+-- name: endpoint_changes
+UPDATE webhook_endpoints e SET
+    url = c.url, description = c.description, max_in_flight = c.max_in_flight, status = c.status,
+    disabled_reason = c.disabled_reason, disabled_at = c.disabled_at, disabled_position = c.disabled_position,
+    deleted_at = c.deleted_at, digest = c.digest, version = c.version, audit_seq = c.audit_seq,
+    audit_head = c.audit_head, event_seq = c.event_seq, updated_at = c.updated_at
+FROM unnest(
+    %(endpoint_changes.endpoint_id)s::uuid[], %(endpoint_changes.org_id)s::text[], %(endpoint_changes.url)s::text[],
+    %(endpoint_changes.description)s::text[], %(endpoint_changes.max_in_flight)s::integer[],
+    %(endpoint_changes.status)s::text[], %(endpoint_changes.disabled_reason)s::text[],
+    %(endpoint_changes.disabled_at)s::timestamptz[], %(endpoint_changes.disabled_position)s::bigint[],
+    %(endpoint_changes.deleted_at)s::timestamptz[], %(endpoint_changes.digest)s::text[],
+    %(endpoint_changes.version)s::integer[], %(endpoint_changes.audit_seq)s::integer[],
+    %(endpoint_changes.audit_head)s::bytea[], %(endpoint_changes.event_seq)s::integer[],
+    %(endpoint_changes.updated_at)s::timestamptz[])
+    AS c (endpoint_id, org_id, url, description, max_in_flight, status, disabled_reason, disabled_at,
+          disabled_position, deleted_at, digest, version, audit_seq, audit_head, event_seq, updated_at)
+WHERE e.endpoint_id = c.endpoint_id AND e.org_id = c.org_id
+
+-- name: secret_ends
+UPDATE webhook_secrets k SET expires_at = c.expires_at
+FROM unnest(
+    %(secret_ends.secret_id)s::uuid[], %(secret_ends.org_id)s::text[], %(secret_ends.expires_at)s::timestamptz[])
+    AS c (secret_id, org_id, expires_at)
+WHERE k.secret_id = c.secret_id AND k.org_id = c.org_id
+
+-- name: secrets
+INSERT INTO webhook_secrets (secret_id, org_id, endpoint_id, secret, created_at)
+SELECT * FROM unnest(
+    %(secrets.secret_id)s::uuid[], %(secrets.org_id)s::text[], %(secrets.endpoint_id)s::uuid[],
+    %(secrets.secret)s::bytea[], %(secrets.created_at)s::timestamptz[])
+
+-- name: redeliveries
+-- From the first try on; due by the clock of the database, as everything of the relay is.
+UPDATE deliveries d SET state = 'pending', attempts = 0, due_at = now(), settled_at = NULL
+FROM unnest(%(redeliveries.org_id)s::text[], %(redeliveries.delivery_id)s::uuid[]) AS r (org_id, delivery_id)
+WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state <> 'pending'
+
 -- name: audit
 INSERT INTO payment_audit_log (
     log_id, org_id, subject_type, subject_id, payment_id, seq, action, actor_id, actor_type, previous_status, new_status,

@@ -17,6 +17,8 @@ from uuid import UUID
 import psycopg
 
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused
+from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.webhooks import EndpointState
 from vendorpay.store import claims
 from vendorpay.store.batch_writer import Rows, write_and_commit
 from vendorpay.store.claims import Held, Wanted
@@ -127,7 +129,8 @@ def _wanted(commands: Sequence[Command]) -> Wanted:
         keys=[command.key_claim for command in commands if command.key],
         events=_present(command.event_claim() for command in commands),
         jobs=_present(command.job_claim() for command in commands),
-        payments=_present(command.payment_claim() for command in commands),
+        feeds=_present(command.feed_claim() for command in commands),
+        subjects=_present(command.subject_claim() for command in commands),
     )
 
 
@@ -144,14 +147,18 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
             if before.fingerprint != command.key.fingerprint:
                 return IdempotencyKeyReused()
             return Done(answer=before.answer, payment_id=before.payment_id, replayed=True)
-    payment, job, event = command.payment_claim(), command.job_claim(), command.event_claim()
-    unlocked = [claim for claim in (job, event) if claim is not None and claim not in held.locked]
-    if unlocked or (payment is not None and payment not in held.states and payment.payment_id in held.present):
+    job, event, feed = command.job_claim(), command.event_claim(), command.feed_claim()
+    subject = command.subject_claim()
+    unlocked = [claim for claim in (job, event, feed) if claim is not None and claim not in held.locked]
+    if unlocked or (subject is not None and subject not in held.states and subject.subject_id in held.present):
         return Straggler()
+    state = held.states.get(subject) if subject else None
     facts = Facts(
         now=now,
         new_id=lambda: path.new_id(now),
-        state=held.states.get(payment) if payment else None,
+        state=state if isinstance(state, PaymentState) else None,
+        endpoint=state if isinstance(state, EndpointState) else None,
+        feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,
     )

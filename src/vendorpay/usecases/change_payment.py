@@ -13,7 +13,7 @@ from vendorpay.domain.errors import NotFound, PreconditionFailed
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.lifecycle import PaymentStatus, move
 from vendorpay.domain.payment import PaymentState
-from vendorpay.store.claims import PaymentClaim
+from vendorpay.store.subjects import PaymentClaim
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
 
 
@@ -25,7 +25,7 @@ class PaymentCommand(Command):
     versions: frozenset[int] | None = None
     """The versions that the caller knows it by (If-Match); None when any will do."""
 
-    def payment_claim(self) -> PaymentClaim:
+    def subject_claim(self) -> PaymentClaim:
         return PaymentClaim(self.caller.org_id, self.payment_id)
 
     def found(self, facts: Facts) -> PaymentState:

@@ -16,7 +16,10 @@ from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.payment import HoldKind, PaymentState
 from vendorpay.domain.roles import Caller
-from vendorpay.store.claims import EventClaim, JobClaim, KeyClaim, PaymentClaim, Twin
+from vendorpay.domain.webhooks import EndpointState, FeedStanding
+from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, Twin
+from vendorpay.store.subjects import SubjectClaim
+from vendorpay.usecases.endpoint_change import EndpointChange
 
 Salt = Callable[[], bytes]
 
@@ -36,6 +39,8 @@ class Facts:
     now: datetime
     new_id: Callable[[], UUID]
     state: PaymentState | None = None
+    endpoint: EndpointState | None = None
+    feed: FeedStanding | None = None
     twin: Twin | None = None
     seen: UUID | None = None
     """The payment that the same event led to before."""
@@ -86,7 +91,7 @@ class Outcome:
 
     answer: bytes
     payment_id: UUID | None
-    change: PaymentChange | None = None
+    change: PaymentChange | EndpointChange | None = None
     settled_event: SettledEvent | None = None
     quarantining: Quarantining | None = None
     resolved: UUID | None = None
@@ -125,8 +130,12 @@ class Command:
         text = self.key.text if self.key else ""
         return KeyClaim(self.caller.org_id, self.operation, self.caller.sub, text)
 
-    def payment_claim(self) -> PaymentClaim | None:
-        """The payment to lock."""
+    def subject_claim(self) -> SubjectClaim | None:
+        """The payment, or other subject, whose row to lock."""
+        return None
+
+    def feed_claim(self) -> FeedClaim | None:
+        """The feed to hold still."""
         return None
 
     def job_claim(self) -> JobClaim | None:
@@ -147,7 +156,9 @@ class Command:
 
     def claims(self) -> list[object]:
         """Everything of which a batch holds at most one (correctness.md 4)."""
-        found: list[object | None] = [self.payment_claim(), self.job_claim(), self.event_claim()]
+        found: list[object | None] = [
+            *(self.subject_claim(), self.job_claim(), self.event_claim(), self.feed_claim()),
+        ]
         keyed = [self.key_claim] if self.key else []
         return [*keyed, *(claim for claim in found if claim is not None), *self.other_claims()]
 

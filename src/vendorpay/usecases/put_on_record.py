@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
-from vendorpay.domain.audit import chain_on
-from vendorpay.domain.events import number
+from vendorpay.domain.audit import SubjectType, chain_on
+from vendorpay.domain.events import about_payment, number
 from vendorpay.domain.payment import PaymentState
 from vendorpay.store import record_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
+from vendorpay.usecases.endpoint_change import EndpointChange
+from vendorpay.usecases.record_endpoint import add_endpoint_change
 
 
 def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
     """Adds everything that an outcome means to the rows of the batch."""
-    if outcome.change is not None:
+    if isinstance(outcome.change, PaymentChange):
         _add_change(rows, command, outcome.change, facts, new_salt)
+    if isinstance(outcome.change, EndpointChange):
+        add_endpoint_change(rows, command, outcome.change, facts, new_salt)
     if (event := outcome.settled_event) is not None and outcome.payment_id is not None:
         record_rows.add_inbox(
             rows,
@@ -75,13 +79,14 @@ def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Fact
         change.state.chains,
         change.entries,
         org_id=payment.org_id,
+        subject_type=SubjectType.PAYMENT,
         subject_id=payment.payment_id,
         actor=command.actor,
         now=facts.now,
         new_id=facts.new_id,
         new_salt=new_salt,
     )
-    chains, events = number(chains, change.events, payment, now=facts.now, new_id=facts.new_id)
+    chains, events = number(chains, change.events, about_payment(payment), now=facts.now, new_id=facts.new_id)
     state = msgspec.structs.replace(change.state, chains=chains)
     if change.born:
         record_rows.add_new_payment(rows, state)
@@ -91,4 +96,4 @@ def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Fact
         record_rows.add_changed_payment(rows, state)
     _add_children(rows, state, change, by=command.caller.sub)
     record_rows.add_audit(rows, links, texts)
-    record_rows.add_events(rows, payment.org_id, events)
+    record_rows.add_events(rows, payment.org_id, SubjectType.PAYMENT, payment.payment_id, events)

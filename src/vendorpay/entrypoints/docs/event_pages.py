@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from vendorpay.domain.events import PaymentEvent
+from vendorpay.domain.published import PUBLISHED
 from vendorpay.domain.work_completed import WorkCompleted
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, str]:
     """One page per event: WorkCompleted with its envelope, what we publish by its detail."""
-    kinds: list[type[msgspec.Struct]] = [WorkCompleted, *PaymentEvent.__subclasses__()]
+    kinds: list[type[msgspec.Struct]] = [WorkCompleted, *PUBLISHED]
     return {f"events/{kind.__name__}.json": _page(kind) for kind in kinds}
 
 

@@ -1,0 +1,59 @@
+"""Which network addresses are everybody's: only to these does the service send what strangers asked for.
+
+An address may carry another one inside it (IPv4 in IPv6 in several ways); then the inner one must be public, too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What no Python version may count as global, whatever its tables say (RFC 6890, 6598, 3927, 4193, 8215, 9637).
+_REFUSED: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+            *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            *("::/96", "100::/64", "2001:db8::/32", "3fff::/20", "5f00::/16", "64:ff9b:1::/48"),
+            *("fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+        ),
+    )
+)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_BITS: Final = 0xFFFFFFFF
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public network; False for what is no address, or has a zone."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.scope_id is not None:
+        return False
+    inner = list(_within(found))
+    return all(map(_is_public, inner)) if inner else _is_public(found)
+
+
+def _is_public(address: Address) -> bool:
+    refused = any(address in network for network in _REFUSED if network.version == address.version)
+    return address.is_global and not address.is_multicast and not refused
+
+
+def _within(address: Address) -> Iterator[Address]:
+    """The IPv4 addresses that an IPv6 one stands for: mapped, 6to4, Teredo, NAT64."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    if address in _NAT64:
+        yield ipaddress.IPv4Address(int(address) & _IPV4_BITS)

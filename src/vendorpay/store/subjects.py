@@ -1,0 +1,70 @@
+"""What has an audit chain and events of its own, as commands lock it: one row of SUBJECTS for each kind.
+
+A new kind is a claim, three blocks of claims.sql, and the function that makes a state of a row and what hangs on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.webhooks import EndpointState
+from vendorpay.store import endpoint_rows, payment_rows
+
+SubjectState = PaymentState | EndpointState
+
+
+@dataclass(frozen=True)
+class SubjectClaim:
+    """The row of a subject."""
+
+    org_id: str
+    subject_id: UUID
+
+
+@dataclass(frozen=True)
+class PaymentClaim(SubjectClaim):
+    """A payment's row."""
+
+
+@dataclass(frozen=True)
+class EndpointClaim(SubjectClaim):
+    """A webhook endpoint's row, with that of its subscription."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """How the rows of one kind are locked: the blocks of claims.sql, and what makes a state of what they find."""
+
+    claim: type[SubjectClaim]
+    id_column: str
+    lock: str
+    wait: str
+    children: str
+    state_of: Callable[[DictRow, DictRow], SubjectState]
+
+
+SUBJECTS: Final = (
+    Subject(
+        claim=PaymentClaim,
+        id_column="payment_id",
+        lock="lock_payments",
+        wait="wait_for_payments",
+        children="payment_children",
+        state_of=payment_rows.state_of,
+    ),
+    Subject(
+        claim=EndpointClaim,
+        id_column="endpoint_id",
+        lock="lock_endpoints",
+        wait="wait_for_endpoints",
+        children="endpoint_children",
+        state_of=endpoint_rows.state_of,
+    ),
+)
+"""In the order in which their rows are locked."""

@@ -1,0 +1,24 @@
+"""A change of a webhook endpoint, and what goes on record for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from vendorpay.domain.audit import NewEntry
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.webhooks import EndpointState, LiveSecret
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointChange:
+    """An endpoint as it is to be. The bytes of a new secret are made when it is written, and are in no value."""
+
+    state: EndpointState
+    entries: tuple[NewEntry, ...]
+    events: tuple[EventDraft, ...]
+    born: bool = False
+    secret_id: UUID | None = None
+    """Set when there is a new secret."""
+    ended: tuple[LiveSecret, ...] = ()
+    """Secrets that get an end, or an earlier one."""
