@@ -44,6 +44,11 @@ WITHOUT_AN_ORGANISATION = {
     ("audit.sql", "valid_approvals"),
     ("audit.sql", "all_holds"),
     ("audit.sql", "heads_count"),
+    # Checkpoints sign the entries of all organisations together.
+    ("checkpoints.sql", "lines"),
+    ("checkpoints.sql", "entries_now"),
+    ("checkpoints.sql", "hashes_of"),
+    ("checkpoints.sql", "since"),
 }
 
 FUNCTIONS_WITHOUT_AN_ORGANISATION = {
@@ -54,6 +59,9 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("audit_log", "heads_count"),
     ("audit_log", "links"),
     ("audit_log", "snapshot"),
+    *(("audit_subjects", name) for name in ("attached", "heads", "heads_count")),
+    *(("checkpoints", name) for name in ("after", "entry_now", "given", "hashes_of", "hold", "insert", "lines")),
+    *(("checkpoints", name) for name in ("newest", "number", "renumber", "ship", "shipped", "since")),
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
     ("db", "rows"),  # runs what the functions above hand it
 }

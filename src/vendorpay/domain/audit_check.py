@@ -148,21 +148,24 @@ def _wrong_with(found: Link, number: int, before: bytes) -> Iterator[str]:
 def _wrong_with_head(head: ChainHead | SubjectHead | None, links: Sequence[Link]) -> str | None:
     if head is None:
         return f"the {named(links[0].entry.subject_type)} of these entries is gone"
-    called = named(head.subject_type)
     if not links:
-        return f"the {called} has no audit entry"
-    last = links[-1].entry
+        return f"the {named(head.subject_type)} has no audit entry"
+    if (what := _wrong_with_row(head, links[-1].entry)) is not None:
+        return what
+    return _wrong_with_payment(head, links) if isinstance(head, ChainHead) else None
+
+
+def _wrong_with_row(head: ChainHead | SubjectHead, last: AuditEntry) -> str | None:
+    called = named(head.subject_type)
     if last.subject_type != head.subject_type:
         return f"the {called}'s entries are about something else"
     if (head.audit_seq, head.audit_head, head.org_id) != (last.seq, last.hash, last.org_id):
         return f"the {called}'s row names entry {head.audit_seq} as the newest, but the chain ends at {last.seq}"
     if head.status != last.new_status:
         return f"the {called} is {head.status}, but its newest entry says {last.new_status}"
-    if isinstance(head, SubjectHead):
-        if not head.content == head.digest == last.content_digest:
-            return f"what the {called} holds is not what its newest entry signs"
-        return None
-    return _wrong_with_payment(head, links)
+    if isinstance(head, SubjectHead) and not head.content == head.digest == last.content_digest:
+        return f"what the {called} holds is not what its newest entry signs"
+    return None
 
 
 def named(subject_type: str) -> str:

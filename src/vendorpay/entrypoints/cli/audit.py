@@ -1,9 +1,10 @@
-"""`vendorpay audit`: whether the record of what happened is still what was written."""
+"""`vendorpay audit`: whether the record of what happened is still what was written, and proof of it for later."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
 import typer
@@ -11,18 +12,23 @@ import typer
 from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
-from vendorpay.entrypoints.cli.output import as_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vendorpay.domain.checkpoint import Document
     from vendorpay.entrypoints.database_home import DatabaseHome
+    from vendorpay.settings import Settings
     from vendorpay.usecases.verify_audit import AuditReport
 
-app = typer.Typer(no_args_is_help=True, help="Verify the audit log.")
+MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+app = typer.Typer(no_args_is_help=True, help="Verify the audit log, and write checkpoints of it.")
 
 
 @app.callback()
 def audit() -> None:
-    """Verify the audit log."""
+    """Verify the audit log, and write checkpoints of it."""
 
 
 @app.command()
@@ -30,42 +36,120 @@ def verify(
     payment: Annotated[
         str | None, typer.Option("--payment", metavar="ID", help="This payment's entries alone.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE|DIR", help="Compare with checkpoints that were kept elsewhere."),
+    ] = None,
+    archived: Annotated[
+        list[str] | None,
+        typer.Option("--archived", metavar="YYYY-MM", help="This month's partitions were moved away. May be repeated."),
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
     """Check every audit entry against its hash chain, also while `serve` runs. Exit code 1 when tampered.
 
+    With --checkpoint also a superuser who rewrote whole chains is found out, up to the newest checkpoint.
+
     Examples:
 
         vendorpay audit verify
+
+        vendorpay audit verify --checkpoint /mnt/elsewhere/checkpoints
 
         vendorpay audit verify --payment 0190a1b2-0000-7000-8000-000000000001 --json
     """
     faults = Faults()
     wanted = faults.uuid("--payment", payment)
+    if checkpoint is not None and not checkpoint.exists():
+        faults.add(f"--checkpoint must be a file or folder that exists, not {checkpoint}.")
+    for month in archived or ():
+        if not MONTH.fullmatch(month):
+            faults.add(f"--archived must be a month like 2026-01, not {month[:40]!r}.")
     settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
     faults.end()
 
     import asyncio
 
-    from vendorpay.entrypoints.database_home import exists, for_command
+    from vendorpay.domain.checkpoint import NotACheckpoint
+    from vendorpay.entrypoints.cli import audit_reports
+    from vendorpay.entrypoints.database_home import for_command
 
-    if not exists(settings):
-        # A new one would verify, and whoever mistyped the directory would believe that theirs did.
-        raise WrongUsage(f"There is no database in {settings.data_dir}: name the one to verify with --data-dir.")
+    _require_database(settings, "verify")
     with for_command(settings) as home:
-        report = asyncio.run(_verified(home, wanted))
-    if payment is not None and not report.chains:
+        try:
+            report = asyncio.run(_verified(home, wanted, checkpoint, frozenset(archived or ())))
+        except NotACheckpoint as error:
+            raise WrongUsage(f"--checkpoint: {error}.") from error
+    if payment is not None and not report.chains and report.checkpoints.broken == 0:
         raise CommandFailed(f"There is no payment {payment} here, and no audit entry of one. Check the id.")
-    _print(report, json=json)
+    audit_reports.verified(report, json=json)
     raise typer.Exit(0 if report.clean else 1)
 
 
-async def _verified(home: DatabaseHome, payment: UUID | None) -> AuditReport:
+@app.command("checkpoint")
+def write_checkpoint(
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE|DIR", help="A folder (a file for each) or a file (a line for each)."),
+    ] = None,
+    to_command: Annotated[
+        str | None,
+        typer.Option("--to-command", metavar="CMD", help="A shell command; gets each one on its standard input."),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Sign what the audit log is now, for keeping it off the machine; also while `serve` runs.
+
+    Covers what no checkpoint covers yet, then hands over everything that the folder, file or command lacks. A path that
+    is a folder, or ends with a slash, is a folder. A command finds the name checkpoint-N.json in CHECKPOINT_FILE; when
+    it ends with another exit code than 0, so does this, with 1, and it is handed the same again the next time.
+    Without --out and --to-command the new checkpoints are printed, one line each.
+
+    Examples:
+
+        vendorpay audit checkpoint --out /mnt/elsewhere/checkpoints/
+
+        vendorpay audit checkpoint --to-command 'aws s3 cp - "s3://bucket/$CHECKPOINT_FILE"'
+    """
+    faults = Faults()
+    if out is not None and to_command is not None:
+        faults.add("--out and --to-command exclude each other.")
+    settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
+    faults.end()
+
+    import asyncio
+
+    from vendorpay.domain.checkpoint import NotShipped
+    from vendorpay.entrypoints import checkpoint_run
+    from vendorpay.entrypoints.database_home import for_command
+
+    _require_database(settings, "take checkpoints of")
+    with for_command(settings) as home:
+        try:
+            asyncio.run(checkpoint_run.run(home, out, to_command, json=json))
+        except NotShipped as error:
+            raise CommandFailed(str(error)) from error
+
+
+def _require_database(settings: Settings, what: str) -> None:
+    """A new one would verify, and whoever mistyped the directory would believe that theirs did."""
+    from vendorpay.entrypoints.database_home import exists
+
+    if not exists(settings):
+        raise WrongUsage(f"There is no database in {settings.data_dir}: name the one to {what} with --data-dir.")
+
+
+async def _verified(
+    home: DatabaseHome, payment: UUID | None, checkpoint: Path | None, archived: frozenset[str]
+) -> AuditReport:
     from rich.console import Console
     from rich.progress import Progress
 
+    from vendorpay.adapters.checkpoint_reading import documents_in
     from vendorpay.domain.errors import DatabaseUnavailable
     from vendorpay.entrypoints.database_home import bring_up_to_date
     from vendorpay.entrypoints.ids import system_now
@@ -74,27 +158,19 @@ async def _verified(home: DatabaseHome, payment: UUID | None) -> AuditReport:
 
     if home.owned is not None:
         await bring_up_to_date(home.urls, now=system_now())
+    documents: Iterable[Document] = () if checkpoint is None else documents_in(checkpoint)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task("chains", total=None)
+        tasks = {what: shown.add_task(what, total=None) for what in ("chains", "positions")}
         # As the role that may read and nothing else.
         async with Database.open(home.urls.readonly, pool_size=1) as database:
             try:
                 return await verify_audit.verify(
-                    database, payment, lambda done, total: shown.update(task, completed=done, total=total)
+                    database,
+                    payment,
+                    lambda what, done, total: shown.update(tasks[what], completed=done, total=total),
+                    documents=documents,
+                    archived=archived,
                 )
             except DatabaseUnavailable as error:
                 raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
-
-
-def _print(report: AuditReport, *, json: bool) -> None:
-    if json:
-        import msgspec
-
-        as_json({**msgspec.to_builtins(report), "clean": report.clean})
-        return
-    print(f"chains {report.chains}, entries {report.entries}, erased texts {report.erased}, broken {report.broken}")
-    for fault in report.faults:
-        entry = "the payment's row" if fault.seq is None else f"entry {fault.seq} (logId {fault.log_id})"
-        print(f"TAMPERED: payment {fault.subject_id}, {entry}: {fault.what}", file=sys.stderr)
-    print("The audit log is as it was written." if report.clean else "The audit log was tampered with.")

@@ -1,0 +1,18 @@
+-- What has an audit chain besides payments, and where the log has partitions for it.
+
+-- name: heads
+-- A new kind of subject is one more SELECT here, and in heads_count. `content` is what the digest signs, as JSON.
+SELECT 'webhook_endpoint' AS subject_type, e.endpoint_id AS subject_id, e.org_id, e.audit_seq, e.audit_head, e.status,
+       e.digest, json_build_object('url', e.url, 'eventTypes', s.event_types, 'maxInFlight', e.max_in_flight)::text
+           AS content
+FROM webhook_endpoints e LEFT JOIN subscriptions s ON s.subscription_id = e.endpoint_id
+WHERE %(subject_id)s::uuid IS NULL OR e.endpoint_id = %(subject_id)s
+ORDER BY subject_id
+
+-- name: heads_count
+SELECT count(*) AS heads FROM webhook_endpoints WHERE %(subject_id)s::uuid IS NULL OR endpoint_id = %(subject_id)s
+
+-- name: attached
+SELECT pg_get_expr(c.relpartbound, c.oid) AS bounds
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'payment_audit_log'::regclass

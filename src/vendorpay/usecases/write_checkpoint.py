@@ -1,0 +1,192 @@
+"""Write checkpoints of the audit log: put on record in the database, then handed to where they are kept.
+
+What dies in between is made up for by the next run, which begins with what its destination lacks: a document is made
+anew from the database, byte for byte the same, and is refused when the entries are no longer those that it signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import psycopg
+
+from vendorpay import observe
+from vendorpay.domain.checkpoint import (
+    ENTRIES_MAX,
+    Checkpoint,
+    Document,
+    Held,
+    NotShipped,
+    root_of,
+    unfit,
+)
+from vendorpay.domain.errors import Overloaded
+from vendorpay.ports import CheckpointDestination
+from vendorpay.store import checkpoints
+from vendorpay.store.checkpoints import StoredCheckpoint
+from vendorpay.store.db import Connection, Database, explained
+from vendorpay.usecases.deps import Deps
+
+NUMBERED_MAX: Final = 10_000
+PASSES_MAX: Final = 100_000
+BUSY_MAX: Final = 500
+BUSY_PAUSE_S: Final = 0.02
+MADE_PER_STEP_MAX: Final = 100
+"""How many a timer makes before it lets the others have a turn."""
+
+Told = Callable[[int], None]
+"""Told the number of each checkpoint that was handed over."""
+
+
+async def make(database: Database, now: Callable[[], datetime], *, most: int) -> list[Checkpoint]:
+    """Puts checkpoints on record until everything that is committed now is covered, or `most` are made.
+
+    Empty when nothing is new. Raises NotShipped when an entry is gone that none has covered yet, DatabaseUnavailable
+    or Overloaded; what was made before that stays.
+    """
+    await _number_everything(database)
+    made: list[Checkpoint] = []
+    while len(made) < most and (one := await _make_one(database, now)) is not None:
+        made.append(one)
+    return made
+
+
+async def hand_over(
+    database: Database,
+    destination: CheckpointDestination,
+    now: Callable[[], datetime],
+    told: Told = lambda number: None,
+) -> tuple[int, ...]:
+    """Hands to the destination what it lacks: everything to an empty one, else all after its oldest. The numbers.
+
+    Raises NotShipped when something did not get there, after everything else did, and when the destination belongs to
+    another database or knows more than this one; DatabaseUnavailable or Overloaded.
+    """
+    held = await destination.held()
+    handed: list[int] = []
+    lost: NotShipped | None = None
+    async with database.reading(for_long=True) as connection:
+        if destination.identity is not None:
+            held = Held(numbers=await checkpoints.shipped(connection, destination.identity))
+        elif held.numbers:
+            await _require_same(connection, held)
+        async for row in _lacking(connection, held):
+            try:
+                await destination.put(row.number, (await document(connection, row)).text())
+            except NoLongerTrue as error:
+                lost = lost or error  # the others are still worth keeping
+                continue
+            if destination.identity is not None:
+                await checkpoints.ship(connection, destination.identity, row.number, now())
+            handed.append(row.number)
+            told(row.number)
+    if lost is not None:
+        raise lost
+    return tuple(handed)
+
+
+async def documents(database: Database, numbers: range) -> AsyncIterator[Document]:
+    """The documents of checkpoints on record. Raises NoLongerTrue, DatabaseUnavailable or Overloaded."""
+    async with database.reading(for_long=True) as connection:
+        async for row in checkpoints.after(connection, numbers.start - 1):
+            if row.number not in numbers:
+                return
+            yield await document(connection, row)
+
+
+async def document(connection: Connection, row: StoredCheckpoint) -> Document:
+    """What is kept of a checkpoint elsewhere. Raises NoLongerTrue."""
+    try:
+        said = msgspec.json.decode(row.canonical, type=Checkpoint)
+    except msgspec.DecodeError as error:
+        raise NoLongerTrue(row.number) from error
+    lines = await checkpoints.lines(connection, said.from_position, said.to_position)
+    if root_of(lines) != said.entries_root or said.hash() != row.hash:
+        raise NoLongerTrue(row.number)
+    return Document(checkpoint=said, hash=row.hash.hex(), entries=tuple(lines))
+
+
+class NoLongerTrue(NotShipped):
+    """The database no longer has what a checkpoint on record says."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"The entries of checkpoint {number} are not those that it was made of. Run `vendorpay audit verify`."
+        )
+
+
+async def step(deps: Deps) -> bool:
+    """What the timer does: nothing without a destination. True when more is waiting.
+
+    Raises DatabaseUnavailable or Overloaded. What could not be handed over is logged, and tried again the next time.
+    """
+    if deps.checkpoints is None:
+        return False
+    try:
+        made = await make(deps.database, deps.now, most=MADE_PER_STEP_MAX)
+        handed = await hand_over(deps.database, deps.checkpoints, deps.now)
+    except NotShipped as error:
+        observe.failed("checkpoints were not handed over", fault=str(error))
+        return False
+    if handed:
+        observe.info("checkpoints were handed over", count=len(handed))
+    return len(made) == MADE_PER_STEP_MAX
+
+
+async def _number_everything(database: Database) -> None:
+    """Gives a position to each entry that is committed now: a checkpoint covers nothing that has none."""
+    busy = 0
+    async with database.reading(for_long=True) as connection:
+        for _ in range(PASSES_MAX):
+            outcome = await checkpoints.number(connection, NUMBERED_MAX)
+            if outcome == "moved":
+                await checkpoints.renumber(connection)
+            elif outcome == "busy" and busy < BUSY_MAX:
+                busy += 1
+                await asyncio.sleep(BUSY_PAUSE_S)
+            elif outcome == "busy":
+                raise Overloaded
+            elif outcome != "more":
+                return
+
+
+async def _make_one(database: Database, now: Callable[[], datetime]) -> Checkpoint | None:
+    try:
+        async with database.connection() as connection, connection.transaction():
+            await checkpoints.hold(connection)
+            newest = await checkpoints.newest(connection)
+            before = None if newest is None else msgspec.json.decode(newest.canonical, type=Checkpoint)
+            start = 0 if before is None else before.to_position
+            lines = await checkpoints.lines(connection, start, start + ENTRIES_MAX)
+            if not lines:
+                return None
+            if (fault := unfit(lines, start)) is not None:
+                raise NotShipped(f"No checkpoint can be made: {fault}. Run `vendorpay audit verify`.")
+            made = Checkpoint.over(lines, before, now=now())
+            await checkpoints.insert(connection, made)
+            return made
+    except psycopg.Error as error:
+        raise explained(error) from error
+
+
+async def _require_same(connection: Connection, held: Held) -> None:
+    """Raises NotShipped unless the newest checkpoint of the destination is one of ours."""
+    newest = max(held.numbers)
+    row = await anext(checkpoints.after(connection, newest - 1), None)
+    if row is not None and (row.number, row.hash.hex()) == (newest, held.newest_hash):
+        return
+    raise NotShipped(
+        f"Checkpoint {newest}, the newest that is kept there, is not in this database: it is of another one, or this "
+        "one was restored from a backup, or tampered with. Find out with `vendorpay audit verify --checkpoint`; after "
+        "a restore, checkpoints need a new place."
+    )
+
+
+async def _lacking(connection: Connection, held: Held) -> AsyncIterator[StoredCheckpoint]:
+    async for row in checkpoints.after(connection, min(held.numbers, default=1) - 1):
+        if row.number not in held.numbers:
+            yield row
