@@ -50,7 +50,7 @@ def attach(descriptor: int, parts: int, number: int, *, at_s: float) -> None:
     """
     _numbers.use(cells.opened(descriptor, parts), number - 1)
     # What waited in the process before does not wait here.
-    _numbers.own.clear(lambda name: name in _BY_NAME and _BY_NAME[name].kind == "gauge")
+    _numbers.own.clear(lambda name: name in _BY_NAME and not _outlives(_BY_NAME[name]))
     _add(families.PROCESS_STARTS, (number,))
     _set(families.PROCESS_START_TIME, (number,), at_s)
     identity = _numbers.own.place((_IDENTITY, ()), 2)
@@ -63,20 +63,32 @@ def exposition(standing: Mapping[Series, list[float]]) -> bytes:
     """Everything as Prometheus reads it: of all processes, and what the database told."""
     values: dict[Series, list[float]] = dict(standing)
     for number, part in enumerate(_numbers.parts, start=1):
-        for series, found in part.values():
-            if series[0] == _IDENTITY:
-                values |= _read_from_system(number, *found)
-            elif (before := values.get(series)) is None:
-                values[series] = found
-            elif _BY_NAME[series[0]].largest_counts:
-                values[series] = [max(before[0], found[0])]
-            else:
-                values[series] = [a + b for a, b in zip(before, found, strict=True)]
+        found = dict(part.values())
+        if identity := found.pop((_IDENTITY, ()), None):
+            pid, born = int(identity[0]), identity[1]
+            if not processes.lives(pid):
+                found = {series: cells for series, cells in found.items() if _outlives(_BY_NAME[series[0]])}
+            values |= _read_from_system(number, pid, born)
+        for series, numbers in found.items():
+            values[series] = _together(_BY_NAME[series[0]], values.get(series), numbers)
     return rendered(families.FAMILIES, values)
 
 
-def _read_from_system(number: int, pid: float, born: float) -> dict[Series, list[float]]:
-    used = processes.usage(int(pid))
+def _outlives(family: Family) -> bool:
+    """Whether it stays true of a process that has ended: what it counted does, what it held does not."""
+    return family.kind != "gauge" or family.largest_counts
+
+
+def _together(family: Family, before: list[float] | None, found: list[float]) -> list[float]:
+    if before is None:
+        return found
+    if family.largest_counts:
+        return [max(before[0], found[0])]
+    return [a + b for a, b in zip(before, found, strict=True)]
+
+
+def _read_from_system(number: int, pid: int, born: float) -> dict[Series, list[float]]:
+    used = processes.usage(pid)
     if used is None or used.born != born:
         return {}
     labels = (str(number),)

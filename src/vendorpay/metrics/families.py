@@ -115,7 +115,7 @@ DELIVERIES_OLDEST: Final = _gauge(
     "deliveries_oldest_pending_seconds", "Age of the oldest event that is still to be delivered.", "kind"
 )
 DELIVERIES_OVERDUE: Final = _gauge("deliveries_overdue_seconds", "For how long the next delivery has been due.", "kind")
-DELIVERIES_DEAD: Final = _gauge("deliveries_dead", "Dead letters; counted up to 10001.", "kind")
+DELIVERIES_DEAD: Final = _gauge("deliveries_dead", "Dead letters; counted up to 1001.", "kind")
 APPROVALS_PENDING: Final = _gauge("approvals_pending", "Payments that wait for approval; counted up to 10001.")
 APPROVALS_OLDEST: Final = _gauge("approvals_oldest_pending_seconds", "Age of the payment that waits for longest.")
 QUARANTINE_OPEN: Final = _gauge("quarantine_open", "Rejected events that nobody has resolved; counted up to 10001.")

@@ -21,6 +21,15 @@ class Usage:
     resident_bytes: float
 
 
+def lives(pid: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def usage(pid: int) -> Usage | None:
     """What a process uses; None when it is gone, or where there is no /proc."""
     try:

@@ -11,7 +11,11 @@ from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 
 COUNT_MAX: Final = 10_001
-KEYS_MAX: Final = 1_001
+FEW_MAX: Final = 1_001
+HEADS_MAX: Final = 1_000
+"""Beyond so many subscriptions with something to deliver the oldest is looked for among these only."""
+WALK_MAX: Final = 20
+"""Rows that are asked for their position."""
 ORGS_MAX: Final = 1_000
 """Beyond so many organisations with waiting payments the oldest is looked for among these only."""
 
@@ -30,9 +34,15 @@ class Standing:
 async def look(connection: Connection) -> Standing:
     """Four statements, each along its indexes."""
     blocks = queries.load("standing.sql")
-    limits = {"count_max": COUNT_MAX, "keys_max": KEYS_MAX, "orgs_max": ORGS_MAX}
+    limits = {
+        "count_max": COUNT_MAX,
+        "few_max": FEW_MAX,
+        "heads_max": HEADS_MAX,
+        "orgs_max": ORGS_MAX,
+        "walk_max": WALK_MAX,
+    }
     return Standing(
-        streams=await rows(connection, blocks["sequencer"], {}),
+        streams=await rows(connection, blocks["sequencer"], limits),
         deliveries=await rows(connection, blocks["deliveries"], limits),
         approvals=(await rows(connection, blocks["approvals"], limits))[0],
         upkeep=(await rows(connection, blocks["upkeep"], limits))[0],

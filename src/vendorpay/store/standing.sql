@@ -3,55 +3,65 @@
 
 -- name: sequencer
 -- Without a position are the rows of transactions that were under way when the sequencer last looked, or began later.
--- After a restore the numbers of old transactions come round again, with rows that have their position.
+-- After a restore the numbers of old transactions come round again, with rows that have their position: the first few
+-- are asked. Each step is written as a walk along the index of xid: a join could be planned as a look at everything.
 SELECT s.stream, (SELECT coalesce(sum(c.last_position), 0) FROM position_counters c
                   WHERE c.stream = s.stream)::float8 AS position,
-       greatest(0, extract(epoch FROM clock_timestamp() - least(w.late_at, w.next_at)))::float8 AS lag_s
+       coalesce(greatest(0, extract(epoch FROM clock_timestamp() - w.at)), 0)::float8 AS lag_s
 FROM sequencer s CROSS JOIN LATERAL (
-    SELECT (SELECT o.occurred_at FROM outbox o
-            WHERE o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(s.seen))) AND NOT EXISTS (
-                SELECT FROM feed_positions f WHERE f.aggregate_id = o.aggregate_id AND f.sequence = o.sequence)
-            ORDER BY o.xid LIMIT 1) AS late_at,
-           (SELECT o.occurred_at FROM outbox o
-            WHERE o.xid >= pg_snapshot_xmax(s.seen) AND o.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT EXISTS (
-                SELECT FROM feed_positions f WHERE f.aggregate_id = o.aggregate_id AND f.sequence = o.sequence)
-            ORDER BY o.xid LIMIT 1) AS next_at
-    WHERE s.stream = 'feed'
-    UNION ALL
-    SELECT (SELECT a."timestamp" FROM payment_audit_log a
-            WHERE a.xid = ANY (ARRAY(SELECT pg_snapshot_xip(s.seen))) AND NOT EXISTS (
-                SELECT FROM audit_positions p WHERE p.subject_id = a.subject_id AND p.seq = a.seq)
-            ORDER BY a.xid LIMIT 1),
-           (SELECT a."timestamp" FROM payment_audit_log a
-            WHERE a.xid >= pg_snapshot_xmax(s.seen) AND a.xid < pg_snapshot_xmax(pg_current_snapshot()) AND NOT EXISTS (
-                SELECT FROM audit_positions p WHERE p.subject_id = a.subject_id AND p.seq = a.seq)
-            ORDER BY a.xid LIMIT 1)
-    WHERE s.stream = 'audit') w
+    SELECT min(n.at) AS at FROM (
+        SELECT l.* FROM pg_snapshot_xip(s.seen) AS x (xid) CROSS JOIN LATERAL (
+            SELECT o.aggregate_id, o.sequence, o.occurred_at AS at FROM outbox o
+            WHERE o.xid = x.xid ORDER BY o.xid LIMIT %(walk_max)s) l
+        UNION ALL
+        (SELECT o.aggregate_id, o.sequence, o.occurred_at FROM outbox o
+         WHERE o.xid >= pg_snapshot_xmax(s.seen) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
+         ORDER BY o.xid LIMIT %(walk_max)s)) n
+    WHERE (SELECT f.position FROM feed_positions f
+           WHERE f.aggregate_id = n.aggregate_id AND f.sequence = n.sequence) IS NULL) w
+WHERE s.stream = 'feed'
+UNION ALL
+SELECT s.stream, (SELECT coalesce(sum(c.last_position), 0) FROM position_counters c
+                  WHERE c.stream = s.stream)::float8,
+       coalesce(greatest(0, extract(epoch FROM clock_timestamp() - w.at)), 0)::float8
+FROM sequencer s CROSS JOIN LATERAL (
+    SELECT min(n.at) AS at FROM (
+        SELECT l.* FROM pg_snapshot_xip(s.seen) AS x (xid) CROSS JOIN LATERAL (
+            SELECT a.subject_id, a.seq, a."timestamp" AS at FROM payment_audit_log a
+            WHERE a.xid = x.xid ORDER BY a.xid LIMIT %(walk_max)s) l
+        UNION ALL
+        (SELECT a.subject_id, a.seq, a."timestamp" FROM payment_audit_log a
+         WHERE a.xid >= pg_snapshot_xmax(s.seen) AND a.xid < pg_snapshot_xmax(pg_current_snapshot())
+         ORDER BY a.xid LIMIT %(walk_max)s)) n
+    WHERE (SELECT p.position FROM audit_positions p
+           WHERE p.subject_id = n.subject_id AND p.seq = n.seq) IS NULL) w
+WHERE s.stream = 'audit'
 
 -- name: deliveries
--- Of subscriptions that are switched on; dead letters of all.
+-- What is pending, of subscriptions that are switched on; and the dead letters of all.
 SELECT k.kind,
        (SELECT count(*) FROM (
            SELECT FROM subscriptions s CROSS JOIN LATERAL (
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'pending'
                ORDER BY d.delivery_id LIMIT %(count_max)s) d
            WHERE s.kind = k.kind AND s.active LIMIT %(count_max)s) n)::float8 AS pending,
-       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(d.created_at)))
-           FROM subscriptions s CROSS JOIN LATERAL (
+       coalesce(greatest(0, extract(epoch FROM clock_timestamp() - (SELECT min(h.created_at) FROM (
+           SELECT d.created_at FROM subscriptions s CROSS JOIN LATERAL (
                SELECT o.created_at FROM deliveries o WHERE o.subscription_id = s.subscription_id AND o.state = 'pending'
                ORDER BY o.delivery_id LIMIT 1) d
-           WHERE s.kind = k.kind AND s.active), 0)::float8 AS oldest_s,
-       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(d.due_at)))
-           FROM subscriptions s CROSS JOIN LATERAL generate_series(0, s.shards - 1) AS h (shard) CROSS JOIN LATERAL (
+           WHERE s.kind = k.kind AND s.active LIMIT %(heads_max)s) h))), 0)::float8 AS oldest_s,
+       coalesce(greatest(0, extract(epoch FROM clock_timestamp() - (SELECT min(h.due_at) FROM (
+           SELECT d.due_at FROM subscriptions s CROSS JOIN generate_series(0, 63) AS n (shard) CROSS JOIN LATERAL (
                SELECT o.due_at FROM deliveries o
-               WHERE o.subscription_id = s.subscription_id AND o.shard = h.shard AND o.state = 'pending'
+               WHERE o.subscription_id = s.subscription_id AND o.shard = n.shard AND o.state = 'pending'
                      AND NOT o.blocked
                ORDER BY o.due_at LIMIT 1) d
-           WHERE s.kind = k.kind AND s.active), 0)::float8 AS overdue_s,
+           WHERE s.kind = k.kind AND s.active AND n.shard < s.shards LIMIT %(heads_max)s) h))), 0)::float8 AS overdue_s,
        (SELECT count(*) FROM (
-           SELECT d.subscription_id FROM deliveries d WHERE d.state = 'dead'
-           ORDER BY d.org_id, d.delivery_id LIMIT %(count_max)s) n
-        JOIN subscriptions s USING (subscription_id) WHERE s.kind = k.kind)::float8 AS dead
+           SELECT FROM subscriptions s CROSS JOIN LATERAL (
+               SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'dead'
+               ORDER BY d.subscription_id LIMIT %(few_max)s) d
+           WHERE s.kind = k.kind LIMIT %(few_max)s) n)::float8 AS dead
 FROM (VALUES ('consumer'), ('webhook')) AS k (kind)
 
 -- name: approvals
@@ -79,6 +89,6 @@ SELECT (SELECT count(*) FROM (
            ORDER BY q.org_id, q.quarantine_id LIMIT %(count_max)s) n)::float8 AS quarantined,
        partition_months_left(now())::float8 AS months_left,
        (SELECT count(*) FROM (
-           SELECT FROM commands c
-           WHERE c.command_id < uuid7_floor(now() - interval '30 days') AND c.recorded_at <= now() - interval '30 days'
-           ORDER BY c.command_id LIMIT %(keys_max)s) n)::float8 AS keys_expired
+           SELECT c.recorded_at FROM commands c WHERE c.command_id < uuid7_floor(now() - interval '30 days')
+           ORDER BY c.command_id LIMIT %(few_max)s) n
+        WHERE n.recorded_at <= now() - interval '30 days')::float8 AS keys_expired
