@@ -20,14 +20,14 @@ CREATED: Final = 201
 DUPLICATE: Final = "duplicate_payment"
 
 
-class FaultSaid(msgspec.Struct):
+class FaultSaid(msgspec.Struct, frozen=True):
     """A wrong field, as the service names it."""
 
     field: str
     message: str
 
 
-class ProblemSaid(msgspec.Struct):
+class ProblemSaid(msgspec.Struct, frozen=True):
     """What is needed of a problem."""
 
     code: str = ""
@@ -35,7 +35,7 @@ class ProblemSaid(msgspec.Struct):
     errors: tuple[FaultSaid, ...] = ()
 
 
-class Result(msgspec.Struct):
+class Result(msgspec.Struct, frozen=True):
     """What is needed of the result of one payment; the payment itself is not kept."""
 
     index: int
