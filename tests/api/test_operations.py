@@ -11,6 +11,7 @@ from vendorpay.api.operation import Operation
 from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.router import Router
 from vendorpay.api.statuses import STATUS
+from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Permission
 
 PROMISED = {
@@ -18,8 +19,12 @@ PROMISED = {
     ("GET", "/payments"): Permission.PAYMENT_READ,
     ("GET", "/payments/pending"): Permission.PAYMENT_REVIEW,
     ("GET", "/payments/{id}"): Permission.PAYMENT_READ,
+    ("PATCH", "/payments/{id}"): Permission.PAYMENT_UPDATE,
     ("POST", "/payments/{id}/approve"): Permission.PAYMENT_APPROVE,
     ("POST", "/payments/{id}/reject"): Permission.PAYMENT_APPROVE,
+    ("POST", "/payments/{id}/hold"): Permission.PAYMENT_APPROVE,
+    ("POST", "/payments/{id}/release"): Permission.PAYMENT_APPROVE,
+    ("POST", "/payments/{id}/undo-approval"): Permission.PAYMENT_APPROVE,
     ("POST", "/payments/{id}/cancel"): Permission.PAYMENT_CANCEL,
     ("POST", "/payments/bulk"): Permission.PAYMENT_IMPORT,
     ("POST", "/payments/approvals"): Permission.PAYMENT_APPROVE,
@@ -72,3 +77,17 @@ def test_an_operations_examples_pass_its_own_parser(operation: Operation) -> Non
             value, faults = operation.body.read(msgspec.json.encode(example))
             assert faults == []
             assert value is not None
+
+
+@each_operation
+def test_what_answers_with_one_payment_names_its_version(operation: Operation) -> None:
+    """Origin 81: without a version in the answer nobody can say what they saw."""
+    assert ("ETag" in operation.answer_headers) == (operation.answer is Payment)
+
+
+@each_operation
+def test_what_changes_a_payment_that_exists_heeds_if_match(operation: Operation) -> None:
+    """Origin 81: a decision about what has changed since it was seen."""
+    changes_one = operation.answer is Payment and operation.method != "GET" and "{id}" in operation.path
+    assert operation.if_match == changes_one
+    assert operation.if_match_required == (operation.method == "PATCH")

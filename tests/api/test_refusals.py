@@ -86,7 +86,7 @@ async def test_an_unknown_path_is_not_found(caller: Caller, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/payments", "GET, HEAD, POST"),
-        ("DELETE", f"/payments/{examples.PAYMENT_ID}", "GET, HEAD"),
+        ("DELETE", f"/payments/{examples.PAYMENT_ID}", "GET, HEAD, PATCH"),
         ("GET", f"/payments/{examples.PAYMENT_ID}/approve", "POST"),
         ("HEAD", f"/payments/{examples.PAYMENT_ID}/approve", "POST"),
         ("POST", "/payments/pending", "GET, HEAD"),

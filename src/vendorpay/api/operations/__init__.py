@@ -10,8 +10,9 @@ from typing import Final
 
 from vendorpay.api.operation import Operation
 from vendorpay.api.operations.bulk import BULK
+from vendorpay.api.operations.decisions import DECISIONS
 from vendorpay.api.operations.events import EVENTS
 from vendorpay.api.operations.payments import PAYMENTS
 from vendorpay.api.operations.service import SERVICE
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *BULK, *EVENTS, *SERVICE)
+OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *SERVICE)
