@@ -20,6 +20,7 @@ from tests.database import (
     in_status,
     moving,
     new_payment,
+    releasing,
     write,
 )
 
@@ -140,6 +141,35 @@ def test_two_approvals_of_two_people_at_once_are_not_both_counted_as_the_first(
 
     error = race(connections, payment, by("first"), lambda c: write(c, by("second")))
     assert isinstance(error, psycopg.errors.IntegrityError)
+
+
+def test_two_holds_of_two_people_at_once_are_not_both_counted_as_the_first(
+    connections: tuple[Connection[TupleRow], Connection[TupleRow]],
+) -> None:
+    payment = stored_payment(connections[0])
+    error = race(connections, payment, holding(payment, "first"), lambda c: write(c, holding(payment, "second")))
+    assert isinstance(error, psycopg.errors.IntegrityError)
+
+
+@pytest.mark.parametrize("isolation", [IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ])
+def test_a_hold_that_is_placed_while_others_are_released_is_not_lost_from_the_count(
+    isolation: IsolationLevel, connections: tuple[Connection[TupleRow], Connection[TupleRow]]
+) -> None:
+    """By a program that counts on from what it finds under the lock, and so passes the versions' check."""
+    payment = write(connections[0], holding(stored_payment(connections[0])))
+    connections[0].commit()
+    connections[1].isolation_level = isolation
+
+    def loser(connection: Connection[TupleRow]) -> None:
+        connection.execute(
+            f"UPDATE payments SET open_holds = 2, {NEXT} WHERE payment_id = %(payment_id)s".encode(), payment
+        )
+
+    error = race(connections, payment, releasing(payment), loser)
+    if isolation is IsolationLevel.READ_COMMITTED:
+        assert isinstance(error, psycopg.errors.CheckViolation)
+    else:
+        assert isinstance(error, psycopg.errors.SerializationFailure)
 
 
 def test_a_count_that_is_late_is_refused(connections: tuple[Connection[TupleRow], Connection[TupleRow]]) -> None:

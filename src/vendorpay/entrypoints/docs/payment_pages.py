@@ -25,7 +25,11 @@ def lifecycle() -> str:
         "reference.\n\n## What an action answers\n\n"
         + table(["status", *Action], rows)
         + "\nBefore `ok`, `approve` can still be refused: four_eyes, fraud_review_required, payment_held, "
-        "score_pending, already_approved, digest_mismatch, in this order.\n"
+        "score_pending, already_approved, digest_mismatch, in this order; `hold` by payment_held, when too many are "
+        "open; `update` by invalid_request, when what it leads to does not add up, and by duplicate_payment, when "
+        "another live payment has the reference. `undo-approval` of a payment that waits is for one's own approval: "
+        "without one it is an invalid_transition, and so it is for a driver's payment. Every action is refused by "
+        "precondition_failed first, when its If-Match names no present version; `update` needs one.\n"
     )
 
 
