@@ -1,10 +1,30 @@
 -- How things stand: a few numbers for the metrics, each read along an index that leads straight to it. What could be
--- many is counted up to a limit: whether 10,000 or a million wait is the same alarm.
+-- many is counted up to a limit: whether 10,000 or a million wait is the same alarm. Limits are blocks and no parameters,
+-- so that a connection plans each statement once.
+
+-- name: count_max
+10001
+
+-- name: few_max
+1001
+
+-- name: heads_max
+-- Beyond so many subscriptions with something to deliver the oldest is looked for among these only.
+1000
+
+-- name: orgs_max
+-- Beyond so many organisations with waiting payments the oldest is looked for among these only.
+1000
+
+-- name: walk_max
+-- Rows that are asked for their position.
+20
 
 -- name: sequencer
 -- Without a position are the rows of transactions that were under way when the sequencer last looked, or began later.
 -- After a restore the numbers of old transactions come round again, with rows that have their position: the first few
--- are asked. Each step is written as a walk along the index of xid: a join could be planned as a look at everything.
+-- are asked. Each step is written as a walk along the index of xid: a join, or a plain
+-- equation, could be planned as a look at everything.
 SELECT s.stream, (SELECT coalesce(sum(c.last_position), 0) FROM position_counters c
                   WHERE c.stream = s.stream)::float8 AS position,
        coalesce(greatest(0, extract(epoch FROM clock_timestamp() - w.at)), 0)::float8 AS lag_s
@@ -12,11 +32,11 @@ FROM sequencer s CROSS JOIN LATERAL (
     SELECT min(n.at) AS at FROM (
         SELECT l.* FROM pg_snapshot_xip(s.seen) AS x (xid) CROSS JOIN LATERAL (
             SELECT o.aggregate_id, o.sequence, o.occurred_at AS at FROM outbox o
-            WHERE o.xid = x.xid ORDER BY o.xid LIMIT %(walk_max)s) l
+            WHERE o.xid >= x.xid AND o.xid <= x.xid ORDER BY o.xid LIMIT @walk_max) l
         UNION ALL
         (SELECT o.aggregate_id, o.sequence, o.occurred_at FROM outbox o
          WHERE o.xid >= pg_snapshot_xmax(s.seen) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
-         ORDER BY o.xid LIMIT %(walk_max)s)) n
+         ORDER BY o.xid LIMIT @walk_max)) n
     WHERE (SELECT f.position FROM feed_positions f
            WHERE f.aggregate_id = n.aggregate_id AND f.sequence = n.sequence) IS NULL) w
 WHERE s.stream = 'feed'
@@ -28,11 +48,11 @@ FROM sequencer s CROSS JOIN LATERAL (
     SELECT min(n.at) AS at FROM (
         SELECT l.* FROM pg_snapshot_xip(s.seen) AS x (xid) CROSS JOIN LATERAL (
             SELECT a.subject_id, a.seq, a."timestamp" AS at FROM payment_audit_log a
-            WHERE a.xid = x.xid ORDER BY a.xid LIMIT %(walk_max)s) l
+            WHERE a.xid >= x.xid AND a.xid <= x.xid ORDER BY a.xid LIMIT @walk_max) l
         UNION ALL
         (SELECT a.subject_id, a.seq, a."timestamp" FROM payment_audit_log a
          WHERE a.xid >= pg_snapshot_xmax(s.seen) AND a.xid < pg_snapshot_xmax(pg_current_snapshot())
-         ORDER BY a.xid LIMIT %(walk_max)s)) n
+         ORDER BY a.xid LIMIT @walk_max)) n
     WHERE (SELECT p.position FROM audit_positions p
            WHERE p.subject_id = n.subject_id AND p.seq = n.seq) IS NULL) w
 WHERE s.stream = 'audit'
@@ -43,25 +63,25 @@ SELECT k.kind,
        (SELECT count(*) FROM (
            SELECT FROM subscriptions s CROSS JOIN LATERAL (
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'pending'
-               ORDER BY d.delivery_id LIMIT %(count_max)s) d
-           WHERE s.kind = k.kind AND s.active LIMIT %(count_max)s) n)::float8 AS pending,
+               ORDER BY d.delivery_id LIMIT @count_max) d
+           WHERE s.kind = k.kind AND s.active LIMIT @count_max) n)::float8 AS pending,
        coalesce(greatest(0, extract(epoch FROM clock_timestamp() - (SELECT min(h.created_at) FROM (
            SELECT d.created_at FROM subscriptions s CROSS JOIN LATERAL (
                SELECT o.created_at FROM deliveries o WHERE o.subscription_id = s.subscription_id AND o.state = 'pending'
                ORDER BY o.delivery_id LIMIT 1) d
-           WHERE s.kind = k.kind AND s.active LIMIT %(heads_max)s) h))), 0)::float8 AS oldest_s,
+           WHERE s.kind = k.kind AND s.active LIMIT @heads_max) h))), 0)::float8 AS oldest_s,
        coalesce(greatest(0, extract(epoch FROM clock_timestamp() - (SELECT min(h.due_at) FROM (
            SELECT d.due_at FROM subscriptions s CROSS JOIN generate_series(0, 63) AS n (shard) CROSS JOIN LATERAL (
                SELECT o.due_at FROM deliveries o
                WHERE o.subscription_id = s.subscription_id AND o.shard = n.shard AND o.state = 'pending'
                      AND NOT o.blocked
                ORDER BY o.due_at LIMIT 1) d
-           WHERE s.kind = k.kind AND s.active AND n.shard < s.shards LIMIT %(heads_max)s) h))), 0)::float8 AS overdue_s,
+           WHERE s.kind = k.kind AND s.active AND n.shard < s.shards LIMIT @heads_max) h))), 0)::float8 AS overdue_s,
        (SELECT count(*) FROM (
            SELECT FROM subscriptions s CROSS JOIN LATERAL (
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'dead'
-               ORDER BY d.subscription_id LIMIT %(few_max)s) d
-           WHERE s.kind = k.kind LIMIT %(few_max)s) n)::float8 AS dead
+               ORDER BY d.subscription_id LIMIT @few_max) d
+           WHERE s.kind = k.kind LIMIT @few_max) n)::float8 AS dead
 FROM (VALUES ('consumer'), ('webhook')) AS k (kind)
 
 -- name: approvals
@@ -75,20 +95,20 @@ WITH RECURSIVE orgs (org_id, payment_id, n) AS (
         SELECT p.org_id, p.payment_id FROM payments p
         WHERE p.status = 'pending_approval' AND p.payer_type = 'back_office' AND p.org_id > o.org_id
         ORDER BY p.org_id, p.payment_id LIMIT 1) f
-    WHERE o.n < %(orgs_max)s
+    WHERE o.n < @orgs_max
 )
 SELECT (SELECT count(*) FROM (
            SELECT FROM payments p WHERE p.status = 'pending_approval' AND p.payer_type = 'back_office'
-           ORDER BY p.org_id, p.payment_id LIMIT %(count_max)s) n)::float8 AS pending,
+           ORDER BY p.org_id, p.payment_id LIMIT @count_max) n)::float8 AS pending,
        coalesce(greatest(0, extract(epoch FROM clock_timestamp()) - (
            SELECT uuid7_ms(o.payment_id) / 1000.0 FROM orgs o ORDER BY o.payment_id LIMIT 1)), 0)::float8 AS oldest_s
 
 -- name: upkeep
 SELECT (SELECT count(*) FROM (
            SELECT FROM quarantine q WHERE q.resolved_at IS NULL
-           ORDER BY q.org_id, q.quarantine_id LIMIT %(count_max)s) n)::float8 AS quarantined,
+           ORDER BY q.org_id, q.quarantine_id LIMIT @count_max) n)::float8 AS quarantined,
        partition_months_left(now())::float8 AS months_left,
        (SELECT count(*) FROM (
            SELECT c.recorded_at FROM commands c WHERE c.command_id < uuid7_floor(now() - interval '30 days')
-           ORDER BY c.command_id LIMIT %(few_max)s) n
+           ORDER BY c.command_id LIMIT @few_max) n
         WHERE n.recorded_at <= now() - interval '30 days')::float8 AS keys_expired
