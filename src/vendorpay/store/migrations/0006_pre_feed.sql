@@ -1,9 +1,9 @@
 -- The feed: after commit, one sequencer numbers events (densely for each organisation) and audit entries (densely for
 -- the whole database), without touching their rows (correctness.md 14, 19; docs/decisions/0009).
 --
--- Which rows are new is told by comparing snapshots: rows of transactions that the snapshot kept at the last pass did
--- not see as ended, and that have committed since. So nothing is skipped that commits late, rollbacks leave no holes,
--- and no other transaction, however long, holds anybody up.
+-- Which rows are new is told by comparing snapshots (0011): rows of transactions that the snapshot kept at the last
+-- pass did not see as ended, and that have committed since. So nothing is skipped that commits late, rollbacks leave no
+-- holes, and no other transaction, however long, holds anybody up.
 
 -- The server whose transaction numbers the rows carry. After a dump and restore it is another one.
 CREATE FUNCTION server_identity() RETURNS text
@@ -11,7 +11,7 @@ CREATE FUNCTION server_identity() RETURNS text
 BEGIN
     RETURN (SELECT system_identifier::text FROM pg_control_system());
 EXCEPTION WHEN insufficient_privilege THEN
-    RETURN '';  -- a hosted server that does not tell: after a restore there, renumber_stream must be run by hand
+    RETURN '';  -- a hosted server that does not tell: that its transaction numbers went back still does (0011)
 END $$;
 
 CREATE TABLE sequencer (
@@ -22,8 +22,11 @@ CREATE TABLE sequencer (
     CONSTRAINT sequencer_pkey PRIMARY KEY (stream),
     CONSTRAINT sequencer_stream_known CHECK (stream IN ('feed', 'audit'))
 );
+-- What is here already may have been restored from another server, with its numbers: then all of it is looked at once.
 INSERT INTO sequencer (stream, seen, server)
-SELECT s.stream, '1:1:', server_identity() FROM (VALUES ('feed'), ('audit')) AS s (stream);
+SELECT s.stream, '1:1:', CASE WHEN EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM payment_audit_log)
+                              THEN 'not known' ELSE server_identity() END
+FROM (VALUES ('feed'), ('audit')) AS s (stream);
 
 -- The last position given; '' stands for all organisations together.
 CREATE TABLE position_counters (
@@ -35,6 +38,9 @@ CREATE TABLE position_counters (
     CONSTRAINT position_counters_positive CHECK (last_position >= 1),
     CONSTRAINT position_counters_audit_is_one CHECK ((stream = 'audit') = (org_id = ''))
 );
+
+-- '' would be taken for all of them, and hold up everybody's events.
+ALTER TABLE outbox ADD CONSTRAINT outbox_org_id_named CHECK (org_id <> '');
 
 CREATE TABLE feed_positions (
     org_id       text        NOT NULL,
@@ -120,6 +126,8 @@ CREATE TABLE subscriptions (
         AND (replay_after IS NULL OR org_id IS NOT NULL))
 );
 
+CREATE INDEX idx_subscriptions_org ON subscriptions (org_id) WHERE active;
+
 -- Which relay works on a part of a subscription; times are the database's own, so that no clock but one counts.
 CREATE TABLE relay_leases (
     subscription_id uuid        NOT NULL REFERENCES subscriptions (subscription_id),
@@ -201,178 +209,6 @@ CREATE FUNCTION uuid7_of(at timestamptz) RETURNS uuid
     RETURN overlay(overlay(gen_random_uuid()::text PLACING substr(uuid7_floor(at)::text, 1, 13) FROM 1)
                    PLACING '7' FROM 15)::uuid;
 
--- A snapshot with everything from transaction `bound` on still to come.
-CREATE FUNCTION snapshot_before(snapshot pg_snapshot, bound xid8) RETURNS pg_snapshot
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-    RETURN (least(pg_snapshot_xmin(snapshot)::text::numeric, bound::text::numeric)::text || ':'
-            || least(pg_snapshot_xmax(snapshot)::text::numeric, bound::text::numeric)::text || ':'
-            || coalesce((SELECT string_agg(x.xid::text, ',' ORDER BY x.xid)
-                         FROM pg_snapshot_xip(snapshot) AS x (xid) WHERE x.xid < bound), ''))::pg_snapshot;
-
--- The first transaction that a pass over `most` rows leaves for the next one; NULL when it takes them all.
--- A transaction is taken whole; and none is taken while an earlier link of one of its rows is left, for a transaction
--- that got its number early may have waited for the lock of one that got its number late.
-CREATE FUNCTION pass_bound(source regclass, id name, number name, seen pg_snapshot, target pg_snapshot, most integer)
-    RETURNS xid8 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
-DECLARE
-    unseen CONSTANT text := '%1$s.xid >= pg_snapshot_xmin($1) AND %1$s.xid < pg_snapshot_xmax($2) '
-                            'AND pg_visible_in_snapshot(%1$s.xid, $2) AND NOT pg_visible_in_snapshot(%1$s.xid, $1)';
-    bound xid8;
-    later xid8;
-BEGIN
-    EXECUTE format('SELECT x.xid FROM %s x WHERE ' || format(unseen, 'x') || ' ORDER BY x.xid OFFSET $3 LIMIT 1', source)
-        INTO bound USING seen, target, most;
-    IF bound IS NULL THEN
-        RETURN NULL;
-    END IF;
-    later := bound;  -- whole, for it may be the only one
-    LOOP
-        EXECUTE format('SELECT x.xid FROM %s x WHERE x.xid > $3 AND ' || format(unseen, 'x')
-                       || ' ORDER BY x.xid LIMIT 1', source)
-            INTO bound USING seen, target, later;
-        EXIT WHEN bound IS NULL;
-        EXECUTE format('SELECT p.xid FROM %1$s x JOIN %1$s p ON p.%2$I = x.%2$I AND p.%3$I = x.%3$I - 1 WHERE x.xid < $3 '
-                       'AND p.xid >= $3 AND NOT pg_visible_in_snapshot(p.xid, $1) AND ' || format(unseen, 'x')
-                       || ' ORDER BY p.xid DESC LIMIT 1', source, id, number)
-            INTO later USING seen, target, bound;
-        EXIT WHEN later IS NULL;
-    END LOOP;
-    RETURN bound;
-END $$;
-
--- Gives positions to the events that `target` sees and `seen` did not, up to `bound`, and puts them in line for every
--- subscription; returns how many events.
-CREATE FUNCTION place_events(seen pg_snapshot, target pg_snapshot, bound xid8, at timestamptz) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
-DECLARE placed_count bigint;
-BEGIN
-    WITH fresh AS MATERIALIZED (
-        SELECT o.org_id, o.aggregate_id, o.sequence, o.event_id, o.event_type,
-               row_number() OVER (PARTITION BY o.org_id ORDER BY o.aggregate_id, o.sequence) AS n,
-               count(*) OVER (PARTITION BY o.org_id) AS many
-        FROM outbox o
-        WHERE o.xid >= pg_snapshot_xmin(seen) AND o.xid < pg_snapshot_xmax(target) AND (bound IS NULL OR o.xid < bound)
-              AND pg_visible_in_snapshot(o.xid, target) AND NOT pg_visible_in_snapshot(o.xid, seen)
-              -- After a restore the numbers of old transactions come round again.
-              AND NOT EXISTS (SELECT FROM feed_positions f
-                              WHERE f.aggregate_id = o.aggregate_id AND f.sequence = o.sequence)
-    ), counted AS (
-        INSERT INTO position_counters AS c (stream, org_id, last_position)
-        SELECT 'feed', org_id, many FROM fresh WHERE n = 1
-        ON CONFLICT (stream, org_id) DO UPDATE SET last_position = c.last_position + excluded.last_position
-        RETURNING org_id, last_position
-    ), numbered AS (
-        SELECT f.*, c.last_position - f.many + f.n AS position FROM fresh f JOIN counted c USING (org_id)
-    ), placed AS (
-        INSERT INTO feed_positions (org_id, position, aggregate_id, sequence, numbered_at)
-        SELECT org_id, position, aggregate_id, sequence, at FROM numbered
-        RETURNING 1
-    ), lined_up AS (
-        INSERT INTO deliveries (delivery_id, subscription_id, shard, org_id, position, aggregate_id, sequence, event_id,
-                                event_type, due_at, created_at)
-        SELECT uuid7_of(at), s.subscription_id, shard_of(n.aggregate_id, s.shards), n.org_id, n.position,
-               n.aggregate_id, n.sequence, n.event_id, n.event_type, at, at
-        FROM numbered n JOIN subscriptions s ON s.active AND (s.org_id IS NULL OR s.org_id = n.org_id)
-             AND (s.event_types = '{}' OR n.event_type = ANY (s.event_types))
-        ON CONFLICT ON CONSTRAINT deliveries_one_per_event DO NOTHING
-        RETURNING 1
-    )
-    SELECT count(*) INTO placed_count FROM placed;
-    RETURN placed_count;
-END $$;
-
--- The same for audit entries, which have one line of positions for all organisations.
-CREATE FUNCTION place_audit_entries(seen pg_snapshot, target pg_snapshot, bound xid8) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
-DECLARE placed_count bigint;
-BEGIN
-    WITH fresh AS MATERIALIZED (
-        SELECT a.subject_id, a.seq, row_number() OVER (ORDER BY a.subject_id, a.seq) AS n, count(*) OVER () AS many
-        FROM payment_audit_log a
-        WHERE a.xid >= pg_snapshot_xmin(seen) AND a.xid < pg_snapshot_xmax(target) AND (bound IS NULL OR a.xid < bound)
-              AND pg_visible_in_snapshot(a.xid, target) AND NOT pg_visible_in_snapshot(a.xid, seen)
-              AND NOT EXISTS (SELECT FROM audit_positions p WHERE p.subject_id = a.subject_id AND p.seq = a.seq)
-    ), counted AS (
-        INSERT INTO position_counters AS c (stream, org_id, last_position)
-        SELECT 'audit', '', many FROM fresh WHERE n = 1
-        ON CONFLICT (stream, org_id) DO UPDATE SET last_position = c.last_position + excluded.last_position
-        RETURNING last_position
-    ), placed AS (
-        INSERT INTO audit_positions (position, subject_id, seq)
-        SELECT c.last_position - f.many + f.n, f.subject_id, f.seq FROM fresh f CROSS JOIN counted c
-        RETURNING 1
-    )
-    SELECT count(*) INTO placed_count FROM placed;
-    RETURN placed_count;
-END $$;
-
--- One pass of the sequencer over one stream, of about `most` rows. `outcome`: 'done', 'more' (there is more to do at
--- once), 'idle' (nothing has begun or ended since `known`, the target of a pass that found nothing), 'busy' (another
--- session is at it), 'moved' (this is not the server that `seen` speaks of: renumber_stream must run once).
-CREATE FUNCTION number_stream(which text, most integer, known text,
-                              OUT outcome text, OUT numbered bigint, OUT target_seen text)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    last   sequencer;
-    target pg_snapshot;
-    bound  xid8;
-BEGIN
-    numbered := 0;
-    IF most IS NULL OR most NOT BETWEEN 1 AND 100000 THEN
-        PERFORM refuse('sequencer_pass_limited', 'a pass takes 1 to 100,000 rows');
-    END IF;
-    -- Whoever changes who is subscribed to what takes this lock too, so that a pass sees all of it or none.
-    IF NOT pg_try_advisory_xact_lock(hashtextextended('vendorpay.sequencer.' || which, 0)) THEN
-        outcome := 'busy';
-        RETURN;
-    END IF;
-    target := pg_current_snapshot();
-    target_seen := target::text;
-    IF target_seen = known THEN
-        outcome := 'idle';
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT last FROM sequencer WHERE stream = which;
-    IF last.server <> server_identity() THEN
-        outcome := 'moved';
-        RETURN;
-    END IF;
-    IF which = 'feed' THEN
-        bound := pass_bound('outbox', 'aggregate_id', 'sequence', last.seen, target, most);
-        numbered := place_events(last.seen, target, bound, clock_timestamp());
-    ELSE
-        bound := pass_bound('payment_audit_log', 'subject_id', 'seq', last.seen, target, most);
-        numbered := place_audit_entries(last.seen, target, bound);
-    END IF;
-    -- A pass that found nothing leaves `seen`: its own write would be the next pass's news, for ever.
-    IF numbered > 0 OR bound IS NOT NULL THEN
-        UPDATE sequencer SET seen = CASE WHEN bound IS NULL THEN target ELSE snapshot_before(target, bound) END
-        WHERE stream = which;
-    END IF;
-    outcome := CASE WHEN bound IS NULL THEN 'done' ELSE 'more' END;
-END $$;
-
--- Once after a dump and restore: numbers everything that has no position by looking at every row, and begins anew from
--- here. It takes as long as reading the tables does: give it a session without statement_timeout. Returns how many.
-CREATE FUNCTION renumber_stream(which text) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    nothing    CONSTANT pg_snapshot := '1:1:';
-    everything CONSTANT pg_snapshot := '9000000000000000000:9000000000000000000:';
-    target     pg_snapshot;
-    numbered   bigint;
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('vendorpay.sequencer.' || which, 0));
-    target := pg_current_snapshot();
-    IF which = 'feed' THEN
-        numbered := place_events(nothing, everything, NULL, clock_timestamp());
-    ELSE
-        numbered := place_audit_entries(nothing, everything, NULL);
-    END IF;
-    UPDATE sequencer SET seen = target, server = server_identity() WHERE stream = which;
-    RETURN numbered;
-END $$;
-
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON feed_positions
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_positions
@@ -393,16 +229,9 @@ END $$;
 
 GRANT SELECT ON sequencer, position_counters, feed_positions, audit_positions, subscriptions, relay_leases, deliveries,
     delivery_attempts TO vendorpay_app, vendorpay_readonly;
--- Positions are given by the functions alone, which belong to the owner.
+-- Positions are given by functions alone (0011), which belong to the owner.
 GRANT INSERT ON subscriptions, relay_leases, deliveries, delivery_attempts TO vendorpay_app;
 GRANT UPDATE (event_types, active, replay_after, replay_until) ON subscriptions TO vendorpay_app;
 GRANT UPDATE (holder, epoch, leased_until) ON relay_leases TO vendorpay_app;
 GRANT UPDATE (state, attempts, due_at, settled_at, last_error) ON deliveries TO vendorpay_app;
 GRANT DELETE ON deliveries TO vendorpay_app;
-
-REVOKE ALL ON FUNCTION place_events(pg_snapshot, pg_snapshot, xid8, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION place_audit_entries(pg_snapshot, pg_snapshot, xid8) FROM PUBLIC;
-REVOKE ALL ON FUNCTION number_stream(text, integer, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION renumber_stream(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION number_stream(text, integer, text) TO vendorpay_app;
-GRANT EXECUTE ON FUNCTION renumber_stream(text) TO vendorpay_app;
