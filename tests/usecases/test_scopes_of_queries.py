@@ -44,6 +44,8 @@ WITHOUT_AN_ORGANISATION = {
     ("audit.sql", "valid_approvals"),
     ("audit.sql", "all_holds"),
     ("audit.sql", "heads_count"),
+    # Numbers of everything together, which name nobody.
+    *(("standing.sql", name) for name in ("approvals", "sequencer", "upkeep")),
     # Checkpoints sign the entries of all organisations together.
     ("checkpoints.sql", "lines"),
     ("checkpoints.sql", "entries_now"),
@@ -62,6 +64,8 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("audit_subjects", name) for name in ("attached", "heads", "heads_count")),
     *(("checkpoints", name) for name in ("after", "entry_now", "given", "hashes_of", "hold", "insert", "lines")),
     *(("checkpoints", name) for name in ("newest", "number", "renumber", "ship", "shipped", "since")),
+    ("standing", "look"),  # numbers of everything together
+    *(("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")),  # by age alone
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
     ("db", "rows"),  # runs what the functions above hand it
 }
