@@ -107,13 +107,13 @@ class InvalidTransition(VendorPayError):
 
 
 class PreconditionFailed(VendorPayError):
-    """The payment is not the one you saw any more: its version is {version}."""
+    """What you want to change is not what you saw any more: its version is {version}."""
 
     code = "precondition_failed"
 
 
 class PreconditionRequired(VendorPayError):
-    """An If-Match is needed: the ETag of the payment as you saw it, so that nobody's change is overwritten unseen."""
+    """An If-Match is needed: the ETag of what you saw, so that nobody's change is overwritten unseen."""
 
     code = "precondition_required"
 
@@ -168,6 +168,12 @@ class DuplicatePayment(VendorPayError):
     def __init__(self, existing_payment_id: UUID) -> None:
         self.existing_payment_id = existing_payment_id
         super().__init__(existing_payment_id=existing_payment_id)
+
+
+class LimitExceeded(VendorPayError):
+    """There may be at most {most} {things}."""
+
+    code = "limit_exceeded"
 
 
 # --- the idempotency key -------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "secret_ends": ("secret_id", "org_id", "expires_at"),
     "secrets": ("secret_id", "org_id", "endpoint_id", "secret", "created_at"),
+    "recoveries": ("endpoint_id", "org_id"),
     "redeliveries": ("org_id", "delivery_id"),
     "audit": (
         *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),

@@ -80,21 +80,10 @@ JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint
 ORDER BY e.endpoint_id
 FOR NO KEY UPDATE OF e, s
 
--- name: endpoint
-e.endpoint_id, e.org_id, e.url, e.description, s.event_types, e.max_in_flight, e.status, e.disabled_reason,
-e.disabled_at, e.disabled_position, e.deleted_at, e.version, e.audit_seq, e.audit_head, e.event_seq, e.created_by,
-e.created_at, e.updated_at, s.replay_after, s.replay_until, s.replay_again
-
 -- name: endpoint_children
 SELECT e.endpoint_id AS subject_id, @live_secrets AS secrets
 FROM webhook_endpoints e
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint_id) USING (org_id, endpoint_id)
-
--- name: live_secrets
--- All that are stored: which of them have come to their end is said by the time of whoever asks.
-(SELECT json_agg(json_build_object('secretId', k.secret_id, 'createdAt', k.created_at, 'expiresAt', k.expires_at)
-                 ORDER BY k.created_at DESC, k.secret_id DESC)::text
- FROM webhook_secrets k WHERE k.endpoint_id = e.endpoint_id)
 
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate

@@ -48,6 +48,11 @@ def _subscription(state: EndpointState) -> tuple[str, int | None, int | None, bo
     return (types, None, None, False) if replay is None else (types, replay.after, replay.until, replay.again)
 
 
+def add_recovery(rows: Rows, endpoint: WebhookEndpoint) -> None:
+    """The failures of an endpoint are forgotten."""
+    rows.add("recoveries", (endpoint.endpoint_id, endpoint.org_id))
+
+
 def add_secret(rows: Rows, endpoint: WebhookEndpoint, secret_id: UUID, secret: bytes, now: datetime) -> None:
     """A secret that signs from now on, until another takes its place."""
     rows.add("secrets", (secret_id, endpoint.org_id, endpoint.endpoint_id, secret, now))

@@ -1,6 +1,6 @@
 """Named queries: each .sql file of this folder holds blocks that begin with `-- name: <name>`.
 
-`@name` in a block stands for another block of the file, or of payments.sql.
+`@name` in a block stands for another block of the file, or of one of SHARED.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from importlib import resources
 _BLOCK = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
 _FRAGMENT = re.compile(r"@(\w+)")
-SHARED = "payments.sql"
+SHARED = ("payments.sql", "webhooks.sql")
+"""Files whose fragments others use; no name of the one is a fragment of the other."""
 
 
 @cache
 def load(file: str) -> dict[str, str]:
     """The blocks of one file, by name, with their fragments put in; fragments that are no block are left for later."""
     own = _blocks(file)
-    known = own if file == SHARED else {**_blocks(SHARED), **own}
+    known = {name: text for shared in SHARED for name, text in _blocks(shared).items()} | own
     return {name: _filled(text, known) for name, text in own.items()}
 
 

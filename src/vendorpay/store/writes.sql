@@ -157,6 +157,11 @@ SELECT * FROM unnest(
     %(secrets.secret_id)s::uuid[], %(secrets.org_id)s::text[], %(secrets.endpoint_id)s::uuid[],
     %(secrets.secret)s::bytea[], %(secrets.created_at)s::timestamptz[])
 
+-- name: recoveries
+DELETE FROM webhook_failures f
+USING unnest(%(recoveries.endpoint_id)s::uuid[], %(recoveries.org_id)s::text[]) AS r (endpoint_id, org_id)
+WHERE f.endpoint_id = r.endpoint_id AND f.org_id = r.org_id
+
 -- name: redeliveries
 -- From the first try on; due by the clock of the database, as everything of the relay is.
 UPDATE deliveries d SET state = 'pending', attempts = 0, due_at = now(), settled_at = NULL

@@ -98,6 +98,8 @@ class Outcome:
     """The quarantined event that is settled by this."""
     redriven: UUID | None = None
     """The dead letter that is sent again."""
+    redelivered: UUID | None = None
+    """The delivery that is made once more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,5 +22,7 @@ class Deps:
     new_id: Callable[[datetime], UUID]
     event_sources: frozenset[str]
     required_approvals: int = 1
+    webhooks_to_private: bool = False
+    """Whether webhooks may go to the own network and over plain http: on a laptop, and in tests."""
     checkpoints: CheckpointDestination | None = None
     """Where the timer hands checkpoints; without one there is no timer."""

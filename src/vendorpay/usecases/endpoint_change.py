@@ -20,5 +20,7 @@ class EndpointChange:
     born: bool = False
     secret_id: UUID | None = None
     """Set when there is a new secret."""
+    recovered: bool = False
+    """What failed before counts no more: it is enabled anew."""
     ended: tuple[LiveSecret, ...] = ()
     """Secrets that get an end, or an earlier one."""

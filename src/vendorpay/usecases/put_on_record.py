@@ -9,6 +9,7 @@ from vendorpay.domain.events import about_payment, number
 from vendorpay.domain.payment import PaymentState
 from vendorpay.store import record_rows
 from vendorpay.store.batch_writer import Rows
+from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.record_endpoint import add_endpoint_change
@@ -50,6 +51,8 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         )
     if outcome.redriven is not None:
         record_rows.add_redrive(rows, command.caller.org_id, outcome.redriven)
+    if outcome.redelivered is not None:
+        add_redelivery(rows, command.caller.org_id, outcome.redelivered)
     record_rows.add_command(
         rows,
         command_id=command.command_id,

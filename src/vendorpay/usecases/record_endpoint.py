@@ -35,6 +35,8 @@ def add_endpoint_change(rows: Rows, command: Command, change: EndpointChange, fa
         endpoint_writes.add_new_endpoint(rows, state)
     else:
         endpoint_writes.add_changed_endpoint(rows, state)
+    if change.recovered:
+        endpoint_writes.add_recovery(rows, endpoint)
     endpoint_writes.add_ended_secrets(rows, endpoint, change.ended)
     if change.secret_id is not None:
         # Two salts: 32 bytes of the same chance.

@@ -1,0 +1,109 @@
+"""Connections that go to public addresses only, and to no other than those that were checked.
+
+A name is resolved here, once; every address it stands for must be public; the connection goes to one of these. So a
+name that answers differently the next time (DNS rebinding) leads nowhere, and TLS still asks for the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import httpcore
+
+from vendorpay.domain.public_addresses import is_public
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From a host (a name, or an address) and a port to its addresses. Raises OSError when there are none."""
+
+RESOLVERS: Final = 8
+"""How many names are looked up at once. In threads of our own: a name server that hangs must not keep those of the
+event loop, which the database's driver needs to connect."""
+ADDRESSES_TRIED_MAX: Final = 4
+
+
+class AddressRefused(Exception):
+    """The host has an address that is not of the public network."""
+
+
+class NameUnknown(Exception):
+    """The host's name leads to no address."""
+
+
+class Resolver:
+    """The system's resolver."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """All addresses of a host, in the order in which they should be tried. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _addresses, host, port)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    def close(self) -> None:
+        """Takes no more questions; does not wait for answers."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _addresses(host: str, port: int) -> list[tuple[Any, ...]]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """Where httpcore's connections come from. With `to_private` any address will do."""
+
+    def __init__(self, resolve: Resolve, *, to_private: bool = False) -> None:
+        self._resolve = resolve
+        self._to_private = to_private
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  httpcore's own signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the first of the host's addresses that takes one; `timeout` is for all of it.
+
+        Raises AddressRefused, NameUnknown, httpcore.ConnectTimeout and httpcore.ConnectError.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connected(host, port, timeout, local_address, socket_options)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout from error
+
+    async def _connected(
+        self, host: str, port: int, timeout_s: float | None, local_address: str | None, options: Iterable[Any] | None
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = (await self._checked(host, port))[:ADDRESSES_TRIED_MAX]
+        # So that an address which swallows everything leaves time for the next one.
+        share_s = None if timeout_s is None else timeout_s / len(addresses)
+        for address in addresses[:-1]:
+            try:
+                return await self._network.connect_tcp(address, port, share_s, local_address, options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._network.connect_tcp(addresses[-1], port, timeout_s, local_address, options)
+
+    async def _checked(self, host: str, port: int) -> Sequence[str]:
+        try:
+            addresses = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label that the system's IDNA cannot take
+            raise NameUnknown from error
+        if not addresses:
+            raise NameUnknown
+        if not self._to_private and not all(map(is_public, addresses)):
+            raise AddressRefused
+        return addresses
+
+    async def sleep(self, seconds: float) -> None:
+        """A pause between two tries to connect; we make none."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,144 @@
+"""Webhook endpoints: read for people and for the relay; their deliveries; replays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+
+from vendorpay.domain.webhooks import EndpointState
+from vendorpay.store import endpoint_rows, queries
+from vendorpay.store.arrays import literal
+from vendorpay.store.db import Connection, rows
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint and how it fares."""
+
+    state: EndpointState
+    failing_since: datetime | None
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to send to an endpoint, and whether it may be done."""
+
+    url: str
+    enabled: bool
+    replaying: bool
+    failing: bool
+    secrets: tuple[bytes, ...]
+    """Those that are live, the newest first."""
+
+
+async def endpoints(connection: Connection, org_id: str, *, limit: int) -> list[Standing]:
+    """Those that are not deleted, oldest first."""
+    found = await rows(connection, _sql("endpoints"), {"org_id": org_id, "limit": limit})
+    return list(map(_standing, found))
+
+
+async def endpoint(connection: Connection, org_id: str, endpoint_id: UUID) -> Standing | None:
+    """One of them."""
+    found = await rows(connection, _sql("endpoint_by_id"), {"org_id": org_id, "endpoint_id": endpoint_id})
+    return _standing(found[0]) if found else None
+
+
+def _standing(row: DictRow) -> Standing:
+    return Standing(state=endpoint_rows.state_of(row, row), failing_since=row["failing_since"])
+
+
+async def secret(connection: Connection, org_id: str, secret_id: UUID) -> bytes | None:
+    """The bytes of a secret that is still stored."""
+    found = await rows(connection, _sql("secret"), {"org_id": org_id, "secret_id": secret_id})
+    return bytes(found[0]["secret"]) if found else None
+
+
+async def deliveries(
+    connection: Connection,
+    org_id: str,
+    endpoint_id: UUID,
+    *,
+    state: str | None,
+    before: UUID,
+    limit: int,
+    attempts: int,
+) -> list[DictRow]:
+    """The deliveries to an endpoint, newest first, each with its newest `attempts` tries as JSON."""
+    parameters = {
+        "org_id": org_id,
+        "endpoint_id": endpoint_id,
+        "before": before,
+        "limit": limit,
+        "attempts": attempts,
+    }
+    return await rows(connection, _sql("deliveries" if state is None else f"deliveries_{state}"), parameters)
+
+
+async def delivery(connection: Connection, org_id: str, delivery_id: UUID) -> DictRow | None:
+    """Which event a delivery brings to which endpoint; None for that of a deleted endpoint."""
+    found = await rows(connection, _sql("delivery"), {"org_id": org_id, "delivery_id": delivery_id})
+    return found[0] if found else None
+
+
+async def waiting_after(connection: Connection, org_id: str, endpoint_id: UUID) -> int | None:
+    """The position before the first event that waits to be sent to an endpoint; None when none does."""
+    (found,) = await rows(connection, _sql("waiting_after"), {"org_id": org_id, "endpoint_id": endpoint_id})
+    position: int | None = found["position"]
+    return position
+
+
+async def limits(connection: Connection, endpoint_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """How many requests each endpoint takes at once, of those that may be sent to."""
+    found = await rows(connection, _sql("limits"), {"endpoint_ids": literal(endpoint_ids)})
+    return {row["endpoint_id"]: row["max_in_flight"] for row in found}
+
+
+async def sending(connection: Connection, org_id: str, endpoint_id: UUID, *, now: datetime) -> Sending:
+    """What is needed to send to an endpoint at this moment."""
+    parameters = {"org_id": org_id, "endpoint_id": endpoint_id, "now": now}
+    (row,) = await rows(connection, _sql("sending"), parameters)
+    return Sending(**{**row, "secrets": tuple(map(bytes, row["secrets"]))})
+
+
+async def count_failure(connection: Connection, org_id: str, endpoint_id: UUID, *, tries: int, seconds: float) -> bool:
+    """Counts one more try that failed; whether there are so many by now, without a success for so long."""
+    parameters = {"org_id": org_id, "endpoint_id": endpoint_id, "tries": tries, "seconds": seconds}
+    found = await rows(connection, _sql("count_failure"), parameters)
+    return bool(found and found[0]["too_long"])
+
+
+async def forget_failures(connection: Connection, org_id: str, endpoint_id: UUID) -> None:
+    """It works (again)."""
+    parameters = {"org_id": org_id, "endpoint_id": endpoint_id}
+    await connection.execute(_sql("forget_failures").encode(), parameters)
+
+
+async def replaying(connection: Connection, *, limit: int) -> list[tuple[str, UUID]]:
+    """The enabled endpoints for which events are still to be put in line, with their organisations."""
+    found = await rows(connection, _sql("replaying"), {"limit": limit})
+    return [(row["org_id"], row["subscription_id"]) for row in found]
+
+
+async def replay(connection: Connection, org_id: str, endpoint_id: UUID, *, limit: int) -> bool:
+    """Puts the next events of a range in line, from at most `limit` positions; whether more are left.
+
+    Does nothing while somebody else has the subscription's row.
+    """
+    found = await rows(connection, _sql("replay"), {"org_id": org_id, "endpoint_id": endpoint_id, "limit": limit})
+    return bool(found and found[0]["more"])
+
+
+async def cancel_deleted(connection: Connection, *, limit: int) -> int:
+    """Cancels what waits for deleted endpoints; how many, at most `limit`."""
+    return len(await rows(connection, _sql("cancel_deleted"), {"limit": limit}))
+
+
+async def forget_secrets(connection: Connection, *, limit: int) -> None:
+    """Deletes secrets that came to their end more than a day ago, at most `limit`."""
+    await connection.execute(_sql("forget_secrets").encode(), {"limit": limit})
+
+
+def _sql(name: str) -> str:
+    return queries.load("webhooks.sql")[name]

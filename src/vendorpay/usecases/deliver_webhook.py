@@ -1,0 +1,140 @@
+"""Deliver an event to a webhook endpoint: signed, once, without following it anywhere; and say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from vendorpay import __version__, observe
+from vendorpay.domain.errors import VendorPayError
+from vendorpay.domain.feed import FeedEvent, positioned_detail
+from vendorpay.domain.retries import WEBHOOKS, Schedule
+from vendorpay.domain.webhook_signature import signed_headers
+from vendorpay.domain.webhooks import DisableReason
+from vendorpay.ports import WebhookAnswer, WebhookRequest, WebhookSender
+from vendorpay.store import webhooks
+from vendorpay.store.webhooks import Sending
+from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.disable_webhook_endpoint import DisableWebhookEndpoint, relay_of
+from vendorpay.usecases.relay_target import AttemptLog, Delivered, Due, Failed, Paused, Result
+
+TIMEOUT_S: Final = 15.0
+FAILING_MAX: Final = timedelta(days=3)
+FAILED_TRIES_MIN: Final = 10
+"""An endpoint is disabled after so long without a success, when it was tried so often meanwhile."""
+_GONE: Final = 410
+_HEEDED: Final = frozenset({429, 503})
+"""The answers whose Retry-After is heeded."""
+_USER_AGENT: Final = f"vendorpay/{__version__}"
+
+
+class _Payload(msgspec.Struct, frozen=True, kw_only=True):
+    """The body: an event as Standard Webhooks shapes it."""
+
+    type: str
+    timestamp: datetime
+    data: msgspec.Raw
+
+
+class WebhookTarget:
+    """What the relay hands the events of webhook endpoints to (a Target)."""
+
+    def __init__(self, deps: Deps, sender: WebhookSender) -> None:
+        self._deps = deps
+        self._sender = sender
+
+    @property
+    def kind(self) -> str:
+        """Webhook endpoints."""
+        return "webhook"
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """All of them."""
+        return None
+
+    @property
+    def schedule(self) -> Schedule:
+        """Ten tries over three days."""
+        return WEBHOOKS
+
+    async def at_once(self, subscription_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """How many requests each may be sent at once. Left out are those that are disabled, and those for which earlier
+        events are still being put in line.
+        """
+        async with self._deps.database.reading() as connection:
+            return await webhooks.limits(connection, subscription_ids)
+
+    async def deliver(self, due: Due) -> Result:
+        """One POST, and what came of it; the last one after long failure, and where nobody is at home any more."""
+        org_id, endpoint_id, now = due.event.org_id, due.subscription_id, self._deps.now()
+        async with self._deps.database.reading() as connection:
+            sending = await webhooks.sending(connection, org_id, endpoint_id, now=now)
+        if not sending.enabled:
+            return Paused(reason="the endpoint is disabled")
+        if sending.replaying:
+            return Paused(reason="earlier events are being put in line")
+        body = payload(due.event)
+        headers = (
+            ("content-type", "application/json"),
+            ("user-agent", _USER_AGENT),
+            *signed_headers(sending.secrets, webhook_id=str(due.event.event_id), sent_at=now, body=body),
+        )
+        answer = await self._sender.send(
+            WebhookRequest(url=sending.url, headers=headers, body=body, timeout_s=TIMEOUT_S)
+        )
+        result = result_of(answer)
+        await self._keep_count(sending, due, answer, arrived=isinstance(result, Delivered))
+        return result
+
+    async def _keep_count(self, sending: Sending, due: Due, answer: WebhookAnswer, *, arrived: bool) -> None:
+        org_id, endpoint_id = due.event.org_id, due.subscription_id
+        if arrived and not sending.failing:
+            return
+        async with self._deps.database.reading() as connection:
+            if arrived:
+                await webhooks.forget_failures(connection, org_id, endpoint_id)
+                return
+            too_long = await webhooks.count_failure(
+                connection, org_id, endpoint_id, tries=FAILED_TRIES_MIN, seconds=FAILING_MAX.total_seconds()
+            )
+        if answer.status == _GONE:
+            await self._disable(org_id, endpoint_id, DisableReason.GONE)
+        elif too_long:
+            await self._disable(org_id, endpoint_id, DisableReason.FAILING)
+
+    async def _disable(self, org_id: str, endpoint_id: UUID, reason: DisableReason) -> None:
+        command = DisableWebhookEndpoint(
+            command_id=self._deps.new_id(self._deps.now()),
+            caller=relay_of(org_id),
+            endpoint_id=endpoint_id,
+            reason=reason,
+        )
+        try:
+            await self._deps.commands.submit(command)
+        except VendorPayError as error:  # the next try that fails comes here again
+            observe.warning("a webhook endpoint could not be disabled", org_id=org_id, code=error.code)
+        else:
+            observe.warning("a webhook endpoint was disabled", org_id=org_id, reason_code=reason.value)
+
+
+def payload(event: FeedEvent) -> bytes:
+    """The body of a webhook: the event's own JSON with its position, under its type and time."""
+    at = event.occurred_at.astimezone(UTC)
+    return msgspec.json.encode(_Payload(type=event.event_type, timestamp=at, data=positioned_detail(event)))
+
+
+def result_of(answer: WebhookAnswer) -> Result:
+    """What an answer means: 2xx is delivered, anything else is tried again, redirects included."""
+    log = AttemptLog(
+        duration_ms=answer.duration_ms, status=answer.status, error=answer.error, answer=answer.answer or None
+    )
+    if answer.status is not None and 200 <= answer.status <= 299:
+        return Delivered(log=log)
+    reason = answer.error if answer.status is None else f"answered with status {answer.status}"
+    asked = answer.retry_after_s if answer.status in _HEEDED else None
+    return Failed(reason=reason or "no answer", retry_after_s=asked, log=log)
