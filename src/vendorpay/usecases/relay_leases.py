@@ -20,7 +20,7 @@ def fair_share(leases: int, relays: int, before: int) -> int:
 
 
 class Leases:
-    """What one relay holds. `lines` are those it can serve; `is_busy` tells of a shard whether it has work under way."""
+    """What one relay holds. `lines` are those it can serve; `is_busy` tells of a shard whether it has work in hand."""
 
     def __init__(
         self,
