@@ -24,8 +24,20 @@ FACTS: Final = frozenset(
     {"event", "level", "timestamp", "logger", "process", "request_id", "operation", "status", "duration_ms"}
     | {"org_id", "sub", "role", "error", "sqlstate", "constraint", "raised_at", "caused_by", "dropped"}
     | {"worker", "exit_code", "signal", "attempt", "retry_in_s", "pid", "host", "port", "data_dir", "url", "workers"}
-    | {"migrations", "part", "partitions", "batch_size", "count", "reason_code", "code", "payment_id", "event_id", "version"}
+    | {
+        "migrations",
+        "part",
+        "partitions",
+        "batch_size",
+        "count",
+        "reason_code",
+        "code",
+        "payment_id",
+        "event_id",
+        "version",
+    }
     | {"fault"}  # a sentence of ours
+    | {"stream"}
 )
 TEXT_CHARACTERS_MAX: Final = 500
 FRAMES_MAX: Final = 12

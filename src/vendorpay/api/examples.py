@@ -163,6 +163,33 @@ QUARANTINE: Final = {
     ],
     "nextCursor": None,
 }
+FEED: Final = {
+    "events": [
+        {
+            "position": 41,
+            "id": EVENT_ID,
+            "source": "roadcall.payment-service",
+            "detail-type": "PaymentApproved",
+            "time": DECIDED_AT,
+            "detail": {
+                "eventId": EVENT_ID,
+                "sequence": 2,
+                "occurredAt": DECIDED_AT,
+                "version": "1",
+                "paymentId": PAYMENT_ID,
+                "incidentId": INCIDENT_ID,
+                "vendorId": VENDOR_ID,
+                "amountCents": 12_500,
+                "currency": "USD",
+                "status": "approved",
+                "approvedBy": APPROVER,
+                "approvedAt": DECIDED_AT,
+                "position": 41,
+            },
+        }
+    ],
+    "position": 41,
+}
 EVENT_RESULTS: Final = {"results": [{"id": EVENT_ID, "result": "accepted", "paymentId": PAYMENT_ID}]}
 
 METRICS: Final = """\

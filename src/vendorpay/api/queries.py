@@ -14,18 +14,32 @@ from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.money import AMOUNT_MAX
 from vendorpay.domain.payment import PayerType
+from vendorpay.domain.published import EVENT_TYPES, unknown_types
 from vendorpay.domain.text import Reference
 
 LIMIT_MAX: Final = 200
 LIMIT_DEFAULT: Final = 50
 OFFSET_MAX: Final = 10_000
 """Beyond it, only cursors: an offset makes the database count its way through every row before it."""
+POSITION_MAX: Final = 10**15
+"""Far beyond any feed's end, and far from where numbers overflow."""
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="How many to return at most.")]
 Offset = Annotated[int, Meta(ge=0, le=OFFSET_MAX, description="How many to skip; for long ways use the cursor.")]
 Cursor = Annotated[
     str,
     Meta(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_=.~-]+$", description="nextCursor of the page before."),
+]
+Position = Annotated[
+    int, Meta(ge=0, le=POSITION_MAX, description="Events after this position: that of the page before, 0 at first.")
+]
+EventType = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="Events of this type alone. The position then goes on over the others.",
+        extra_json_schema={"enum": list(EVENT_TYPES)},
+    ),
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
 AmountBound = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
@@ -66,6 +80,21 @@ class PendingQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
     """Which page of what waits for approval: by cursor, or by offset."""
 
     offset: Offset = 0
+
+
+class FeedQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which part of the feed."""
+
+    after: Position = 0
+    limit: Limit = LIMIT_DEFAULT
+    type: EventType | None = None
+
+
+def check_feed(fields: Mapping[str, Any]) -> list[FieldFault]:
+    """A type that no event has: who asks for it would wait for ever."""
+    if fields.get("type") is not None and unknown_types([fields["type"]]):
+        return [FieldFault("type", "is no type of event")]
+    return []
 
 
 def check_payments(fields: Mapping[str, Any]) -> list[FieldFault]:

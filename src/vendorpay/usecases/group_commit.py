@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,8 +56,11 @@ class GroupCommit:
         batch_max: int = BATCH_MAX,
         queue_max: int = QUEUE_MAX,
         wait_s_max: float = WAIT_S_MAX,
+        after_commit: Callable[[], None] = lambda: None,
     ) -> None:
+        """`after_commit` is called when something was written: work may be waiting. It must not block or raise."""
         self._path = path
+        self._after_commit = after_commit
         self._wait_s_max = wait_s_max
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -206,7 +209,10 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            return await carry_out(self._path, commands, wait=wait)
+            results = await carry_out(self._path, commands, wait=wait)
+            if any(isinstance(result, Done) and not result.replayed for result in results):
+                self._after_commit()
+            return results
         except Exception as error:  # a bug: its callers must hear of it, and the writer must go on
             return [error] * len(commands)
         finally:

@@ -12,6 +12,7 @@ from vendorpay.api.operation import EVENTS_BYTES_MAX, Operation, RateClass, Requ
 from vendorpay.api.schemas import PREFIX
 from vendorpay.domain import errors
 from vendorpay.domain.roles import Permission
+from vendorpay.usecases.read_feed import FeedPage
 from vendorpay.usecases.record_event import EventResult
 
 # Anything that is an object gets a result of its own; the document names WorkCompleted, which gets a good one.
@@ -38,6 +39,23 @@ EVENTS: Final[tuple[Operation, ...]] = (
         answer=answers.EventResults,
         success=202,
         answer_example=example.EVENT_RESULTS,
+    ),
+    Operation(
+        name="readFeed",
+        method="GET",
+        path="/events",
+        permission=Permission.EVENTS_READ,
+        function=events.feed,
+        summary="Read what happened, in the order of positions",
+        description="Positions are 1, 2, 3.. for each organisation, without a gap. Go on after the page's position; an"
+        " empty page is the end so far.",
+        tag="events",
+        rate_class=RateClass.READ,
+        query=queries.FeedQuery,
+        query_rules=queries.check_feed,
+        query_examples={"after": "0", "limit": "50"},
+        answer=FeedPage,
+        answer_example=example.FEED,
     ),
     Operation(
         name="listQuarantinedEvents",
