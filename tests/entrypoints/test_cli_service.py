@@ -192,6 +192,43 @@ def test_payments_are_listed_shown_and_approved(
     assert (missing.code, "404 not_found" in missing.err) == (1, True)
 
 
+def test_payments_are_held_released_sent_back_and_edited(
+    run: CommandLine, serve: Serve, tokens: dict[str, str], publish: Publisher
+) -> None:
+    """Origin 80: there was no way to do any of it."""
+    publish(lines(4100, 4101))
+    client = ("--url", serve.url, "--token", tokens["dispatcher"])
+    ids = [
+        payment["paymentId"]
+        for payment in json.loads(run("payments", "list", "--limit", 2, "--json", *client).out)["payments"]
+    ]
+
+    def shown(payment_id: str) -> dict[str, Any]:
+        payment: dict[str, Any] = json.loads(run("payments", "show", payment_id, "--json", *client).out)
+        return payment
+
+    assert run("payments", "hold", *ids, "--reason", "no photo", "--reason-code", "other", *client).code == 0
+    assert [hold["reason"] for hold in shown(ids[0])["holds"]] == ["no photo"]
+    refused = run("payments", "approve", *ids, *client)
+    assert (refused.code, refused.out.count("payment_held")) == (1, 2)
+    assert run("payments", "release", *ids, "--notes", "it came", *client).code == 0
+    assert run("payments", "approve", *ids, *client).code == 0
+    undone = run("payments", "undo-approval", ids[0], "--json", *client)
+    assert json.loads(undone.out)["results"] == [{"paymentId": ids[0], "status": "pending_approval"}]
+    edited = run("payments", "edit", ids[0], "--metadata", '{"km": 7, "duration": null}', "--reference", "R-1", *client)
+    assert (edited.code, "6" in edited.out) == (0, True)
+    after = shown(ids[0])
+    assert (after["reference"], after["metadata"]["km"], "duration" in after["metadata"]) == ("R-1", 7, False)
+    assert after["metadata"]["serviceType"], "what the edit did not name is still there"
+    unfit = run("payments", "edit", ids[0], "--reference", " R", *client)
+    assert (unfit.code, "400 invalid_request" in unfit.err) == (1, True)
+    for wrong in ("[]", "{", "1", "null"):
+        assert run("payments", "edit", "x", "--metadata", wrong, *client).code == 2
+    nothing = run("payments", "edit", "x", "--url", "localhost")
+    assert [name for name in ("'x'", "--metadata or --reference", "--url", "--token") if name not in nothing.err] == []
+    assert run("payments", "hold", ids[0], *client).code == 2, "a hold says why"
+
+
 def test_the_token_may_come_from_the_environment(run: CommandLine, serve: Serve, tokens: dict[str, str]) -> None:
     run.environment.setenv("VENDORPAY_TOKEN", tokens["dispatcher"])
     run.environment.setenv("VENDORPAY_URL", serve.url)

@@ -77,7 +77,7 @@ def explained(connection: Connection[TupleRow], statement: str, parameters: dict
 
 
 def page(*conditions: str) -> str:
-    blocks = queries.load(queries.SHARED)
+    blocks = queries.load("payments.sql")
     return blocks["page"].replace("@conditions", " ".join(blocks[f"condition_{name}"] for name in conditions))
 
 
@@ -148,7 +148,7 @@ def test_fault_77_the_queue_of_approvals_reads_what_it_shows(
     after = FIRST if where == "start" else middle(history, org)
     parameters = {"org_id": org, "after": after, "limit": LIMIT, "offset": 0}
     parameters |= {"scope_vendor_id": None, "scope_payer_id": None}
-    statement = queries.load(queries.SHARED)["pending"]
+    statement = queries.load("payments.sql")["pending"]
     assert_reads_little(explained(history, statement, parameters), "idx_payments_pending")
 
 

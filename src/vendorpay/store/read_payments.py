@@ -14,6 +14,7 @@ from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 from vendorpay.store.payment_rows import payment_of
 
+_FILE: Final = "payments.sql"
 FIRST: Final = UUID(int=0)
 LAST: Final = UUID(int=2**128 - 1)
 
@@ -26,7 +27,7 @@ async def by_id(connection: Connection, scope: Scope, payment_id: UUID) -> Payme
 
 async def job(connection: Connection, scope: Scope, payment_id: UUID) -> tuple[UUID, UUID] | None:
     """The incident and the vendor of a payment, which never change, when the scope holds it."""
-    block = queries.load(queries.SHARED)["job"]
+    block = queries.load(_FILE)["job"]
     found = await rows(connection, block, {**_scoped(scope), "payment_id": payment_id})
     return (found[0]["incident_id"], found[0]["vendor_id"]) if found else None
 
@@ -47,7 +48,7 @@ async def page(
 ) -> Sequence[Payment]:
     """Payments that meet every condition of `where` (names of `condition_*` blocks), newest first."""
     asked = {name: value for name, value in {**_scoped(scope), **where}.items() if value is not None}
-    blocks = queries.load(queries.SHARED)
+    blocks = queries.load(_FILE)
     conditions = " ".join(blocks[f"condition_{name}"] for name in asked if name != "org_id")
     parameters = {**asked, "before": before, "limit": limit}
     statement = blocks["page"].replace("@conditions", conditions)
@@ -59,7 +60,7 @@ def _scoped(scope: Scope) -> dict[str, Any]:
 
 
 async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]) -> list[Payment]:
-    return [_payment(row) for row in await rows(connection, queries.load(queries.SHARED)[block], parameters)]
+    return [_payment(row) for row in await rows(connection, queries.load(_FILE)[block], parameters)]
 
 
 def _payment(row: DictRow) -> Payment:

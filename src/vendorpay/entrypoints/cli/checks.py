@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from vendorpay.entrypoints.cli.failures import WrongUsage
@@ -56,6 +58,17 @@ class Faults:
             except ValueError:
                 self.add(f"{text!r} is no payment's id: it must be a UUID.")
         return found
+
+    def json_object(self, option: str, text: str | None) -> dict[str, Any] | None:
+        """A JSON object, where one was given."""
+        try:
+            found = None if text is None else json.loads(text)
+        except (ValueError, RecursionError):
+            found = text
+        if found is None or isinstance(found, dict):
+            return found
+        self.add(f'{option} must be a JSON object like {{"odometerKm": 48211}}.')
+        return None
 
     def address(self, url: str, token: str | None) -> None:
         """Where the service answers, and who is asking."""

@@ -50,6 +50,11 @@ class Service:
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         return _body(await self._answer("POST", path, content=body, headers=headers))
 
+    async def patch(self, path: str, body: bytes, *, version: int, key: str) -> dict[str, Any]:
+        """The answer to a PATCH of what is still at that version. Raises as `get` does."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key, "If-Match": f'"{version}"'}
+        return _body(await self._answer("PATCH", path, content=body, headers=headers))
+
     async def post_lines(self, path: str, body: bytes, *, key: str) -> bytes:
         """The answer to a POST of NDJSON as it came: it may be large, and little of it wanted. Raises as `get` does."""
         headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": key}

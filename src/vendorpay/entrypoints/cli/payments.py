@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from vendorpay.entrypoints.cli import payment_decisions
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
+from vendorpay.entrypoints.cli.failures import WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import amount, as_json, field, table
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
 
-app = typer.Typer(no_args_is_help=True, help="List, show, approve and import payments.")
-app.command("import", help=HELP)(import_payments)
+app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
 
 
 @app.command("list")
@@ -102,59 +102,6 @@ def show(
     table(("line", "description", "quantity", "price", "total"), lines, right=("quantity", "price", "total"))
 
 
-@app.command()
-def approve(
-    payment_ids: Annotated[list[str], typer.Argument(metavar="ID..")],
-    notes: Annotated[str | None, typer.Option("--notes", help="Why, for the record.")] = None,
-    url: Url = DEFAULT_URL,
-    token: Token = None,
-    json: AsJson = False,
-) -> None:
-    """Approve payments one by one. Exit code 1 when one of them was refused; the others are approved all the same.
-
-    Example:
-
-        vendorpay payments approve 0190a1b2-0000-7000-8000-000000000001 --notes "photos seen" --token "$TOKEN"
-    """
-    faults = Faults()
-    ids = faults.payment_ids(payment_ids)
-    faults.address(url, token)
-    faults.end()
-
-    import asyncio
-
-    results = asyncio.run(_approve_all(url, token, ids, notes))
-    if json:
-        as_json({"results": results})
-    else:
-        table(("payment", "result"), [(each["paymentId"], each.get("status") or each["reason"]) for each in results])
-    raise typer.Exit(1 if any("reason" in each for each in results) else 0)
-
-
-async def _approve_all(url: str, token: str | None, ids: list[str], notes: str | None) -> list[dict[str, Any]]:
-    import json
-    from uuid import uuid4
-
-    from vendorpay.entrypoints.cli.http_client import Refused, service
-
-    body = json.dumps({} if notes is None else {"notes": notes}).encode()
-    results: list[dict[str, Any]] = []
-    async with service(url, token) as opened:
-        for each in ids:
-            try:
-                # A key of its own: an answer that was lost on the way is given again, not refused.
-                payment = await opened.post(f"/payments/{each}/approve", body, key=str(uuid4()))
-                results.append({"paymentId": each, "status": payment["status"]})
-            except Refused as refused:
-                if refused.status == 401:
-                    raise
-                results.append({"paymentId": each, "code": refused.code, "reason": str(refused)})
-            except CommandFailed as failed:
-                results.append({"paymentId": each, "code": "no_answer", "reason": str(failed)})
-                break
-    return results
-
-
 def _get(url: str, token: str | None, path: str, **query: object) -> dict[str, Any]:
     import asyncio
 
@@ -170,3 +117,12 @@ def _get(url: str, token: str | None, path: str, **query: object) -> dict[str, A
         if refused.status == 400:  # Only the service knows every status and cursor, but the options were wrong.
             raise WrongUsage(str(refused)) from refused
         raise
+
+
+# In the order of the help: what one looks at, what one does about it, and many at once.
+app.command()(payment_decisions.approve)
+app.command()(payment_decisions.hold)
+app.command()(payment_decisions.release)
+app.command("undo-approval")(payment_decisions.undo_approval)
+app.command()(payment_decisions.edit)
+app.command("import", help=HELP)(import_payments)
