@@ -11,8 +11,11 @@ from vendorpay.api.operation import Operation
 from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.router import Router
 from vendorpay.api.statuses import STATUS
+from vendorpay.api.webhook_bodies import EndpointWithSecret
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Permission
+from vendorpay.domain.webhooks import WebhookEndpoint
+from vendorpay.usecases.list_webhook_endpoints import EndpointView
 
 PROMISED = {
     ("POST", "/payments"): Permission.PAYMENT_CREATE,
@@ -34,11 +37,23 @@ PROMISED = {
     ("POST", "/events"): Permission.EVENTS_PUBLISH,
     ("GET", "/events/quarantine"): Permission.EVENTS_ADMIN_READ,
     ("POST", "/events/quarantine/{id}/replay"): Permission.EVENTS_ADMIN,
+    ("POST", "/webhook-endpoints"): Permission.WEBHOOKS_ADMIN,
+    ("GET", "/webhook-endpoints"): Permission.WEBHOOKS_ADMIN_READ,
+    ("GET", "/webhook-endpoints/{id}"): Permission.WEBHOOKS_ADMIN_READ,
+    ("PATCH", "/webhook-endpoints/{id}"): Permission.WEBHOOKS_ADMIN,
+    ("DELETE", "/webhook-endpoints/{id}"): Permission.WEBHOOKS_ADMIN,
+    ("POST", "/webhook-endpoints/{id}/secrets"): Permission.WEBHOOKS_ADMIN,
+    ("POST", "/webhook-endpoints/{id}/replay"): Permission.WEBHOOKS_ADMIN,
+    ("GET", "/webhook-endpoints/{id}/deliveries"): Permission.WEBHOOKS_ADMIN_READ,
+    ("POST", "/webhook-deliveries/{id}/redeliver"): Permission.WEBHOOKS_ADMIN,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/metrics"): None,
     ("GET", "/openapi.json"): None,
 }
+
+VERSIONED = (Payment, WebhookEndpoint, EndpointView, EndpointWithSecret)
+"""What has a version: a change of it can be refused to whoever has seen another one."""
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 
@@ -80,14 +95,14 @@ def test_an_operations_examples_pass_its_own_parser(operation: Operation) -> Non
 
 
 @each_operation
-def test_what_answers_with_one_payment_names_its_version(operation: Operation) -> None:
+def test_what_answers_with_one_payment_or_endpoint_names_its_version(operation: Operation) -> None:
     """Origin 81: without a version in the answer nobody can say what they saw."""
-    assert ("ETag" in operation.answer_headers) == (operation.answer is Payment)
+    assert ("ETag" in operation.answer_headers) == (operation.answer in VERSIONED)
 
 
 @each_operation
-def test_what_changes_a_payment_that_exists_heeds_if_match(operation: Operation) -> None:
+def test_what_changes_something_that_exists_heeds_if_match(operation: Operation) -> None:
     """Origin 81: a decision about what has changed since it was seen."""
-    changes_one = operation.answer is Payment and operation.method != "GET" and "{id}" in operation.path
-    assert operation.if_match == changes_one
+    changes_one = operation.answer in VERSIONED and operation.method != "GET" and "{id}" in operation.path
+    assert operation.if_match == (changes_one or operation.method == "DELETE")
     assert operation.if_match_required == (operation.method == "PATCH")

@@ -24,6 +24,7 @@ CLIENT_GONE: Final = 499
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}\Z")
 _ALWAYS: Final[tuple[Header, ...]] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_NO_BODY: Final = frozenset({204, 304})
 _ROUTER: Final = Router(OPERATIONS)
 
 
@@ -97,7 +98,7 @@ def _request_id(service: Service, headers: Headers) -> str:
 
 def _finished(answer: Answer, request_id: str) -> Answer:
     kind: tuple[Header, ...] = ()
-    if answer.status != 304:  # which has no body, and so neither its type nor its length
+    if answer.status not in _NO_BODY:  # nor its type or length
         kind = ((b"content-type", answer.content_type), (b"content-length", str(len(answer.body)).encode()))
     headers = (*kind, (b"x-request-id", request_id.encode()), *_ALWAYS, *answer.headers)
     return Answer(answer.status, answer.body, headers, answer.content_type)

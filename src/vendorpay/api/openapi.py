@@ -40,17 +40,17 @@ _PHRASES: Final = {
     403: "The caller may not do this.",
     404: "There is nothing here that the caller may see.",
     405: "The path does not answer this method.",
-    409: "The payment's state, or another request, stands against it.",
-    412: "The payment has changed since the caller saw it.",
+    409: "The state of what it is about, or another request, stands against it.",
+    412: "It has changed since the caller saw it.",
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     422: "The Idempotency-Key belongs to another request.",
-    428: "Changing a payment unseen is not possible: send If-Match.",
+    428: "Changing something unseen is not possible: send If-Match.",
     503: "Try again after Retry-After seconds.",
 }
 _HEADERS: Final[dict[str, Schema]] = {
     "X-Request-Id": {"description": "The request's id, as it is in the logs.", "schema": {"type": "string"}},
-    "ETag": {"description": "The payment's version, quoted.", "schema": {"type": "string"}, "example": '"1"'},
+    "ETag": {"description": "The version of what is shown, quoted.", "schema": {"type": "string"}, "example": '"1"'},
     "Idempotent-Replayed": {
         "description": "Set when this is the first answer once more, given under the same Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
@@ -79,7 +79,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETags the caller knows: 412 when the payment has another one by now.",
+        "description": "The ETags the caller knows: 412 when it is another one by now.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
@@ -87,7 +87,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "name": "If-Match",
         "in": "header",
         "required": True,
-        "description": "The ETags the caller knows: 412 when the payment has another one by now; * for any.",
+        "description": "The ETags the caller knows: 412 when it is another one by now; * for any.",
         "schema": {"type": "string", "minLength": 1},
         "example": '"3"',
     },
@@ -103,6 +103,7 @@ _INFO: Final = {
 _TAGS: Final = (
     {"name": "payments", "description": "Create, look up and decide on payments."},
     {"name": "events", "description": "What other services tell us."},
+    {"name": "webhooks", "description": "Who outside is told of events, and how that went."},
     {"name": "service", "description": "About the service itself."},
 )
 
@@ -201,7 +202,7 @@ def _responses(operation: Operation, answer: Schema) -> Schema:
         str(operation.success): {
             "description": operation.summary,
             "headers": _headers(own),
-            "content": {operation.answer_type: content},
+            **({} if operation.answer is None else {"content": {operation.answer_type: content}}),
         }
     }
     if operation.not_modified:

@@ -29,6 +29,12 @@ def rendered(value: Any, *, status: int = 200, replayed: bool = False) -> Answer
     return Answer(status, msgspec.json.encode(value), (REPLAYED,) if replayed else ())
 
 
+def versioned(value: Any, version: int, *, status: int = 200, replayed: bool = False) -> Answer:
+    """The same for what has a version, which is its ETag."""
+    answer = rendered(value, status=status, replayed=replayed)
+    return Answer(answer.status, answer.body, ((b"etag", b'"%d"' % version), *answer.headers))
+
+
 def payment(call: Call, found: Payment) -> Answer:
     """A payment with its ETag, or 304 for a caller who has this version."""
     etag = f'"{found.version}"'.encode()

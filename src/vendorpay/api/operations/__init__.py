@@ -14,5 +14,6 @@ from vendorpay.api.operations.decisions import DECISIONS
 from vendorpay.api.operations.events import EVENTS
 from vendorpay.api.operations.payments import PAYMENTS
 from vendorpay.api.operations.service import SERVICE
+from vendorpay.api.operations.webhooks import WEBHOOKS
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *SERVICE)
+OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *WEBHOOKS, *SERVICE)
