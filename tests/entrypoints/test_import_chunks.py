@@ -19,7 +19,7 @@ from vendorpay.api.bulk_bodies import ITEMS_MAX as TAKEN_MAX
 from vendorpay.api.operation import BODY_BYTES_MAX, BULK_BYTES_MAX
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.payments_import import chunks as cutting
-from vendorpay.entrypoints.cli.payments_import import csv_header, csv_payments, json_lines, source
+from vendorpay.entrypoints.cli.payments_import import csv_header, csv_payments, json_lines, progress, source
 from vendorpay.entrypoints.cli.payments_import import state as keeping
 from vendorpay.entrypoints.cli.payments_import.beginning import Wish, caller_of, state_of
 from vendorpay.entrypoints.cli.payments_import.chunks import Chunk, chunks
@@ -260,6 +260,18 @@ def _killed_at_the(time: int) -> Any:
 def test_an_answer_that_does_not_fit_is_not_counted(answer: bytes) -> None:
     with pytest.raises(CommandFailed, match="--url"):
         results_in(answer, 1)
+
+
+def test_a_terminal_gets_a_bar_with_what_was_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    state = a_state(line=8, offset=5)
+    state.totals.created = 7
+    with progress.shown(state, 10) as show:
+        show()
+    assert "7 lines, 7 created, 0 duplicate, 0 rejected" in capsys.readouterr().err
 
 
 # --- the file ----------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_killed_and_given_again_it_ends_with_the_exact_totals(kind: str, tmp_pat
     file = WRITE[kind](tmp_path / f"payments.{kind}", payments)
     with Serve(tmp_path / "home") as serve:
         serve.start()
-        importing = Import(serve, file, chunk=payments // 60)
+        importing = Import(serve, file, chunk=payments // 90)
         killing_serve = rng.randrange(kills)
         for number in range(kills):
             _kill_at_a_random_moment(importing, rng, serve if number == killing_serve else None)
@@ -74,7 +74,7 @@ def _kill_at_a_random_moment(importing: Import, rng: random.Random, serve: Serve
     process = importing.start()
     try:
         importing.wait_beyond(importing.line(), process)
-        time.sleep(rng.uniform(0, 0.1))
+        time.sleep(rng.uniform(0, 0.05))
         if serve is not None:
             before = importing.line()
             rng.choice((serve.kill, serve.kill_everything))()
