@@ -106,6 +106,7 @@ class Settings:
     event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
     required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
     background: bool = _setting(_on_off, True)
+    webhooks_to_private: bool = _setting(_on_off, False)
     checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009
     checkpoint_command: str | None = _setting(_text, None, secret=True)
     checkpoint_every_s: int = _setting(_whole(1, CHECKPOINT_EVERY_S_MAX), CHECKPOINT_EVERY_S)

@@ -19,22 +19,25 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     jwks_url: str
 
 
-class Handoff(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of JSON. `database_url` is the service's role's, not the owner's.
-
-    `memory` is where all `workers` count, each in the part of its `number`.
-    """
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What use cases and background work are told. `database_url` is the service's role's, not the owner's."""
 
     database_url: str
     pool_size: int
-    data_dir: str
-    issuer: Issuer | None
     event_sources: frozenset[str]
     required_approvals: int
+    webhooks_to_private: bool
     background: bool
     checkpoint_dir: str | None
     checkpoint_command: str | None
     checkpoint_every_s: int
+
+
+class Handoff(Work, frozen=True, kw_only=True):
+    """One line of JSON for a serving process. `memory` is where all `workers` count, each in the part of its `number`."""
+
+    data_dir: str
+    issuer: Issuer | None
     metrics: bool
     log_level: str
     log_format: str
@@ -44,23 +47,32 @@ class Handoff(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
+def work_of(settings: Settings, *, database_url: str, background: bool) -> Work:
+    """What the settings say about work."""
+    return Work(
+        database_url=database_url,
+        pool_size=settings.pool_size,
+        event_sources=settings.event_sources,
+        required_approvals=settings.required_approvals,
+        webhooks_to_private=settings.webhooks_to_private,
+        background=background,
+        checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),
+        checkpoint_command=settings.checkpoint_command,
+        checkpoint_every_s=settings.checkpoint_every_s,
+    )
+
+
 def made(settings: Settings, *, database_url: str, socket: int, memory: int, number: int) -> bytes:
     """The line for one process, which inherits the listening `socket` and the metrics' `memory`."""
     issuer = None
     if settings.jwt_issuer and settings.jwt_audience and settings.jwks_url:
         issuer = Issuer(issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks_url=settings.jwks_url)
+    # In one of a machine's processes; it is put in its place again when it dies.
+    work = work_of(settings, database_url=database_url, background=settings.background and number == 1)
     handoff = Handoff(
-        database_url=database_url,
-        pool_size=settings.pool_size,
+        **msgspec.structs.asdict(work),
         data_dir=str(settings.data_dir.absolute()),
         issuer=issuer,
-        event_sources=settings.event_sources,
-        required_approvals=settings.required_approvals,
-        # One of a machine's processes is enough, and it is put in its place again when it dies.
-        background=settings.background and number == 1,
-        checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),
-        checkpoint_command=settings.checkpoint_command,
-        checkpoint_every_s=settings.checkpoint_every_s,
         metrics=settings.metrics,
         log_level=settings.log_level,
         log_format=settings.log_format,
