@@ -1,0 +1,263 @@
+"""The tampering table: what a superuser can do to the record, and who finds it; docs/audit.md shows the same table.
+
+Each attack is made on a copy of an honest database, once on payments that came after the newest checkpoint and once on
+payments that checkpoints cover; and each is put before our verifier and before the one that shares no line with it.
+"""
+
+import asyncio
+import io
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from tests.conftest import APP, PASSWORD, READONLY
+from tests.database import DatabaseUrls
+from tests.usecases import tampering
+from tests.usecases.tampering import Attacker, attacking, drop_checks
+from tests.usecases.world import World, a_caller, open_world
+from vendorpay.adapters.checkpoint_folder import CheckpointFolder
+from vendorpay.adapters.checkpoint_reading import documents_in
+from vendorpay.domain.roles import Role
+from vendorpay.entrypoints.embedded_postgres import RunningPostgres
+from vendorpay.store.db import Database
+from vendorpay.usecases import write_checkpoint
+from vendorpay.usecases.verify_audit import AuditReport, verify
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "audit.md").read_text("utf-8")
+EXPORT = ROOT / "scripts" / "export_audit.sql"
+SCRIPT = ROOT / "scripts" / "verify_audit.py"
+FOUND, MISSED, NO_MATTER = "found", "not found", "does not apply"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What is done, and what is found of it: done to what came after the newest checkpoint; done to what checkpoints
+    on record in the database cover; and to what checkpoints kept elsewhere cover, those on record rewritten too."""
+
+    what: str
+    do: Callable[[Attacker, UUID, UUID], None]
+    later: str
+    on_record: str
+    elsewhere: str
+
+
+ATTACKS = (
+    Attack("change an entry", tampering.change_an_entry, FOUND, FOUND, FOUND),
+    Attack(
+        "change an entry and rewrite its chain up to the head",
+        tampering.change_an_entry_and_rehash,
+        *(MISSED, FOUND, FOUND),
+    ),
+    Attack("change a text", tampering.change_a_text, FOUND, FOUND, FOUND),
+    Attack("change who created and approved, everywhere", tampering.change_people, MISSED, FOUND, FOUND),
+    Attack("insert an entry", tampering.insert_an_entry, FOUND, FOUND, FOUND),
+    Attack(
+        "insert an entry in the middle and rewrite the chain",
+        tampering.insert_an_entry_and_rehash,
+        *(MISSED, FOUND, FOUND),
+    ),
+    Attack("remove an entry from the middle", tampering.remove_an_entry, FOUND, FOUND, FOUND),
+    Attack(
+        "remove an entry from the middle and rewrite the chain",
+        tampering.remove_an_entry_and_rehash,
+        *(MISSED, FOUND, FOUND),
+    ),
+    Attack("remove the newest entry", tampering.remove_the_newest, FOUND, FOUND, FOUND),
+    Attack(
+        "remove the newest entry and set row and head back",
+        tampering.remove_the_newest_and_set_back,
+        *(MISSED, FOUND, FOUND),
+    ),
+    Attack("edit line items", tampering.edit_lines, FOUND, FOUND, FOUND),
+    Attack("edit line items, sign them, rewrite the chain", tampering.edit_lines_and_sign, MISSED, FOUND, FOUND),
+    Attack("edit a head", tampering.edit_a_head, FOUND, FOUND, FOUND),
+    Attack("swap two chains", tampering.swap_two_chains, FOUND, FOUND, FOUND),
+    Attack("swap two chains and rewrite both", tampering.swap_two_chains_and_rehash, MISSED, FOUND, FOUND),
+    Attack("replace a partition by a forged one", tampering.replace_a_partition, MISSED, FOUND, FOUND),
+    Attack("remove a whole payment with its chain", tampering.remove_a_payment, MISSED, FOUND, FOUND),
+    Attack("give positions to other entries", tampering.rewrite_positions, MISSED, FOUND, FOUND),
+    Attack("remove positions", tampering.remove_positions, FOUND, FOUND, FOUND),
+    Attack("rewrite a chain and the checkpoints on record", tampering.rewrite_checkpoints, NO_MATTER, MISSED, FOUND),
+    Attack(
+        "rewrite a chain and remove the checkpoints on record", tampering.remove_checkpoints, NO_MATTER, MISSED, FOUND
+    ),
+    Attack("add an entry with an older time", tampering.add_an_entry_of_yesterday, MISSED, MISSED, MISSED),
+)
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A database to copy, what was kept of it, and two payments of each kind: covered, and later than checkpoints."""
+
+    name: str
+    kept: Path
+    covered: tuple[UUID, UUID]
+    later: tuple[UUID, UUID]
+
+
+@pytest.fixture(scope="module")
+def honest(make_database: Callable[[], DatabaseUrls], tmp_path_factory: pytest.TempPathFactory) -> Honest:
+    urls, kept = make_database(), tmp_path_factory.mktemp("kept")
+    covered, later = asyncio.run(_written(urls, kept))
+    drop_checks(urls.superuser)
+    return Honest(urls.name, kept, covered, later)
+
+
+async def _written(urls: DatabaseUrls, kept: Path) -> tuple[tuple[UUID, UUID], tuple[UUID, UUID]]:
+    """Payments and checkpoints in turn, and positions for what came last."""
+    async with open_world(urls) as world:
+
+        async def checkpoint() -> None:
+            await write_checkpoint.make(world.database, world.clock, most=10)
+            await write_checkpoint.hand_over(world.database, CheckpointFolder(kept), world.clock)
+
+        await _three_entries(world, "0")
+        await checkpoint()
+        covered = await _three_entries(world, "1"), await _three_entries(world, "2")
+        await checkpoint()
+        await _three_entries(world, "3")
+        await checkpoint()
+        later = await _three_entries(world, "4"), await _three_entries(world, "5")
+        await _three_entries(world, "6")
+        world.rows("SELECT number_stream('audit', 1000, NULL)")
+        return covered, later
+
+
+async def _three_entries(world: World, name: str) -> UUID:
+    made = await world.create(by=a_caller(Role.DISPATCHER, f"creator-{name}"))
+    await world.approve(made.payment_id, by=a_caller(Role.DISPATCHER, f"approver-{name}"), notes=f"seen by {name}")
+    await world.cancel(made.payment_id)
+    return made.payment_id
+
+
+@pytest.fixture
+def copied(postgres: RunningPostgres, honest: Honest) -> Iterator[Callable[[], DatabaseUrls]]:
+    """Makes copies of the honest database, all dropped at the end."""
+    made: list[str] = []
+    with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
+
+        def copy() -> DatabaseUrls:
+            made.append(f"{honest.name}_{next(_numbers)}")
+            name = Identifier(made[-1])
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, Identifier(honest.name)))
+            return DatabaseUrls(
+                name=made[-1],
+                owner="",
+                app=postgres.url(APP, PASSWORD, made[-1]),
+                readonly=postgres.url(READONLY, PASSWORD, made[-1]),
+                superuser=postgres.superuser_url(made[-1]),
+            )
+
+        yield copy
+        for name in made:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+_numbers = count(1)
+
+
+def verified(urls: DatabaseUrls, kept: Path | None) -> AuditReport:
+    """What our verifier says, as the role that only reads."""
+
+    async def ask() -> AuditReport:
+        async with Database.open(urls.readonly, pool_size=1) as database:
+            return await verify(database, None, documents=() if kept is None else documents_in(kept))
+
+    return asyncio.run(ask())
+
+
+def exports() -> dict[str, str]:
+    """The statements of the script that docs/audit.md tells to export with, by the files they fill."""
+    found = re.findall(r"^\\o (\w+\.csv)\n(COPY .*?);$", EXPORT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in found] == ["entries.csv", "heads.csv", "positions.csv", "checkpoints.csv"]
+    return dict(found)
+
+
+def exported(urls: DatabaseUrls, folder: Path) -> Path:
+    """The database as the other verifier reads it."""
+    folder.mkdir(exist_ok=True)
+    with psycopg.connect(urls.readonly) as connection:
+        for name, statement in exports().items():
+            with connection.cursor().copy(statement.encode()) as copy:
+                (folder / name).write_bytes(b"".join(bytes(part) for part in copy))
+    return folder
+
+
+def other_verifier(
+    urls: DatabaseUrls, folder: Path, kept: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str]:
+    """The script's exit code and words: in this process, which is quicker, and with no module of ours in its hands."""
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(exported(urls, folder)), *([] if kept is None else [str(kept)])])
+    with redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    return int(ended.value.code or 0), said.getvalue()
+
+
+def make(attack: Attack, urls: DatabaseUrls, payments: tuple[UUID, UUID]) -> None:
+    """Makes an attack, committed."""
+    with attacking(urls.superuser) as attacker:
+        attack.do(attacker, *payments)
+
+
+@pytest.fixture
+def agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[DatabaseUrls, Path | None, str], None]:
+    """Expects that outcome of both verifiers."""
+
+    def ask(urls: DatabaseUrls, kept: Path | None, expected: str) -> None:
+        report = verified(urls, kept)
+        assert report.clean is (expected == MISSED), report
+        code, said = other_verifier(urls, tmp_path / "out", kept, monkeypatch)
+        assert (code == 0) is report.clean, said
+
+    return ask
+
+
+def test_both_verifiers_are_silent_on_an_honest_database(
+    copied: Callable[[], DatabaseUrls], honest: Honest, tmp_path: Path
+) -> None:
+    urls = copied()
+    report = verified(urls, honest.kept)
+    assert (report.clean, report.entries, report.missing_months) == (True, 21, ())
+    found = report.checkpoints
+    assert (found.stored, found.documents, found.proved_to, found.entries_since) == (3, 3, 12, 9)
+    argv = [sys.executable, "-I", str(SCRIPT), str(exported(urls, tmp_path / "out")), str(honest.kept)]
+    other = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/")
+    assert (other.returncode, other.stdout, other.stderr) == (0, "21 entries are as they were written\n", "")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.what)
+def test_ask_16_the_tampering_table(
+    attack: Attack,
+    copied: Callable[[], DatabaseUrls],
+    honest: Honest,
+    agree: Callable[[DatabaseUrls, Path | None, str], None],
+) -> None:
+    urls = copied()
+    if attack.later != NO_MATTER:
+        make(attack, urls, honest.later)
+        agree(urls, honest.kept, attack.later)
+    if attack.later == FOUND:
+        urls = copied()
+    make(attack, urls, honest.covered)
+    agree(urls, None, attack.on_record)
+    with attacking(urls.superuser) as attacker:
+        if attacker.rows("SELECT FROM audit_checkpoints LIMIT 1"):
+            attacker.rewrite_checkpoints()
+    agree(urls, honest.kept, attack.elsewhere)
+
+
+def test_the_page_shows_this_table() -> None:
+    rows = re.findall(r"^\| (.+?) \| (found|not found|does not apply) \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
+    assert rows == [(each.what, each.later, each.on_record, each.elsewhere) for each in ATTACKS]
