@@ -62,6 +62,9 @@ class WebhookTarget:
         """Ten tries over three days."""
         return WEBHOOKS
 
+    async def prepare(self) -> None:
+        """Nothing: endpoints are subscribed by whoever creates them."""
+
     async def at_once(self, subscription_ids: Sequence[UUID]) -> Mapping[UUID, int]:
         """How many requests each may be sent at once. Left out are those that are disabled, and those for which earlier
         events are still being put in line.
