@@ -109,16 +109,16 @@ SEQUENCER_LAG: Final = _gauge(
     "sequencer_lag_seconds", "Age of the first committed row without a position; 0 when all have one.", "stream"
 )
 DELIVERIES_PENDING: Final = _gauge(
-    "deliveries_pending", "Events that are still to be delivered; counted up to 10001.", "kind"
+    "deliveries_pending", "Events that are still to be delivered; counted up to 5001.", "kind"
 )
 DELIVERIES_OLDEST: Final = _gauge(
     "deliveries_oldest_pending_seconds", "Age of the oldest event that is still to be delivered.", "kind"
 )
 DELIVERIES_OVERDUE: Final = _gauge("deliveries_overdue_seconds", "For how long the next delivery has been due.", "kind")
 DELIVERIES_DEAD: Final = _gauge("deliveries_dead", "Dead letters; counted up to 1001.", "kind")
-APPROVALS_PENDING: Final = _gauge("approvals_pending", "Payments that wait for approval; counted up to 10001.")
+APPROVALS_PENDING: Final = _gauge("approvals_pending", "Payments that wait for approval; counted up to 5001.")
 APPROVALS_OLDEST: Final = _gauge("approvals_oldest_pending_seconds", "Age of the payment that waits for longest.")
-QUARANTINE_OPEN: Final = _gauge("quarantine_open", "Rejected events that nobody has resolved; counted up to 10001.")
+QUARANTINE_OPEN: Final = _gauge("quarantine_open", "Rejected events that nobody has resolved; counted up to 5001.")
 PARTITION_MONTHS: Final = _gauge("partition_months_left", "Whole months to come that have their partitions.")
 KEYS_EXPIRED: Final = _gauge("keys_expired", "Answers kept for longer than 30 days; counted up to 1001.")
 

@@ -1,9 +1,9 @@
 -- How things stand: a few numbers for the metrics, each read along an index that leads straight to it. What could be
--- many is counted up to a limit: whether 10,000 or a million wait is the same alarm. Limits are blocks and no parameters,
+-- many is counted up to a limit: whether 5,000 or a million wait is the same alarm. Limits are blocks and no parameters,
 -- so that a connection plans each statement once.
 
 -- name: count_max
-10001
+5001
 
 -- name: few_max
 1001
