@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import as_json
 
 if TYPE_CHECKING:
     from vendorpay.entrypoints.cli.publishing import Tally
 
-app = typer.Typer(no_args_is_help=True, help="Publish events.")
+app = typer.Typer(no_args_is_help=True, help="Publish events, and follow ours.")
 ERRORS_SHOWN_MAX = 20
+POSITION_MAX = 10**15  # what the service takes
 
 
 @app.callback()
 def events() -> None:
-    """Publish events."""
+    """Publish events, and follow ours."""
 
 
 @app.command()
@@ -67,6 +68,50 @@ def publish(
     if failure is not None:
         raise failure
     raise typer.Exit(1 if tally.rejected else 0)
+
+
+@app.command()
+def tail(
+    after: Annotated[str, typer.Option("--after", metavar="POSITION", help="Begin after this one.")] = "0",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens next, until Ctrl-C.")] = False,
+    event_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Only these, for example PaymentApproved.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
+    """Print the organisation's events in the order of their positions: what happened, one a line.
+
+    With --json each line is the event's envelope. A gap in the positions is said, with exit code 1.
+
+    Example:
+
+        vendorpay events tail --follow --token "$TOKEN"
+    """
+    faults = Faults()
+    begin = faults.whole("--after", after, 0, POSITION_MAX)
+    faults.address(url, token)
+    faults.end()
+
+    import asyncio
+    from contextlib import suppress
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_tail(url, token, begin, follow, event_type, json))
+
+
+async def _tail(url: str, token: str | None, after: int, follow: bool, event_type: str | None, json: bool) -> None:
+    from vendorpay.entrypoints.cli.http_client import Refused, service
+    from vendorpay.entrypoints.cli.tailing import tail as show
+
+    async with service(url, token) as opened:
+        try:
+            await show(opened, after, follow=follow, event_type=event_type, as_json=json)
+        except Refused as refused:
+            if refused.status == 400:  # only the service knows every type of event
+                raise WrongUsage(str(refused)) from refused
+            raise
 
 
 async def _publish(source: BinaryIO, url: str, token: str | None, concurrency: int, tally: Tally) -> None:

@@ -23,7 +23,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
     for column in columns:
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(_printable(cell)) for cell in row))
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     wide = None if sys.stdout.isatty() else 240
     Console(width=wide).print(drawn)
 
@@ -44,6 +44,6 @@ def field(record: dict[str, Any], name: str) -> str:
     return "" if value is None else str(value)
 
 
-def _printable(text: str) -> str:
-    # A description must not steer the terminal.
+def printable(text: str) -> str:
+    """The text without what would steer the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)
