@@ -272,10 +272,20 @@ def in_status(connection: Connection[TupleRow], status: str, **columns: Any) -> 
     return payment
 
 
-def write(connection: Connection[TupleRow], rows: Rows) -> Row:
-    """Writes everything by one statement and answers the payment's row as it is stored then."""
+def write(connection: Connection[TupleRow], rows: Rows, *others: Rows) -> Row:
+    """Writes everything by one statement and answers the (first) payment's row as it is stored then."""
     parts: list[Composable] = []
     values: list[Any] = []
+    for one in (rows, *others):
+        _add_steps(parts, values, one)
+    steps = SQL(", ").join(
+        SQL("{} AS ({})").format(Identifier(f"step_{number}"), part) for number, part in enumerate(parts)
+    )
+    connection.execute(SQL("WITH {} SELECT").format(steps), values)
+    return stored(connection, rows.payment["payment_id"])
+
+
+def _add_steps(parts: list[Composable], values: list[Any], rows: Rows) -> None:
     if rows.sets is None:
         _insert(parts, values, "payments", [rows.payment])
     elif rows.sets:
@@ -302,11 +312,6 @@ def write(connection: Connection[TupleRow], rows: Rows) -> Row:
         ("outbox", rows.events),
     ):
         _insert(parts, values, table, found)
-    steps = SQL(", ").join(
-        SQL("{} AS ({})").format(Identifier(f"step_{number}"), part) for number, part in enumerate(parts)
-    )
-    connection.execute(SQL("WITH {} SELECT").format(steps), values)
-    return stored(connection, rows.payment["payment_id"])
 
 
 def stored(connection: Connection[TupleRow], payment_id: UUID) -> Row:

@@ -19,6 +19,7 @@ from tests.database import (
     new_payment,
     now,
     releasing,
+    stored,
     write,
 )
 from tests.store.refusals import DENIED, Refusal, expect_refusal, sets, spoiled, sql, table, update
@@ -281,6 +282,18 @@ def test_new_content_waits_for_approval_again(status: str, app_connection: Conne
     payment = write(app_connection, new_content(in_status(app_connection, status)))
     assert (payment["status"], payment["content_version"], payment["approvals_valid"]) == ("pending_approval", 2, 0)
     assert write(app_connection, approving(payment))["status"] == "approved"
+
+
+@pytest.mark.parametrize("bad_one", [0, 1])
+def test_two_updates_in_one_statement_are_both_looked_at(bad_one: int, app_connection: Connection[TupleRow]) -> None:
+    """As the service writes edits beside other changes: a check that saw the rows of one update alone would pass."""
+    first, second = (in_status(app_connection, "pending_approval") for _ in range(2))
+    both = [new_content(first), change(second)]
+    both[bad_one].entries.clear()
+    expect_refusal(app_connection, lambda connection: write(connection, *both), "payments_change_is_audited")
+    first, second = (in_status(app_connection, "pending_approval") for _ in range(2))
+    assert write(app_connection, new_content(first), change(second))["content_version"] == 2
+    assert stored(app_connection, second["payment_id"])["version"] == 2
 
 
 def test_a_hold_on_an_approved_payment_is_set_and_released(app_connection: Connection[TupleRow]) -> None:

@@ -14,6 +14,7 @@ from tests.usecases.world import (
     a_key,
     a_new_payment,
     a_patch,
+    payment_in,
     rounds,
     work_completed,
 )
@@ -30,6 +31,8 @@ from vendorpay.domain.errors import (
 from vendorpay.domain.payment import PayerType, Payment
 from vendorpay.domain.roles import Role
 from vendorpay.usecases import read_audit_log, read_payment, record_event
+from vendorpay.usecases.carry_out import carry_out
+from vendorpay.usecases.command import Done
 
 pytestmark = pytest.mark.anyio
 
@@ -231,18 +234,28 @@ async def test_an_edit_under_a_key_is_done_once(world: World) -> None:
         await world.update(made.payment_id, OTHER_LINES, key=a_key("k", "another request"))
 
 
-async def test_edits_and_decisions_of_many_payments_go_in_one_batch(world: World) -> None:
-    """Rows of edits and of other changes are two updates of one statement: the checks see them all."""
-    made = await asyncio.gather(*(world.create() for _ in range(30)))
-    await asyncio.gather(
-        *(world.update(payment.payment_id, OTHER_LINES) for payment in made[:10]),
-        *(world.approve(payment.payment_id) for payment in made[10:20]),
-        *(world.submit(world.hold(payment.payment_id)) for payment in made[20:]),
+async def test_edits_and_decisions_go_in_one_batch_and_a_bad_neighbour_spoils_none(world: World) -> None:
+    """Edits and other changes are two updates of one statement."""
+    made = [(await world.create()).payment_id for _ in range(5)]
+    await world.submit(world.hold(made[3]))
+    results = await carry_out(
+        world.path,
+        [
+            world.edit(made[0], OTHER_LINES),
+            world.approval(made[1]),
+            world.hold(made[2]),
+            world.release(made[3]),
+            world.edit(made[4], a_patch(amount_cents=1)),
+        ],
     )
-    rows = world.rows("SELECT status, content_version, open_holds, count(*) AS n FROM payments GROUP BY 1, 2, 3")
-    assert {(row["status"], row["content_version"], row["open_holds"], row["n"]) for row in rows} == {
-        ("pending_approval", 2, 0, 10),
-        ("approved", 1, 0, 10),
-        ("pending_approval", 1, 1, 10),
-    }
+    assert [type(result) for result in results] == [Done] * 4 + [InvalidRequest]
+    found = [await read_payment.get(world.deps, ADMIN, payment_id) for payment_id in made]
+    assert [(one.status, one.version, one.content_version, len(one.holds)) for one in found] == [
+        ("pending_approval", 2, 2, 0),
+        ("approved", 2, 1, 0),
+        ("pending_approval", 2, 1, 1),
+        ("pending_approval", 3, 1, 0),
+        ("pending_approval", 1, 1, 0),
+    ]
+    assert [payment_in(one) for one in results if isinstance(one, Done)] == found[:4]
     assert (await world.audit()).clean
