@@ -18,7 +18,7 @@ from vendorpay.entrypoints.ids import new_id, system_now
 from vendorpay.usecases.relay_target import Delivered, Due, Result, Target
 from vendorpay.workers.relay import Relay
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 LEASE_S = 1.0
 SHORT = Schedule((0.02, 0.02, 0.02))
 """Four tries in a twinkling."""

@@ -31,6 +31,8 @@ GIVE_BACK_S: Final = 3.0
 PAUSE_S_MIN: Final = 0.2
 PAUSE_S_MAX: Final = 5.0
 
+Step = Callable[[], Awaitable[None]]
+
 
 class Relay:
     """One relay; `holder` names it among all that ever run on the database. A part of the background work."""
@@ -71,17 +73,15 @@ class Relay:
         in_hand = InHand()
         leases = Leases(self._deps.database, self._holder, self._lines(), in_hand.is_busy, lease_s=self._lease_s)
         delivering = Delivering(self._deps, self._targets, self._holder, in_hand, leases, self.nudge)
-        looking = asyncio.create_task(self._endless(lambda: self._look(leases, in_hand, delivering)))
-        others = [
-            asyncio.create_task(self._endless(lambda: self._keep(leases, in_hand))),
-            asyncio.create_task(self._endless(delivering.record)),
-        ]
+        looking = _Loop(lambda: self._look(leases, in_hand, delivering), self._steady)
+        keeping = _Loop(lambda: self._keep(leases, in_hand), self._steady)
+        recording = _Loop(delivering.record, self._steady)
         try:
             await stop.wait()
-            await _ended([looking])
+            await looking.end()
             await delivering.finish(self._stop_s)
         finally:
-            await _ended([looking, *others])
+            await asyncio.gather(looking.end(), keeping.end(), recording.end())
             await delivering.drop()
         await self._give_back(leases)
 
@@ -100,7 +100,8 @@ class Relay:
         await asyncio.sleep(POLL_S_MIN)
         if not polled.more:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._idle_s)
+                async with asyncio.timeout(self._idle_s):
+                    await self._wake.wait()
 
     async def _keep(self, leases: Leases, in_hand: InHand) -> None:
         await leases.keep()
@@ -114,25 +115,22 @@ class Relay:
         self.nudge()
         await asyncio.sleep(self._lease_s / RENEWALS_PER_LEASE)
 
-    async def _endless(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Takes the step again and again; when it fails, after a pause that grows."""
-        pause_s = PAUSE_S_MIN
-        while True:
-            try:
-                await step()
-            except (DatabaseUnavailable, Overloaded):
-                if not self._out:
-                    observe.warning("the relay waits for the database", retry_in_s=pause_s)
-                self._out = True
-            except Exception as error:  # a bug must not end the delivery of everything
-                observe.failed("the relay failed", retry_in_s=pause_s, **observe.facts_of(error))
-            else:
-                if self._out:
-                    observe.info("the relay works again")
-                self._out, pause_s = False, PAUSE_S_MIN
-                continue
-            await asyncio.sleep(pause_s)
-            pause_s = min(PAUSE_S_MAX, pause_s * 2)
+    async def _steady(self, step: Step, pause_s: float) -> bool:
+        """Takes a step; whether it went well. The log hears once that the database is away, once that it is back."""
+        try:
+            await step()
+        except (DatabaseUnavailable, Overloaded):
+            if not self._out:
+                observe.warning("the relay waits for the database", retry_in_s=pause_s)
+            self._out = True
+            return False
+        except Exception as error:  # a bug must not end the delivery of everything
+            observe.failed("the relay failed", retry_in_s=pause_s, **observe.facts_of(error))
+            return False
+        if self._out:
+            observe.info("the relay works again")
+        self._out = False
+        return True
 
     async def _give_back(self, leases: Leases) -> None:
         giving = asyncio.create_task(leases.give_back())
@@ -145,7 +143,26 @@ class Relay:
             observe.warning("leases were not given back: they run out by themselves")
 
 
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+class _Loop:
+    """Takes a step again and again until it is ended; after a step that failed it pauses, longer each time."""
+
+    def __init__(self, step: Step, steady: Callable[[Step, float], Awaitable[bool]]) -> None:
+        self._step = step
+        self._steady = steady
+        self._ending = False
+        self._task = asyncio.create_task(self._run())
+
+    async def end(self) -> None:
+        """Ends it, in the middle of a step too."""
+        self._ending = True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        pause_s = PAUSE_S_MIN
+        while not self._ending:  # a step may swallow its cancellation, as asyncio.wait_for does in Python 3.11
+            if await self._steady(self._step, pause_s):
+                pause_s = PAUSE_S_MIN
+            else:
+                await asyncio.sleep(pause_s)
+                pause_s = min(PAUSE_S_MAX, pause_s * 2)
