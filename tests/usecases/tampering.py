@@ -202,9 +202,10 @@ def _say_people(attacker: Attacker, victim: UUID, **names: str) -> None:
 
 def insert_an_entry(attacker: Attacker, victim: UUID, other: UUID) -> None:
     (row,) = attacker.rows("SELECT * FROM payment_audit_log WHERE subject_id = %(id)s AND seq = 3", id=victim)
-    canonical = canonical_bytes(**{name: (4 if name == "seq" else row[name]) for name in COLUMNS})
-    forged = {"seq": 4, "canonical": canonical, "prev_hash": row["hash"], "hash": link(row["hash"], canonical)}
-    attacker.insert("payment_audit_log", {**row, **forged})
+    before, row["seq"] = row["hash"], 4
+    canonical = canonical_bytes(**{name: row[name] for name in COLUMNS})
+    hashes = {"canonical": canonical, "prev_hash": before, "hash": link(before, canonical)}
+    attacker.insert("payment_audit_log", {**row, **hashes})
 
 
 def insert_an_entry_and_rehash(attacker: Attacker, victim: UUID, other: UUID) -> None:
@@ -278,19 +279,21 @@ def swap_two_chains(attacker: Attacker, victim: UUID, other: UUID) -> None:
 
 def swap_two_chains_and_rehash(attacker: Attacker, victim: UUID, other: UUID) -> None:
     """What happened to the one is said to have happened to the other, words and all."""
-    chains: dict[UUID, list[Row]] = {}
-    for one in (victim, other):
-        attacker.rewrite(
-            one, lambda entries, one=one: chains.setdefault(one, [dict(row) for row in entries]) and entries
-        )
+    query = (
+        "SELECT a.*, t.salt, t.text FROM payment_audit_log a LEFT JOIN audit_texts t USING (subject_id, seq)"
+        " WHERE a.subject_id = %(id)s ORDER BY a.seq"
+    )
+    chains = {one: attacker.rows(query, id=one) for one in (victim, other)}
+
+    def taking(sources: list[Row]) -> Callable[[list[Row]], list[Row]]:
+        def change(entries: list[Row]) -> list[Row]:
+            pairs = zip(entries, sources, strict=True)
+            return [{**entry, **{name: source[name] for name in HAPPENED}} for entry, source in pairs]
+
+        return change
+
     for one, another in ((victim, other), (other, victim)):
-        attacker.rewrite(
-            one,
-            lambda entries, another=another: [
-                {**entry, **{name: source[name] for name in HAPPENED}}
-                for entry, source in zip(entries, chains[another], strict=True)
-            ],
-        )
+        attacker.rewrite(one, taking(chains[another]))
         _say_people(attacker, one, creator=chains[another][0]["actor_id"], approver=chains[another][1]["actor_id"])
 
 

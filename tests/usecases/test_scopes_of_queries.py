@@ -63,8 +63,9 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("audit_log", "snapshot"),
     *(("audit_subjects", name) for name in ("attached", "heads", "heads_count")),
     *(("checkpoints", name) for name in ("after", "entry_now", "given", "hashes_of", "hold", "insert", "lines")),
-    *(("checkpoints", name) for name in ("newest", "number", "renumber", "ship", "shipped", "since")),
+    *(("checkpoints", name) for name in ("newest", "ship", "shipped", "since")),
     ("standing", "look"),  # numbers of everything together
+    *(("sequencer", name) for name in ("number", "renumber")),  # the positions of all of them
     *(("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")),  # by age alone
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
     ("db", "rows"),  # runs what the functions above hand it

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.checkpoint import Checkpoint
-from vendorpay.store import audit_log, queries
+from vendorpay.store import queries
 from vendorpay.store.db import Connection, rows
 
 PAGE_ROWS: Final = 1000
@@ -37,20 +37,6 @@ class EntryNow(msgspec.Struct, frozen=True, kw_only=True):
 async def hold(connection: Connection) -> None:
     """Waits until nobody else makes a checkpoint, and keeps others waiting until this transaction ends."""
     await connection.execute(_sql("hold").encode())
-
-
-async def number(connection: Connection, most: int) -> str:
-    """Gives positions to about `most` entries that have none; what number_stream says came of it."""
-    return str((await rows(connection, _sql("number"), {"most": most}))[0]["outcome"])
-
-
-async def renumber(connection: Connection) -> None:
-    """Gives positions to all entries that have none, once after a restore."""
-    async with connection.transaction():
-        await connection.execute(b"SET LOCAL statement_timeout = 0")
-        if connection.info.server_version >= audit_log.TRANSACTION_TIMEOUT_SINCE:
-            await connection.execute(b"SET LOCAL transaction_timeout = 0")
-        await rows(connection, _sql("renumber"), {})
 
 
 async def newest(connection: Connection) -> StoredCheckpoint | None:

@@ -53,9 +53,3 @@ SELECT s.number FROM audit_checkpoint_shipments s WHERE s.destination = %(destin
 -- name: ship
 INSERT INTO audit_checkpoint_shipments (destination, number, shipped_at)
 VALUES (%(destination)s, %(number)s, %(shipped_at)s) ON CONFLICT DO NOTHING
-
--- name: number
-SELECT n.outcome FROM number_stream('audit', %(most)s, NULL) n
-
--- name: renumber
-SELECT renumber_stream('audit') AS numbered

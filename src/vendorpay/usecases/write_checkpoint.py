@@ -26,9 +26,10 @@ from vendorpay.domain.checkpoint import (
 )
 from vendorpay.domain.errors import Overloaded
 from vendorpay.ports import CheckpointDestination
-from vendorpay.store import checkpoints
+from vendorpay.store import checkpoints, sequencer
 from vendorpay.store.checkpoints import StoredCheckpoint
 from vendorpay.store.db import Connection, Database, explained
+from vendorpay.store.sequencer import PassOutcome, Stream
 from vendorpay.usecases.deps import Deps
 
 NUMBERED_MAX: Final = 10_000
@@ -142,15 +143,15 @@ async def _number_everything(database: Database) -> None:
     busy = 0
     async with database.reading(for_long=True) as connection:
         for _ in range(PASSES_MAX):
-            outcome = await checkpoints.number(connection, NUMBERED_MAX)
-            if outcome == "moved":
-                await checkpoints.renumber(connection)
-            elif outcome == "busy" and busy < BUSY_MAX:
+            taken = await sequencer.number(connection, Stream.AUDIT, most=NUMBERED_MAX, known=None)
+            if taken.outcome is PassOutcome.MOVED:
+                await sequencer.renumber(connection, Stream.AUDIT)
+            elif taken.outcome is PassOutcome.BUSY and busy < BUSY_MAX:
                 busy += 1
                 await asyncio.sleep(BUSY_PAUSE_S)
-            elif outcome == "busy":
+            elif taken.outcome is PassOutcome.BUSY:
                 raise Overloaded
-            elif outcome != "more":
+            elif taken.outcome is not PassOutcome.MORE:
                 return
 
 
