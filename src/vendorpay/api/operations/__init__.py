@@ -10,10 +10,11 @@ from typing import Final
 
 from vendorpay.api.operation import Operation
 from vendorpay.api.operations.bulk import BULK
+from vendorpay.api.operations.dead_letters import DEAD_LETTERS
 from vendorpay.api.operations.decisions import DECISIONS
 from vendorpay.api.operations.events import EVENTS
 from vendorpay.api.operations.payments import PAYMENTS
 from vendorpay.api.operations.service import SERVICE
 from vendorpay.api.operations.webhooks import WEBHOOKS
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *WEBHOOKS, *SERVICE)
+OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)
