@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,10 +156,15 @@ def first(times: int, behaviour: Behaviour, then: Behaviour = accept) -> Behavio
     return behave
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    daemon_threads = True
+
+
 class WebhookReceiver:
     """Records what comes, in the order it comes. A context manager; `behave` may be set at any time."""
 
-    def __init__(self, *, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.behave: Behaviour = accept
         self.secrets: dict[str, str] = {}
         """The secrets it knows, by any name: `whsec_..`."""
@@ -166,10 +172,12 @@ class WebhookReceiver:
         self._in_flight = 0
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._http = ThreadingHTTPServer((host, port), self._handler())
-        self._http.daemon_threads = True
+        self._http = _Server((host, port), self._handler())
+        if tls is not None:
+            # Each connection's own thread shakes hands: one that never does must not keep the others waiting.
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = int(self._http.server_address[1])
-        self.url = f"http://{host}:{self.port}/hooks"
+        self.url = f"{'http' if tls is None else 'https'}://{host}:{self.port}/hooks"
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

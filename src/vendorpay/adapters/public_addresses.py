@@ -60,7 +60,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     def __init__(self, resolve: Resolve, *, to_private: bool = False) -> None:
         self._resolve = resolve
         self._to_private = to_private
-        self._network = httpcore.AnyIOBackend()
+        self._network: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
