@@ -111,6 +111,7 @@ class Settings:
     checkpoint_command: str | None = _setting(_text, None, secret=True)
     checkpoint_every_s: int = _setting(_whole(1, CHECKPOINT_EVERY_S_MAX), CHECKPOINT_EVERY_S)
     metrics: bool = _setting(_on_off, True)
+    worker_metrics_port: int | None = _setting(_whole(0, 65535), None)
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info")
     log_format: str = _setting(_one_of("json", "text"), "json")
 

@@ -154,7 +154,7 @@ def sequencer_pass(stream: str, numbered: int) -> None:
 
 
 def delivery(kind: str, outcome: str, seconds: float) -> None:
-    """An event was sent to a `consumer` or `webhook`; `outcome` is delivered, retry, dead or gone."""
+    """An event was sent to a `consumer` or `webhook`; `outcome` is delivered, retry or dead."""
     _add(families.DELIVERY_ATTEMPTS, (kind, outcome))
     _observe(families.DELIVERY_SECONDS, (kind,), seconds)
 
