@@ -3,15 +3,18 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from tests.database import DatabaseUrls
 from tests.scenarios.asking import Office, client_of, new_payment
-from tests.scenarios.serving import Serve, quick_home, serving
+from tests.scenarios.serving import HOST, Serve, free_port, quick_home, serving
+from tests.scenarios.working import Worker
 
 REQUESTS, CLIENTS = 60, 6
 RESTART_S_MAX = 20.0
@@ -88,3 +91,19 @@ def test_two_processes_count_as_one_and_a_killed_one_takes_nothing_along(pair: S
 
 def starts(serve: Serve) -> float:
     return sum(value for (name, _), value in scraped(serve).items() if name == "process_starts_total")
+
+
+def test_a_worker_shows_its_own_on_a_port_of_its_own(make_database: Callable[[], DatabaseUrls], tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"VENDORPAY_WORKER_METRICS_PORT": str(port)}
+    with Worker(tmp_path, database_url=make_database().owner, settings=settings) as worker:
+        worker.start()
+        with httpx.Client(base_url=f"http://{HOST}:{port}", trust_env=False) as client:
+            deadline = time.monotonic() + RESTART_S_MAX
+            while "vendorpay_upkeep_last_success_timestamp_seconds{" not in (text := client.get("/metrics").text):
+                assert time.monotonic() < deadline, text
+                time.sleep(0.1)
+        families = {family.name: family.samples for family in parsed(text)}
+        assert [sample.value for sample in families["vendorpay_database_up"]] == [1]
+        assert {sample.labels["stream"] for sample in families["vendorpay_sequencer_passes"]} == {"feed", "audit"}
+        assert worker.terminate() == 0
