@@ -73,7 +73,8 @@ def assert_whole(url: str) -> None:
     assert {name: some for name, some in found.items() if some} == {}
     report = asyncio.run(_verified(url))
     assert report.clean, report.faults
-    assert report.chains == rows(url, "SELECT count(*) AS n FROM payments")[0]["n"]
+    subjects = "SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM webhook_endpoints) AS n"
+    assert report.chains == rows(url, subjects)[0]["n"]
 
 
 async def _verified(url: str) -> verify_audit.AuditReport:

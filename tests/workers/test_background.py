@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from vendorpay.domain.errors import DatabaseUnavailable
+from vendorpay.usecases.deps import Deps
 from vendorpay.workers import background
 from vendorpay.workers.schedule import Timer, Timers
 
 pytestmark = pytest.mark.anyio
+
+NOTHING = cast(Deps, None)
+"""These steps need none."""
 
 
 class APart:
@@ -80,16 +85,18 @@ async def test_a_part_that_ends_by_itself_begins_again() -> None:
 async def test_a_timer_runs_at_once_and_again_and_while_there_is_more_without_a_pause() -> None:
     ran: list[str] = []
 
-    async def often() -> bool:
+    async def often(_: Deps) -> bool:
         ran.append("often")
         return len(ran) < 50
 
-    async def seldom() -> bool:
+    async def seldom(_: Deps) -> bool:
         ran.append("seldom")
         return False
 
     stop = asyncio.Event()
-    timers = Timers([Timer(name="often", every_s=60, step=often), Timer(name="seldom", every_s=60, step=seldom)])
+    timers = Timers(
+        NOTHING, [Timer(name="often", every_s=60, step=often), Timer(name="seldom", every_s=60, step=seldom)]
+    )
     running = asyncio.create_task(timers.run(stop))
     await until(lambda: len(ran) >= 50)
     stop.set()
@@ -100,13 +107,13 @@ async def test_a_timer_runs_at_once_and_again_and_while_there_is_more_without_a_
 async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on() -> None:
     tries = 0
 
-    async def failing() -> bool:
+    async def failing(_: Deps) -> bool:
         nonlocal tries
         tries += 1
         raise RuntimeError("a bug")
 
     stop = asyncio.Event()
-    running = asyncio.create_task(Timers([Timer(name="failing", every_s=0.01, step=failing)]).run(stop))
+    running = asyncio.create_task(Timers(NOTHING, [Timer(name="failing", every_s=0.01, step=failing)]).run(stop))
     await until(lambda: tries >= 3)
     stop.set()
     await running

@@ -34,7 +34,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handoff(Work, frozen=True, kw_only=True):
-    """One line of JSON for a serving process. `memory` is where all `workers` count, each in the part of its `number`."""
+    """One line of JSON for a serving process. `memory` is where all `workers` count, each in its part."""
 
     data_dir: str
     issuer: Issuer | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
@@ -14,7 +15,9 @@ from vendorpay.adapters.jwks import JwksCache
 from vendorpay.adapters.jwks_source import JwksUrl
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
 from vendorpay.adapters.token_verifier import JwtVerifier
-from vendorpay.entrypoints.handoff import Handoff
+from vendorpay.entrypoints import background
+from vendorpay.entrypoints.background import Bell
+from vendorpay.entrypoints.handoff import Handoff, Work
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.ports import CheckpointDestination, TokenVerifier
 from vendorpay.store.db import Database
@@ -30,36 +33,51 @@ async def opened(handoff: Handoff) -> AsyncIterator[tuple[Deps, TokenVerifier]]:
     Raises IssuerKeyUnusable or JwksUrlRefused; a database that is away is no reason not to start.
     """
     keys = _keys(handoff)
-    async with (
-        aclosing(keys),
-        Database.open(handoff.database_url, pool_size=handoff.pool_size) as database,
-        aclosing(GroupCommit(_write_path(database))) as commands,
-    ):
+    async with aclosing(keys), working(handoff) as deps:
+        yield deps, _verifier(handoff, keys)
+
+
+@asynccontextmanager
+async def working(work: Work) -> AsyncIterator[Deps]:
+    """What use cases work with, and beside it the background work where this process has that."""
+    bell = Bell()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(work.database_url, pool_size=work.pool_size))
+        commands = GroupCommit(_write_path(database), after_commit=bell.ring)
+        await stack.enter_async_context(aclosing(commands))
         commands.start()
-        yield _deps(handoff, database, commands), _verifier(handoff, keys)
+        deps = _deps(work, database, commands)
+        if work.background:
+            own = await stack.enter_async_context(Database.open(work.database_url, pool_size=background.POOL_SIZE))
+            at_work = background.at_work(
+                replace(deps, database=own), bell, checkpoint_every_s=float(work.checkpoint_every_s)
+            )
+            await stack.enter_async_context(at_work)
+        yield deps
 
 
 def _write_path(database: Database) -> WritePath:
     return WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt)
 
 
-def _deps(handoff: Handoff, database: Database, commands: GroupCommit) -> Deps:
+def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
     return Deps(
         database=database,
         commands=commands,
         now=system_now,
         new_id=new_id,
-        event_sources=handoff.event_sources,
-        required_approvals=handoff.required_approvals,
-        checkpoints=_checkpoints(handoff),
+        event_sources=work.event_sources,
+        required_approvals=work.required_approvals,
+        webhooks_to_private=work.webhooks_to_private,
+        checkpoints=_checkpoints(work),
     )
 
 
-def _checkpoints(handoff: Handoff) -> CheckpointDestination | None:
-    if handoff.checkpoint_dir is not None:
-        return CheckpointFolder(Path(handoff.checkpoint_dir))
-    if handoff.checkpoint_command is not None:
-        return CheckpointCommand(handoff.checkpoint_command, os.environ)
+def _checkpoints(work: Work) -> CheckpointDestination | None:
+    if work.checkpoint_dir is not None:
+        return CheckpointFolder(Path(work.checkpoint_dir))
+    if work.checkpoint_command is not None:
+        return CheckpointCommand(work.checkpoint_command, os.environ)
     return None
 
 

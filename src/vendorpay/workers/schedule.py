@@ -8,41 +8,53 @@ from dataclasses import dataclass
 
 from vendorpay import observe
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
+from vendorpay.usecases import replay_events, tidy_webhooks, upkeep, write_checkpoint
+from vendorpay.usecases.deps import Deps
 from vendorpay.workers.background import wait
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:
-    """`step` is run at the start, and again `every_s` seconds after it ended; it says whether more is waiting.
+    """`step` is taken at the start, at once again while it says that more is waiting, and else `every_s` later.
 
-    Every process with background work runs every timer: a step that must not run twice at once takes a lock itself.
+    Every process with background work has every timer: a step that must not run twice at once takes a lock itself.
     """
 
     name: str
     every_s: float
-    step: Callable[[], Awaitable[bool]]
+    step: Callable[[Deps], Awaitable[bool]]
+
+
+def schedule(*, checkpoint_every_s: float) -> tuple[Timer, ...]:
+    """All timers."""
+    return (
+        Timer(name="replay_events", every_s=1, step=replay_events.step),
+        Timer(name="upkeep", every_s=60, step=upkeep.step),
+        Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
+        Timer(name="write_checkpoint", every_s=checkpoint_every_s, step=write_checkpoint.step),
+    )
 
 
 class Timers:
-    """All timers, side by side. One that fails is tried again at its next time."""
+    """Timers side by side, a part of the background work. One that fails is tried again at its next time."""
 
     name = "timers"
 
-    def __init__(self, timers: Sequence[Timer]) -> None:
+    def __init__(self, deps: Deps, timers: Sequence[Timer]) -> None:
+        self._deps = deps
         self._timers = timers
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; a step that is under way then is finished."""
-        await asyncio.gather(*(_repeated(timer, stop) for timer in self._timers), stop.wait())
+        await asyncio.gather(*(self._repeated(timer, stop) for timer in self._timers), stop.wait())
 
-
-async def _repeated(timer: Timer, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        more = False
-        try:
-            more = await timer.step()
-        except (DatabaseUnavailable, Overloaded):
-            observe.warning("a timer waits for the database", part=timer.name, retry_in_s=timer.every_s)
-        except Exception as error:  # the other timers go on, and so does this one at its next time
-            observe.failed("a timer failed", part=timer.name, retry_in_s=timer.every_s, **observe.facts_of(error))
-        await wait(stop, 0 if more else timer.every_s)
+    async def _repeated(self, timer: Timer, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            more = False
+            try:
+                more = await timer.step(self._deps)
+            except (DatabaseUnavailable, Overloaded):
+                observe.warning("a timer waits for the database", part=timer.name, retry_in_s=timer.every_s)
+            except Exception as error:  # the other timers go on, and so does this one at its next time
+                observe.failed("a timer failed", part=timer.name, retry_in_s=timer.every_s, **observe.facts_of(error))
+            await wait(stop, 0 if more else timer.every_s)

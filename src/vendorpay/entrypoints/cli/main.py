@@ -14,6 +14,7 @@ from vendorpay.entrypoints.cli.demo import demo
 from vendorpay.entrypoints.cli.openapi import openapi
 from vendorpay.entrypoints.cli.serve import serve
 from vendorpay.entrypoints.cli.token import token
+from vendorpay.entrypoints.cli.worker import worker
 
 # Without typer's own tracebacks: they can print local variables, and among these are tokens and passwords.
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(worker)
 app.command()(token)
 app.add_typer(events.app, name="events")
 app.add_typer(payments.app, name="payments")
