@@ -10,7 +10,7 @@ from vendorpay.store import relay_leases
 from vendorpay.store.db import Connection, Database
 from vendorpay.store.relay_leases import Lease, LineStanding, Shard
 
-LEASE_S: Final = 15.0
+LEASE_S: Final = 6.0
 RENEWALS_PER_LEASE: Final = 3
 
 
