@@ -73,7 +73,8 @@ def test_after_a_pass_is_seen_what_was_seen_and_what_it_took(
 def test_passes_one_transaction_at_a_time_reach_the_end_and_take_each_once(connection: Connection[TupleRow]) -> None:
     """Two long transactions end last, before many that were seen long ago: these are not gone through again."""
     seen, target = Moment(30, frozenset({4, 6})), Moment(36, frozenset({33}))
-    text, taken = seen.text, []
+    text = seen.text
+    taken: list[int] = []
     for bound in (6, 30, 31, 32, 34, 35, None):
         row = connection.execute(ASK.encode(), {"seen": text, "target": target.text, "bound": bound}).fetchone()
         assert row is not None
