@@ -43,9 +43,13 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 class WebhookTarget:
     """What the relay hands the events of webhook endpoints to (a Target)."""
 
-    def __init__(self, deps: Deps, sender: WebhookSender) -> None:
+    def __init__(
+        self, deps: Deps, sender: WebhookSender, *, schedule: Schedule = WEBHOOKS, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._deps = deps
         self._sender = sender
+        self._schedule = schedule
+        self._timeout_s = timeout_s
 
     @property
     def kind(self) -> str:
@@ -59,8 +63,8 @@ class WebhookTarget:
 
     @property
     def schedule(self) -> Schedule:
-        """Ten tries over three days."""
-        return WEBHOOKS
+        """Ten tries over three days, unless it was made with another one."""
+        return self._schedule
 
     async def prepare(self) -> None:
         """Nothing: endpoints are subscribed by whoever creates them."""
@@ -88,7 +92,7 @@ class WebhookTarget:
             *signed_headers(sending.secrets, webhook_id=str(due.event.event_id), sent_at=now, body=body),
         )
         answer = await self._sender.send(
-            WebhookRequest(url=sending.url, headers=headers, body=body, timeout_s=TIMEOUT_S)
+            WebhookRequest(url=sending.url, headers=headers, body=body, timeout_s=self._timeout_s)
         )
         result = result_of(answer)
         await self._keep_count(sending, due, answer, arrived=isinstance(result, Delivered))
