@@ -38,18 +38,23 @@ class Leases:
         self._lease_s = lease_s
         self._held: dict[Shard, Lease] = {}
         self._leaving: set[Shard] = set()
+        self._doubted: set[Shard] = set()
         self._sure_until = 0.0
 
     def usable(self) -> dict[Shard, Lease]:
         """The leases under which deliveries may begin: none while it is not sure that they are still ours."""
         if asyncio.get_running_loop().time() >= self._sure_until:
             return {}
-        return {shard: lease for shard, lease in self._held.items() if shard not in self._leaving}
+        return {shard: lease for shard, lease in self._held.items() if shard not in self._leaving | self._doubted}
 
     def still(self, lease: Lease) -> bool:
         """Whether the lease is the one that is held, as far as is known here; the database has the last word."""
         own = self._held.get(lease.shard)
         return own is not None and own.epoch == lease.epoch and asyncio.get_running_loop().time() < self._sure_until
+
+    def doubt(self, shard: Shard) -> None:
+        """Begins nothing more of a shard until it is known whose it is: the database did not take a result of ours."""
+        self._doubted.add(shard)
 
     async def keep(self) -> None:
         """Renews what is held, gives back what is too much, takes what is missing.
@@ -64,6 +69,7 @@ class Leases:
             self._held = {lease.shard: lease for lease in renewed}
             # Counted from before the database did: a lease must end here no later than there.
             self._sure_until = began + self._lease_s
+            self._doubted.clear()
             leaving = {lease.shard for lease in renewed if not lease.active}
             for line in await relay_leases.standing_of_lines(connection, self._holder, self._lines):
                 leaving.update(await self._share(connection, line))

@@ -121,10 +121,11 @@ class Delivering:
 
     async def _write(self, batch: list[Said]) -> None:
         async with self._deps.database.reading() as connection:
-            await deliveries.record(connection, self._holder, batch)
-        # Recorded, or not ours any more: in both cases there is nothing left to do here.
+            recorded = await deliveries.record(connection, self._holder, batch)
         for said in batch:
             self._in_hand.drop(self._results.pop(said))
+            if said.delivery_id not in recorded:  # the shard, or the delivery, is somebody else's by now
+                self._leases.doubt(said.shard)
 
     async def _write_alone(self, said: Said) -> None:
         try:
