@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -271,12 +271,15 @@ async def open_world(
     pool_size: int = 10,
     patience_s: float = 30.0,
     wait_s_max: float = 10.0,
+    after_commit: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[World]:
     """A process that serves, and drains at the end; `app_url` leads it to the database by another way."""
     clock = Clock()
     async with Database.open(app_url or urls.app, pool_size=pool_size, patience_s=patience_s) as database:
         path = WritePath(database=database, now=clock, new_id=new_id, new_salt=new_salt)
-        group = GroupCommit(path, queue_max=queue_max, batch_max=batch_max, wait_s_max=wait_s_max)
+        group = GroupCommit(
+            path, queue_max=queue_max, batch_max=batch_max, wait_s_max=wait_s_max, after_commit=after_commit
+        )
         deps = Deps(
             database=database,
             commands=group,
