@@ -11,7 +11,7 @@ from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What no Python version may count as global, whatever its tables say (RFC 6890, 6598, 3927, 4193, 8215, 9637).
+# What no Python version may count as global, whatever its tables say (RFC 6890, 6598, 3927, 9637).
 _REFUSED: Final = tuple(
     map(
         ipaddress.ip_network,
@@ -19,11 +19,12 @@ _REFUSED: Final = tuple(
             *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
             *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
             *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-            *("::/96", "100::/64", "2001:db8::/32", "3fff::/20", "5f00::/16", "64:ff9b:1::/48"),
-            *("fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+            *("2001:db8::/32", "3fff::/20"),
         ),
     )
 )
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that IPv6 has given out to the public; what is outside is private, local, multicast, or nobody's yet."""
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
 
@@ -42,7 +43,8 @@ def is_public(address: str) -> bool:
 
 def _is_public(address: Address) -> bool:
     refused = any(address in network for network in _REFUSED if network.version == address.version)
-    return address.is_global and not address.is_multicast and not refused
+    given_out = isinstance(address, ipaddress.IPv4Address) or address in _UNICAST
+    return address.is_global and given_out and not address.is_multicast and not refused
 
 
 def _within(address: Address) -> Iterator[Address]:
