@@ -6,14 +6,25 @@ from typing import cast
 
 import pytest
 
+from vendorpay import metrics
 from vendorpay.domain.errors import DatabaseUnavailable
+from vendorpay.entrypoints.ids import new_id, system_now
+from vendorpay.metrics import timer_ran
+from vendorpay.store.db import Database
+from vendorpay.usecases.command import Commands
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers import background
 from vendorpay.workers.schedule import Timer, Timers
 
 pytestmark = pytest.mark.anyio
 
-NOTHING = cast(Deps, None)
+NOTHING = Deps(
+    database=cast(Database, None),
+    commands=cast(Commands, None),
+    now=system_now,
+    new_id=new_id,
+    event_sources=frozenset(),
+)
 """These steps need none."""
 
 
@@ -104,8 +115,16 @@ async def test_a_timer_runs_at_once_and_again_and_while_there_is_more_without_a_
     assert ran.count("seldom") == 1
 
 
-async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on() -> None:
+async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is counted as what it was."""
     tries = 0
+    counted: list[tuple[str, bool]] = []
+
+    def count(timer: str, *, failed: bool, at_s: float) -> None:
+        counted.append((timer, failed))
+        timer_ran(timer, failed=failed, at_s=at_s)
+
+    monkeypatch.setattr(metrics, "timer_ran", count)
 
     async def failing(_: Deps) -> bool:
         nonlocal tries
@@ -113,7 +132,14 @@ async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on() -> None:
         raise RuntimeError("a bug")
 
     stop = asyncio.Event()
-    running = asyncio.create_task(Timers(NOTHING, [Timer(name="failing", every_s=0.01, step=failing)]).run(stop))
+
+    async def working(_: Deps) -> bool:
+        return False
+
+    timers = [Timer(name="failing", every_s=0.01, step=failing), Timer(name="working", every_s=0.01, step=working)]
+    running = asyncio.create_task(Timers(NOTHING, timers).run(stop))
     await until(lambda: tries >= 3)
     stop.set()
     await running
+    assert set(counted) == {("failing", True), ("working", False)}
+    assert counted.count(("failing", True)) == tries

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from vendorpay import observe
+from vendorpay import metrics, observe
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.usecases import replay_events, tidy_webhooks, upkeep, write_checkpoint
 from vendorpay.usecases.deps import Deps
@@ -50,11 +50,13 @@ class Timers:
 
     async def _repeated(self, timer: Timer, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            more = False
+            more, failed = False, True
             try:
                 more = await timer.step(self._deps)
+                failed = False
             except (DatabaseUnavailable, Overloaded):
                 observe.warning("a timer waits for the database", part=timer.name, retry_in_s=timer.every_s)
             except Exception as error:  # the other timers go on, and so does this one at its next time
                 observe.failed("a timer failed", part=timer.name, retry_in_s=timer.every_s, **observe.facts_of(error))
+            metrics.timer_ran(timer.name, failed=failed, at_s=self._deps.now().timestamp())
             await wait(stop, 0 if more else timer.every_s)
