@@ -7,14 +7,15 @@ payments that checkpoints cover; and each is put before our verifier and before 
 import asyncio
 import io
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
+from types import CodeType
 from uuid import UUID
 
 import psycopg
@@ -112,7 +113,19 @@ def honest(make_database: Callable[[], DatabaseUrls], tmp_path_factory: pytest.T
     urls, kept = make_database(), tmp_path_factory.mktemp("kept")
     covered, later = asyncio.run(_written(urls, kept))
     drop_checks(urls.superuser)
+    _drop_months_ahead(urls.superuser)
     return Honest(urls.name, kept, covered, later)
+
+
+def _drop_months_ahead(superuser_url: str) -> None:
+    """Nobody writes to them here, and a small database is copied and read in a third of the time."""
+    with psycopg.connect(superuser_url) as connection:
+        found = connection.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid"
+            " WHERE c.relkind = 'r' AND c.relname ~ '_y[0-9]+m[0-9]+$' AND pg_relation_size(inhrelid) = 0"
+        ).fetchall()
+        for (name,) in found:
+            connection.execute(f"DROP TABLE {name}".encode())
 
 
 async def _written(urls: DatabaseUrls, kept: Path) -> tuple[tuple[UUID, UUID], tuple[UUID, UUID]]:
@@ -201,8 +214,13 @@ def other_verifier(
     """The script's exit code and words: in this process, which is quicker, and with no module of ours in its hands."""
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(exported(urls, folder)), *([] if kept is None else [str(kept)])])
     with redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+        exec(_script(), {"__name__": "__main__"})
     return int(ended.value.code or 0), said.getvalue()
+
+
+@cache
+def _script() -> CodeType:
+    return compile(SCRIPT.read_bytes(), SCRIPT, "exec")
 
 
 def make(attack: Attack, urls: DatabaseUrls, payments: tuple[UUID, UUID]) -> None:
