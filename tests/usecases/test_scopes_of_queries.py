@@ -25,6 +25,9 @@ ORG_TABLES = frozenset(
         "quarantine",
         "pending_approvals",
         "payment_summary",
+        "webhook_endpoints",
+        "webhook_secrets",
+        "webhook_failures",
     }
 )
 _TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)", re.IGNORECASE)
@@ -44,6 +47,12 @@ WITHOUT_AN_ORGANISATION = {
     ("audit.sql", "valid_approvals"),
     ("audit.sql", "all_holds"),
     ("audit.sql", "heads_count"),
+    ("audit_subjects.sql", "heads"),
+    ("audit_subjects.sql", "heads_count"),
+    # Of the subscriptions that a relay has leased, of any organisation: how many requests each takes at once.
+    ("webhooks.sql", "limits"),
+    # What came to its end, whoever's it was.
+    ("webhooks.sql", "forget_secrets"),
     # Numbers of everything together, which name nobody.
     *(("standing.sql", name) for name in ("approvals", "sequencer", "upkeep")),
     # Checkpoints sign the entries of all organisations together.
@@ -67,6 +76,8 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("standing", "look"),  # numbers of everything together
     *(("sequencer", name) for name in ("number", "renumber")),  # the positions of all of them
     *(("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")),  # by age alone
+    ("webhooks", "limits"),  # of the subscriptions that a relay has leased
+    *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
     ("db", "rows"),  # runs what the functions above hand it
 }
