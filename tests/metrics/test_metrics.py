@@ -94,6 +94,22 @@ def test_a_process_that_begins_anew_counts_on_but_holds_nothing(monkeypatch: pyt
     assert found["requests_in_flight{}"] == found["pool_connections_in_use{}"] == found["stragglers_waiting{}"] == 1
 
 
+def test_what_another_version_counts_harms_no_scrape_and_is_counted_beside(parts: list[Part]) -> None:
+    """An upgrade on disk while the service runs: a process that is started again has the new code."""
+    other = parts[0]
+    for series, width in (
+        (("vendorpay_unheard_of_total", ()), 1),
+        (("vendorpay_queue_commands", ("a", "label")), 1),
+        (("vendorpay_batch_commands", ()), 3),
+    ):
+        other.cells[other.place(series, width)] = 9.0
+    assert other.place(("vendorpay_batch_commands", ()), 3) != other.place(("vendorpay_batch_commands", ()), 11)
+    metrics.batch(1, 0.1)
+    found = scraped()
+    assert found["batch_commands_count{}"] == 1
+    assert 9.0 not in found.values()
+
+
 @pytest.mark.usefixtures("parts")
 def test_every_family_has_its_own_kind_and_help_even_before_anything_happened() -> None:
     found = {family.name: family for family in parsed(metrics.exposition({}).decode())}

@@ -63,8 +63,9 @@ def exposition(standing: Mapping[Series, list[float]]) -> bytes:
     """Everything as Prometheus reads it: of all processes, and what the database told."""
     values: dict[Series, list[float]] = dict(standing)
     for number, part in enumerate(_numbers.parts, start=1):
-        found = dict(part.values())
-        if identity := found.pop((_IDENTITY, ()), None):
+        everything = list(part.values())
+        found = {series: numbers for series, numbers in everything if _is_known(series, numbers)}
+        if identity := dict(everything).get((_IDENTITY, ())):
             pid, born = int(identity[0]), identity[1]
             if not processes.lives(pid):
                 found = {series: cells for series, cells in found.items() if _outlives(_BY_NAME[series[0]])}
@@ -72,6 +73,12 @@ def exposition(standing: Mapping[Series, list[float]]) -> bytes:
         for series, numbers in found.items():
             values[series] = _together(_BY_NAME[series[0]], values.get(series), numbers)
     return rendered(families.FAMILIES, values)
+
+
+def _is_known(series: Series, numbers: list[float]) -> bool:
+    """Not so what a process of another version counts, in the place of one that died while it was installed."""
+    family = _BY_NAME.get(series[0])
+    return family is not None and (len(series[1]), len(numbers)) == (len(family.labels), family.width)
 
 
 def _outlives(family: Family) -> bool:

@@ -35,13 +35,14 @@ class Part:
         self.cells = memory[_HEADER_BYTES:_CELLS_END].cast("d")
         self._names_bytes = memory[:8].cast("q")
         self._names = memory[_CELLS_END:PART_BYTES]
-        self._places = {series: place for series, place, _ in self._listed()}
+        # By width too: a process may be in the place of one of an older version.
+        self._places = {(series, width): place for series, place, width in self._listed()}
         self._used = max((place + width for _, place, width in self._listed()), default=0)
         self._full = False
 
     def place(self, series: Series, width: int) -> int:
         """Where in `cells` the series begins; it gets its `width` cells now if it has none."""
-        found = self._places.get(series)
+        found = self._places.get((series, width))
         return self._given(series, width) if found is None else found
 
     def values(self) -> Iterator[tuple[Series, list[float]]]:
@@ -67,7 +68,7 @@ class Part:
         self._names[begin : begin + len(line)] = line
         # The name counts from here on, whole. A process that dies before this has given nothing away.
         self._names_bytes[0] = begin + len(line)
-        self._places[series] = place
+        self._places[series, width] = place
         self._used = place + width
         return place
 
