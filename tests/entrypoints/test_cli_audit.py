@@ -195,3 +195,19 @@ def tamper(serve: Serve) -> None:
             return [{**entries[0], "reason_code": "other"}]
 
         attacker.rewrite(victim["payment_id"], change)
+
+
+def test_a_command_killed_while_it_hands_over_is_made_up_for_byte_for_byte(audit: Audit, tmp_path: Path) -> None:
+    """kill -9 between the row and the place it goes to, then between that and the note that it went there."""
+    audit.pay()
+    die = f"test -e {tmp_path}/{{0}} || {{{{ touch {tmp_path}/{{0}}; kill -9 $PPID; sleep 1; exit 1; }}}}"
+    ship = f'{die.format("before")}; cat > {tmp_path}/"$CHECKPOINT_FILE"; {die.format("after")}'
+    arguments = ("audit", "checkpoint", "--to-command", ship, "--database-url", audit.urls.owner)
+    assert run_apart(*arguments).code == -9
+    audit.pay()
+    assert run_apart(*arguments).code == -9
+    again = run_apart(*arguments)
+    assert (again.code, again.out.splitlines()[-1]) == (0, "handed over: 1, 2")
+    assert audit("checkpoint", "--out", f"{tmp_path}/folder/")[0] == 0
+    for name in ("checkpoint-1.json", "checkpoint-2.json"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "folder" / name).read_bytes()
