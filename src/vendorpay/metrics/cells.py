@@ -35,6 +35,8 @@ class Part:
         self.cells = memory[_HEADER_BYTES:_CELLS_END].cast("d")
         self._names_bytes = memory[:8].cast("q")
         self._names = memory[_CELLS_END:PART_BYTES]
+        self._read: list[tuple[Series, int, int]] = []
+        self._read_bytes = 0
         # By width too: a process may be in the place of one of an older version.
         self._places = {(series, width): place for series, place, width in self._listed()}
         self._used = max((place + width for _, place, width in self._listed()), default=0)
@@ -48,7 +50,7 @@ class Part:
     def values(self) -> Iterator[tuple[Series, list[float]]]:
         """Every series with its cells, as they are now."""
         for series, place, width in self._listed():
-            yield series, [self.cells[cell] for cell in range(place, place + width)]
+            yield series, list(self.cells[place : place + width])
 
     def clear(self, wanted: Callable[[str], bool]) -> None:
         """Sets what the metrics that are wanted say to 0: it was true of the process before."""
@@ -72,10 +74,14 @@ class Part:
         self._used = place + width
         return place
 
-    def _listed(self) -> Iterator[tuple[Series, int, int]]:
-        for line in bytes(self._names[: self._names_bytes[0]]).decode().split("\n")[:-1]:
+    def _listed(self) -> list[tuple[Series, int, int]]:
+        """Every series, its place and its width. Names are only ever added: what was read is not read again."""
+        end = self._names_bytes[0]
+        for line in bytes(self._names[self._read_bytes : end]).decode().split("\n")[:-1]:
             place, width, name, *labels = line.split("\t")
-            yield (name, tuple(labels)), int(place), int(width)
+            self._read.append(((name, tuple(labels)), int(place), int(width)))
+        self._read_bytes = end
+        return self._read
 
 
 def alone() -> Part:
