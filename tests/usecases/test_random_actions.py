@@ -179,7 +179,7 @@ def digests_of(made: Payment) -> dict[str, str]:
 async def test_fault_80_every_action_in_any_order_does_what_the_model_says(strict_world: World) -> None:
     """Origin 80: wrong payments stayed pending for ever; every way out of it, mixed as people would mix them."""
     world, chance = strict_world, seeded("every action")
-    for _ in range(rounds(quick=10, soak=400)):
+    for _ in range(rounds(quick=6, soak=400)):
         made = await world.create()
         walk, model = Walk(world, made.payment_id, chance, digests_of(made)), Model()
         history: list[str] = []
