@@ -105,7 +105,10 @@ def test_the_service_may_do_nothing_but_what_is_listed(app_connection: Connectio
         " AS p (name) WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')"
         " AND has_table_privilege(c.oid, p.name)"
     ).fetchall()
-    assert rows == []
+    # What may go: settled deliveries and expired secrets (by triggers), and what is no record at all.
+    assert {(name, right) for name, right in rows} == {
+        (name, "DELETE") for name in ("deliveries", "relay_presence", "webhook_failures", "webhook_secrets")
+    }
     owned = app_connection.execute(
         "SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) IN ('vendorpay_app', 'vendorpay_readonly')"
     ).fetchall()
@@ -216,9 +219,10 @@ def test_fault_41_no_column_of_money_is_smaller_than_a_bigint(owner_connection: 
 
 def test_fault_58_no_foreign_key_deletes_or_clears_what_refers_to_a_row(owner_connection: Connection[TupleRow]) -> None:
     rows = owner_connection.execute(
-        "SELECT DISTINCT confdeltype, confupdtype FROM pg_constraint WHERE contype = 'f'"
+        "SELECT conname FROM pg_constraint WHERE contype = 'f' AND (confdeltype NOT IN ('r', 'a') OR confupdtype <> 'a')"
+        " ORDER BY conname"
     ).fetchall()
-    assert rows == [("r", "a")]
+    assert rows == [("delivery_attempts_delivery_id_fkey",)]  # tries go with their delivery, once that is settled
 
 
 def test_no_rule_can_be_put_off_to_the_end_of_a_transaction(owner_connection: Connection[TupleRow]) -> None:
