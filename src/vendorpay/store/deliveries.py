@@ -77,6 +77,7 @@ async def block(connection: Connection, blocked: Iterable[Found]) -> None:
     pairs = [(found.delivery_id, found.head_id) for found in blocked]
     parameters = {
         "blocked_ids": literal(delivery_id for delivery_id, _ in pairs),
+        "behind": literal(head_id for _, head_id in pairs),
         "head_ids": literal({head_id for _, head_id in pairs}),
     }
     await connection.execute(_sql("block").encode(), parameters)

@@ -2,8 +2,8 @@
 -- subscription is what is pending of it, in the order of sequence; only its head is sent (correctness.md 15).
 
 -- name: due
--- Of each leased shard what is due longest, with whether it is the head of its line. Rows known to be blocked are not in
--- the index this reads (0010_pre_relay.sql). `busy` are those under way here.
+-- Of each leased shard what is due longest, with the head of its line. Rows known to be blocked are not in the index
+-- this reads; the head is looked for in one that is made for it (0010_pre_relay.sql). `busy` are those under way here.
 SELECT d.delivery_id, d.subscription_id, d.shard, d.aggregate_id, h.delivery_id AS head_id
 FROM unnest(%(subscription_ids)s::uuid[], %(shards)s::integer[], %(most)s::integer[])
     AS l (subscription_id, shard, most)
@@ -14,7 +14,7 @@ CROSS JOIN LATERAL (
     ORDER BY d.due_at LIMIT l.most) d
 CROSS JOIN LATERAL (
     SELECT h.delivery_id FROM deliveries h
-    WHERE h.subscription_id = d.subscription_id AND h.aggregate_id = d.aggregate_id AND h.state = 'pending'
+    WHERE h.aggregate_id = d.aggregate_id AND h.subscription_id::text = d.subscription_id::text AND h.state = 'pending'
     ORDER BY h.sequence LIMIT 1) h
 ORDER BY d.due_at
 
@@ -22,13 +22,14 @@ ORDER BY d.due_at
 -- Under a lock on the heads: whoever settles one of them comes before this, and then it is no head any more, or after,
 -- and then wakes what is blocked here. A head that is just being settled is left to the next poll.
 WITH heads AS MATERIALIZED (
-    SELECT h.delivery_id, h.subscription_id, h.aggregate_id, h.sequence FROM deliveries h
+    SELECT h.delivery_id, h.sequence FROM deliveries h
     WHERE h.delivery_id = ANY (%(head_ids)s::uuid[]) AND h.state = 'pending'
     ORDER BY h.delivery_id FOR SHARE SKIP LOCKED
 )
-UPDATE deliveries d SET blocked = true FROM heads h
-WHERE d.delivery_id = ANY (%(blocked_ids)s::uuid[]) AND d.state = 'pending' AND NOT d.blocked
-      AND d.subscription_id = h.subscription_id AND d.aggregate_id = h.aggregate_id AND d.sequence > h.sequence
+UPDATE deliveries d SET blocked = true
+FROM unnest(%(blocked_ids)s::uuid[], %(behind)s::uuid[]) AS b (delivery_id, head_id)
+JOIN heads h ON h.delivery_id = b.head_id
+WHERE d.delivery_id = b.delivery_id AND d.state = 'pending' AND NOT d.blocked AND d.sequence > h.sequence
 
 -- name: events
 -- What is to be sent. An event whose month has left the outbox is still told of, without its detail.
