@@ -2,6 +2,7 @@
 
 Each attack is made on a copy of an honest database, once on payments that came after the newest checkpoint and once on
 payments that checkpoints cover; and each is put before our verifier and before the one that shares no line with it.
+(Peers' ask 16: "deleting the newest rows is undetectable - ship off-box".)
 """
 
 import asyncio

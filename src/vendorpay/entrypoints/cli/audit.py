@@ -14,9 +14,6 @@ from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vendorpay.domain.checkpoint import Document
     from vendorpay.entrypoints.database_home import DatabaseHome
     from vendorpay.settings import Settings
     from vendorpay.usecases.verify_audit import AuditReport
@@ -62,26 +59,20 @@ def verify(
     """
     faults = Faults()
     wanted = faults.uuid("--payment", payment)
+    months = _months(faults, archived or [])
     if checkpoint is not None and not checkpoint.exists():
         faults.add(f"--checkpoint must be a file or folder that exists, not {checkpoint}.")
-    for month in archived or ():
-        if not MONTH.fullmatch(month):
-            faults.add(f"--archived must be a month like 2026-01, not {month[:40]!r}.")
     settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
     faults.end()
 
     import asyncio
 
-    from vendorpay.domain.checkpoint import NotACheckpoint
     from vendorpay.entrypoints.cli import audit_reports
     from vendorpay.entrypoints.database_home import for_command
 
     _require_database(settings, "verify")
     with for_command(settings) as home:
-        try:
-            report = asyncio.run(_verified(home, wanted, checkpoint, frozenset(archived or ())))
-        except NotACheckpoint as error:
-            raise WrongUsage(f"--checkpoint: {error}.") from error
+        report = asyncio.run(_verified(home, wanted, checkpoint, months))
     if payment is not None and not report.chains and report.checkpoints.broken == 0:
         raise CommandFailed(f"There is no payment {payment} here, and no audit entry of one. Check the id.")
     audit_reports.verified(report, json=json)
@@ -135,6 +126,13 @@ def write_checkpoint(
             raise CommandFailed(str(error)) from error
 
 
+def _months(faults: Faults, texts: list[str]) -> frozenset[str]:
+    for month in texts:
+        if not MONTH.fullmatch(month):
+            faults.add(f"--archived must be a month like 2026-01, not {month[:40]!r}.")
+    return frozenset(texts)
+
+
 def _require_database(settings: Settings, what: str) -> None:
     """A new one would verify, and whoever mistyped the directory would believe that theirs did."""
     from vendorpay.entrypoints.database_home import exists
@@ -150,6 +148,7 @@ async def _verified(
     from rich.progress import Progress
 
     from vendorpay.adapters.checkpoint_reading import documents_in
+    from vendorpay.domain.checkpoint import NotACheckpoint
     from vendorpay.domain.errors import DatabaseUnavailable
     from vendorpay.entrypoints.database_home import bring_up_to_date
     from vendorpay.entrypoints.ids import system_now
@@ -158,7 +157,6 @@ async def _verified(
 
     if home.owned is not None:
         await bring_up_to_date(home.urls, now=system_now())
-    documents: Iterable[Document] = () if checkpoint is None else documents_in(checkpoint)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         tasks = {what: shown.add_task(what, total=None) for what in ("chains", "positions")}
@@ -169,8 +167,10 @@ async def _verified(
                     database,
                     payment,
                     lambda what, done, total: shown.update(tasks[what], completed=done, total=total),
-                    documents=documents,
+                    documents=() if checkpoint is None else documents_in(checkpoint),
                     archived=archived,
                 )
+            except NotACheckpoint as error:
+                raise WrongUsage(f"--checkpoint: {error}.") from error
             except DatabaseUnavailable as error:
                 raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
