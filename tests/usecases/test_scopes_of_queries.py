@@ -78,6 +78,9 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")),  # by age alone
     ("webhooks", "limits"),  # of the subscriptions that a relay has leased
     *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
+    *(("relay_leases", name) for name in ("announce_consumer", "appear", "disappear", "lay_out", "release", "renew")),
+    *(("relay_leases", name) for name in ("standing_of_lines", "take")),  # whose relay works on what, of everybody
+    *(("deliveries", name) for name in ("block", "due", "events", "record", "standing")),  # the relay's, of everybody
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
     ("db", "rows"),  # runs what the functions above hand it
 }
