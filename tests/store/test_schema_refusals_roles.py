@@ -219,8 +219,8 @@ def test_fault_41_no_column_of_money_is_smaller_than_a_bigint(owner_connection: 
 
 def test_fault_58_no_foreign_key_deletes_or_clears_what_refers_to_a_row(owner_connection: Connection[TupleRow]) -> None:
     rows = owner_connection.execute(
-        "SELECT conname FROM pg_constraint WHERE contype = 'f' AND (confdeltype NOT IN ('r', 'a') OR confupdtype <> 'a')"
-        " ORDER BY conname"
+        "SELECT conname FROM pg_constraint WHERE contype = 'f'"
+        " AND (confdeltype NOT IN ('r', 'a') OR confupdtype <> 'a') ORDER BY conname"
     ).fetchall()
     assert rows == [("delivery_attempts_delivery_id_fkey",)]  # tries go with their delivery, once that is settled
 

@@ -223,7 +223,8 @@ async def test_enabling_makes_what_had_failed_due_at_once_and_sends_nothing_twic
         await world.create()
     number_events(world)
     world.rows(
-        "UPDATE deliveries SET state = 'delivered', settled_at = now() WHERE position = (SELECT min(position) FROM deliveries)"
+        "UPDATE deliveries SET state = 'delivered', settled_at = now()"
+        " WHERE position = (SELECT min(position) FROM deliveries)"
     )
     world.rows("UPDATE deliveries SET attempts = 4, due_at = now() + interval '9 hours' WHERE state = 'pending'")
     world.rows(
@@ -332,3 +333,16 @@ async def test_an_answer_is_the_endpoint_as_it_can_be_read(world: World) -> None
     assert (facts.pop("failing_since"), facts.pop("replay")) == (None, None)
     assert facts == msgspec.structs.asdict(endpoint)
     assert await list_webhook_endpoints.endpoints(world.deps, ADMIN) == [view]
+
+
+async def test_the_audit_verifier_reads_the_chains_of_endpoints_too(world: World) -> None:
+    endpoint = await create(world)
+    await rotate(world, endpoint.endpoint_id)
+    await patch(world, endpoint.endpoint_id, status="disabled")
+    await world.create()
+    report = await world.audit()
+    assert report.clean, report
+    with psycopg.connect(world.urls.superuser) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE webhook_endpoints SET audit_seq = audit_seq - 1")
+    assert not (await world.audit()).clean

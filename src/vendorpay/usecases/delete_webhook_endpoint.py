@@ -29,4 +29,4 @@ class DeleteWebhookEndpoint(FeedCommand):
             kind=WebhookEndpointDeleted,
             own={"deleted_by": self.caller.sub},
         )
-        return recorded(before, after, step, ended=ended)
+        return recorded(before, after, step, ended=ended, recovered=True)

@@ -21,6 +21,6 @@ class EndpointChange:
     secret_id: UUID | None = None
     """Set when there is a new secret."""
     recovered: bool = False
-    """What failed before counts no more: it is enabled anew."""
+    """What failed before counts no more: it is enabled anew, or deleted."""
     ended: tuple[LiveSecret, ...] = ()
     """Secrets that get an end, or an earlier one."""
