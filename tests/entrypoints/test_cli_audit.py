@@ -138,6 +138,15 @@ def test_wrong_usage_is_told_all_at_once(run: CommandLine, tmp_path: Path) -> No
     nothing = run("audit", "checkpoint", "--data-dir", tmp_path / "mistyped")
     assert (nothing.code, "There is no database in" in nothing.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
+    assert run("audit", "checkpoint", "--out", "").code == 2
+
+
+@pytest.mark.parametrize("command", ["verify", "checkpoint"])
+def test_a_database_without_tables_is_told_to_be_migrated(
+    command: str, run: CommandLine, empty_database_urls: DatabaseUrls
+) -> None:
+    refused = run("audit", command, "--database-url", empty_database_urls.owner)
+    assert (refused.code, "vendorpay db migrate" in refused.err) == (1, True)
 
 
 def test_what_is_no_checkpoint_is_wrong_usage(audit: Audit, tmp_path: Path) -> None:

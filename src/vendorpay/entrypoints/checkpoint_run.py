@@ -6,7 +6,9 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import psycopg
 
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.adapters.checkpoint_file import CheckpointFile
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from vendorpay.domain.checkpoint import Checkpoint
     from vendorpay.ports import CheckpointDestination
 
-MADE_MAX = 1_000_000
+MADE_MAX: Final = 1_000_000
+NOT_MIGRATED: Final = "This database has not all its tables yet. Run `vendorpay db migrate` on it first."
 
 
 async def run(home: DatabaseHome, out: str | None, to_command: str | None, *, json: bool) -> None:
@@ -39,6 +42,8 @@ async def run(home: DatabaseHome, out: str | None, to_command: str | None, *, js
             with ExitStack() as until_handed:
                 destination = _destination(out, to_command, until_handed)
                 handed = await write_checkpoint.hand_over(database, destination, system_now, _counted())
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        raise CommandFailed(NOT_MIGRATED) from error
     except (DatabaseUnavailable, Overloaded) as error:
         raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
     audit_reports.written(made, handed, json=json)

@@ -109,6 +109,8 @@ def write_checkpoint(
     faults = Faults()
     if out is not None and to_command is not None:
         faults.add("--out and --to-command exclude each other.")
+    if "" in (out, to_command):
+        faults.add("--out and --to-command must not be empty.")
     settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
     faults.end()
 
@@ -144,12 +146,14 @@ def _require_database(settings: Settings, what: str) -> None:
 async def _verified(
     home: DatabaseHome, payment: UUID | None, checkpoint: Path | None, archived: frozenset[str]
 ) -> AuditReport:
+    import psycopg
     from rich.console import Console
     from rich.progress import Progress
 
     from vendorpay.adapters.checkpoint_reading import documents_in
     from vendorpay.domain.checkpoint import NotACheckpoint
     from vendorpay.domain.errors import DatabaseUnavailable
+    from vendorpay.entrypoints.checkpoint_run import NOT_MIGRATED
     from vendorpay.entrypoints.database_home import bring_up_to_date
     from vendorpay.entrypoints.ids import system_now
     from vendorpay.store.db import Database
@@ -170,6 +174,8 @@ async def _verified(
                     documents=() if checkpoint is None else documents_in(checkpoint),
                     archived=archived,
                 )
+            except psycopg.errors.UndefinedTable as error:
+                raise CommandFailed(NOT_MIGRATED) from error
             except NotACheckpoint as error:
                 raise WrongUsage(f"--checkpoint: {error}.") from error
             except DatabaseUnavailable as error:
