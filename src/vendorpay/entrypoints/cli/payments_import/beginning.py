@@ -63,7 +63,10 @@ def _differences(known: State, wish: Wish, sha256: str) -> list[str]:
     if known.url != wish.url.rstrip("/"):
         faults.append(f"The import was begun at another --url: {known.url}.")
     if known.caller != caller:
-        faults.append(f"The import was begun with the --token of {known.caller or 'nobody'}, not {caller or 'nobody'}.")
+        faults.append(
+            f"The import was begun with the --token of {known.caller or 'nobody'}, not {caller or 'nobody'}: "
+            "what it has done is known to the same caller only (vendorpay token --sub .. --org ..)."
+        )
     if wish.chunk is not None and known.chunk != wish.chunk:
         faults.append(f"The import was begun with --chunk {known.chunk}.")
     if wish.errors is not None and known.errors != str(wish.errors.absolute()):
