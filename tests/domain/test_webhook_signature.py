@@ -1,7 +1,10 @@
 """Signatures are those of Standard Webhooks 1.0.0, so that any of its libraries can verify what we send."""
 
 import base64
+import re
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,3 +46,18 @@ def test_what_is_signed_verifies_and_nothing_else_does(secret: bytes, body: byte
     assert not verified(shown_secret(secret[::-1] + b"x"), headers, body)
     assert not verified(shown_secret(secret), {**headers, "webhook-id": "evt2"}, body)
     assert not verified(shown_secret(secret), {**headers, "webhook-timestamp": "1614265330"}, body)
+
+
+def test_the_ten_lines_in_the_docs_verify_what_we_send() -> None:
+    page = (Path(__file__).parents[2] / "docs/delivery.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    secret, body = b"k" * SECRET_BYTES, b'{"type":"PaymentApproved"}'
+    for secrets in ([secret], [b"o" * SECRET_BYTES, secret]):
+        headers = dict(signed_headers(secrets, webhook_id="evt", sent_at=datetime.now(UTC), body=body))
+        assert found["verify"](shown_secret(secret), headers, body)
+        assert not found["verify"](shown_secret(secret), headers, body + b" ")
+        assert not found["verify"](shown_secret(secret[:-1] + b"x"), headers, body)
+        old = {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) - 301)}
+        assert not found["verify"](shown_secret(secret), old, body)
