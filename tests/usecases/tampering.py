@@ -115,7 +115,7 @@ class Attacker:
     def rewrite_checkpoints(self) -> None:
         """Makes every checkpoint on record one over what the log is now; those that cover nothing any more go."""
         before: Checkpoint | None = None
-        for row in self.rows("DELETE FROM audit_checkpoints RETURNING * "):
+        for row in sorted(self.rows("DELETE FROM audit_checkpoints RETURNING *"), key=lambda row: row["number"]):
             lines = [
                 found["line"]
                 for found in self.rows(

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -21,12 +21,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
-from tests.conftest import APP, PASSWORD, READONLY
+from tests.conftest import PASSWORD, READONLY
 from tests.database import DatabaseUrls
 from tests.usecases import tampering
-from tests.usecases.tampering import Attacker, attacking, drop_checks
+from tests.usecases.tampering import Attacker, drop_checks
 from tests.usecases.world import World, a_caller, open_world
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.adapters.checkpoint_reading import documents_in
@@ -156,42 +157,59 @@ async def _three_entries(world: World, name: str) -> UUID:
     return made.payment_id
 
 
-@pytest.fixture
-def copied(postgres: RunningPostgres, honest: Honest) -> Iterator[Callable[[], DatabaseUrls]]:
-    """Makes copies of the honest database, all dropped at the end."""
-    made: list[str] = []
-    with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the honest database, and one connection of a superuser to it, for attacks and exports."""
 
-        def copy() -> DatabaseUrls:
-            made.append(f"{honest.name}_{next(_numbers)}")
-            name = Identifier(made[-1])
-            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, Identifier(honest.name)))
-            return DatabaseUrls(
-                name=made[-1],
-                owner="",
-                app=postgres.url(APP, PASSWORD, made[-1]),
-                readonly=postgres.url(READONLY, PASSWORD, made[-1]),
-                superuser=postgres.superuser_url(made[-1]),
-            )
+    readonly: str
+    superuser: psycopg.Connection[DictRow]
+
+    def attack(self, do: Callable[[Attacker], object]) -> None:
+        """Makes an attack, committed."""
+        do(Attacker(self.superuser))
+        self.superuser.commit()
+
+    def exported(self, folder: Path) -> Path:
+        """The database as the other verifier reads it."""
+        folder.mkdir(exist_ok=True)
+        for name, statement in exports().items():
+            with self.superuser.cursor().copy(statement.encode()) as copy:
+                (folder / name).write_bytes(b"".join(bytes(part) for part in copy))
+        self.superuser.commit()
+        return folder
+
+
+@pytest.fixture
+def copied(postgres: RunningPostgres, honest: Honest) -> Iterator[Callable[[], Copy]]:
+    """Makes copies of the honest database, all dropped at the end."""
+    with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection, ExitStack() as made:
+
+        def copy() -> Copy:
+            name = f"{honest.name}_{next(_numbers)}"
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(honest.name)))
+            made.callback(lambda: connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name))))
+            superuser = made.enter_context(psycopg.connect(postgres.superuser_url(name), row_factory=dict_row))
+            superuser.execute("SET session_replication_role = replica")
+            superuser.commit()
+            return Copy(postgres.url(READONLY, PASSWORD, name), superuser)
 
         yield copy
-        for name in made:
-            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 _numbers = count(1)
 
 
-def verified(urls: DatabaseUrls, kept: Path | None) -> AuditReport:
+def verified(copy: Copy, kept: Path | None) -> AuditReport:
     """What our verifier says, as the role that only reads."""
 
     async def ask() -> AuditReport:
-        async with Database.open(urls.readonly, pool_size=1) as database:
+        async with Database.open(copy.readonly, pool_size=1) as database:
             return await verify(database, None, documents=() if kept is None else documents_in(kept))
 
     return asyncio.run(ask())
 
 
+@cache
 def exports() -> dict[str, str]:
     """The statements of the script that docs/audit.md tells to export with, by the files they fill."""
     found = re.findall(r"^\\o (\w+\.csv)\n(COPY .*?);$", EXPORT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -199,21 +217,9 @@ def exports() -> dict[str, str]:
     return dict(found)
 
 
-def exported(urls: DatabaseUrls, folder: Path) -> Path:
-    """The database as the other verifier reads it."""
-    folder.mkdir(exist_ok=True)
-    with psycopg.connect(urls.readonly) as connection:
-        for name, statement in exports().items():
-            with connection.cursor().copy(statement.encode()) as copy:
-                (folder / name).write_bytes(b"".join(bytes(part) for part in copy))
-    return folder
-
-
-def other_verifier(
-    urls: DatabaseUrls, folder: Path, kept: Path | None, monkeypatch: pytest.MonkeyPatch
-) -> tuple[int, str]:
+def other_verifier(copy: Copy, folder: Path, kept: Path | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     """The script's exit code and words: in this process, which is quicker, and with no module of ours in its hands."""
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(exported(urls, folder)), *([] if kept is None else [str(kept)])])
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(copy.exported(folder)), *([] if kept is None else [str(kept)])])
     with redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
         exec(_script(), {"__name__": "__main__"})
     return int(ended.value.code or 0), said.getvalue()
@@ -224,34 +230,28 @@ def _script() -> CodeType:
     return compile(SCRIPT.read_bytes(), SCRIPT, "exec")
 
 
-def make(attack: Attack, urls: DatabaseUrls, payments: tuple[UUID, UUID]) -> None:
-    """Makes an attack, committed."""
-    with attacking(urls.superuser) as attacker:
-        attack.do(attacker, *payments)
-
-
 @pytest.fixture
-def agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[DatabaseUrls, Path | None, str], None]:
+def agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Copy, Path | None, str], None]:
     """Expects that outcome of both verifiers."""
 
-    def ask(urls: DatabaseUrls, kept: Path | None, expected: str) -> None:
-        report = verified(urls, kept)
+    def ask(copy: Copy, kept: Path | None, expected: str) -> None:
+        report = verified(copy, kept)
         assert report.clean is (expected == MISSED), report
-        code, said = other_verifier(urls, tmp_path / "out", kept, monkeypatch)
+        code, said = other_verifier(copy, tmp_path / "out", kept, monkeypatch)
         assert (code == 0) is report.clean, said
 
     return ask
 
 
 def test_both_verifiers_are_silent_on_an_honest_database(
-    copied: Callable[[], DatabaseUrls], honest: Honest, tmp_path: Path
+    copied: Callable[[], Copy], honest: Honest, tmp_path: Path
 ) -> None:
-    urls = copied()
-    report = verified(urls, honest.kept)
+    copy = copied()
+    report = verified(copy, honest.kept)
     assert (report.clean, report.entries, report.missing_months) == (True, 21, ())
     found = report.checkpoints
     assert (found.stored, found.documents, found.proved_to, found.entries_since) == (3, 3, 12, 9)
-    argv = [sys.executable, "-I", str(SCRIPT), str(exported(urls, tmp_path / "out")), str(honest.kept)]
+    argv = [sys.executable, "-I", str(SCRIPT), str(copy.exported(tmp_path / "out")), str(honest.kept)]
     other = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/")
     assert (other.returncode, other.stdout, other.stderr) == (0, "21 entries are as they were written\n", "")
 
@@ -259,22 +259,20 @@ def test_both_verifiers_are_silent_on_an_honest_database(
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.what)
 def test_ask_16_the_tampering_table(
     attack: Attack,
-    copied: Callable[[], DatabaseUrls],
+    copied: Callable[[], Copy],
     honest: Honest,
-    agree: Callable[[DatabaseUrls, Path | None, str], None],
+    agree: Callable[[Copy, Path | None, str], None],
 ) -> None:
-    urls = copied()
+    copy = copied()
     if attack.later != NO_MATTER:
-        make(attack, urls, honest.later)
-        agree(urls, honest.kept, attack.later)
+        copy.attack(lambda attacker: attack.do(attacker, *honest.later))
+        agree(copy, honest.kept, attack.later)
     if attack.later == FOUND:
-        urls = copied()
-    make(attack, urls, honest.covered)
-    agree(urls, None, attack.on_record)
-    with attacking(urls.superuser) as attacker:
-        if attacker.rows("SELECT FROM audit_checkpoints LIMIT 1"):
-            attacker.rewrite_checkpoints()
-    agree(urls, honest.kept, attack.elsewhere)
+        copy = copied()
+    copy.attack(lambda attacker: attack.do(attacker, *honest.covered))
+    agree(copy, None, attack.on_record)
+    copy.attack(lambda attacker: attacker.rewrite_checkpoints())
+    agree(copy, honest.kept, attack.elsewhere)
 
 
 def test_the_page_shows_this_table() -> None:
