@@ -19,7 +19,7 @@ from vendorpay.usecases.relay_target import Delivered, Due, Result, Target
 from vendorpay.workers.relay import Relay
 
 PATIENCE_S = 30.0
-LEASE_S = 1.0
+LEASE_S = 0.6
 SHORT = Schedule((0.02, 0.02, 0.02))
 """Four tries in a twinkling."""
 HANDLED = Delivered()
@@ -149,7 +149,7 @@ async def eventually(condition: Callable[[], bool], *, within_s: float = PATIENC
 
 def a_relay(world: World, *targets: Target, lease_s: float = LEASE_S, stop_s: float = 2.0) -> Relay:
     """A relay under a name of its own."""
-    return Relay(world.deps, targets, f"relay-{uuid4()}", lease_s=lease_s, idle_s=0.05, stop_s=stop_s)
+    return Relay(world.deps, targets, f"relay-{uuid4()}", lease_s=lease_s, idle_s=0.02, stop_s=stop_s)
 
 
 @asynccontextmanager

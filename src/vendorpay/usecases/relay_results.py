@@ -37,7 +37,7 @@ def said_of(handed: Handed, result: Result, schedule: Schedule, attempted_at: da
             next_s = pause_s(schedule, attempt, chance_of(handed.delivery_id, attempt), result.retry_after_s)
             state, wait_s = ("dead", 0.0) if next_s is None else ("pending", next_s)
         case Paused():
-            counted, wait_s = 0, min(max(result.retry_after_s, PAUSED_S_MIN), PAUSED_S_MAX)
+            counted, wait_s = 0, min(max(PAUSED_S_MIN, result.retry_after_s), PAUSED_S_MAX)
     return Said(
         delivery_id=handed.delivery_id,
         shard=handed.lease.shard,
