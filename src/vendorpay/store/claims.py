@@ -120,36 +120,12 @@ def lock_hash(claim: Lockable) -> int:
 
 async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
     """Begins a transaction, locks and looks up. With `wait`, for one command alone, it waits for all but keys."""
-    sql = queries.load("claims.sql")
     lockable: list[Lockable] = [*wanted.keys, *wanted.events, *wanted.jobs]
     tried: list[Lockable] = [*wanted.keys] if wait else lockable
-    cursors: dict[str, AsyncCursor[DictRow]] = {}
+    subjects = _by_kind(wanted.subjects)
     async with connection.pipeline():
         await connection.execute(b"BEGIN")
-
-        async def ask(name: str, **parameters: Any) -> None:
-            cursors[name] = await connection.execute(sql[name].encode(), parameters)
-
-        await ask("try_locks", hashes=literal(map(lock_hash, tried)))
-        for claim in lockable[len(tried) :]:
-            await ask("wait_for_lock", hash=lock_hash(claim))
-        if wanted.keys:
-            await ask(
-                "recall", **_of(wanted.keys, org_ids="org_id", operations="operation", callers="caller", keys="key")
-            )
-        if wanted.events:
-            await ask("seen_events", **_of(wanted.events, org_ids="org_id", sources="source", event_ids="event_id"))
-        if wanted.jobs:
-            ids = {"org_ids": "org_id", "incident_ids": "incident_id", "vendor_ids": "vendor_id", "refs": "reference"}
-            await ask("twins", **_of(wanted.jobs, **ids))
-        if wanted.feeds:
-            await ask("wait_for_feed" if wait else "try_feed")
-            await ask("feeds", **_of(wanted.feeds, org_ids="org_id"))
-        subjects = _by_kind(wanted.subjects)
-        for kind, claims in subjects.items():
-            ids = _of(claims, org_ids="org_id", subject_ids="subject_id")
-            await ask(kind.wait if wait else kind.lock, **ids)
-            await ask(kind.children, **ids)
+        cursors = await _asked(connection, wanted, subjects, tried=tried, awaited=lockable[len(tried) :], wait=wait)
     found = {name: await cursor.fetchall() for name, cursor in cursors.items() if name not in _SAYS_NOTHING}
     obtained = dict(zip(tried, found["try_locks"][0]["obtained"], strict=True))
     return Held(
@@ -172,6 +148,42 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
         # Who waited has every row there was: one that came later is none to wait for again.
         present=frozenset(row["subject_id"] for kind in subjects if not wait for row in found[kind.children]),
     )
+
+
+async def _asked(
+    connection: Connection,
+    wanted: Wanted,
+    subjects: dict[Subject, list[SubjectClaim]],
+    *,
+    tried: Sequence[Lockable],
+    awaited: Sequence[Lockable],
+    wait: bool,
+) -> dict[str, AsyncCursor[DictRow]]:
+    """Sends what locks and looks up, in the order of the locks, without waiting for an answer."""
+    sql = queries.load("claims.sql")
+    cursors: dict[str, AsyncCursor[DictRow]] = {}
+
+    async def ask(name: str, **parameters: Any) -> None:
+        cursors[name] = await connection.execute(sql[name].encode(), parameters)
+
+    await ask("try_locks", hashes=literal(map(lock_hash, tried)))
+    for claim in awaited:
+        await ask("wait_for_lock", hash=lock_hash(claim))
+    if wanted.keys:
+        await ask("recall", **_of(wanted.keys, org_ids="org_id", operations="operation", callers="caller", keys="key"))
+    if wanted.events:
+        await ask("seen_events", **_of(wanted.events, org_ids="org_id", sources="source", event_ids="event_id"))
+    if wanted.jobs:
+        ids = {"org_ids": "org_id", "incident_ids": "incident_id", "vendor_ids": "vendor_id", "refs": "reference"}
+        await ask("twins", **_of(wanted.jobs, **ids))
+    if wanted.feeds:
+        await ask("wait_for_feed" if wait else "try_feed")
+        await ask("feeds", **_of(wanted.feeds, org_ids="org_id"))
+    for kind, claims in subjects.items():
+        ids = _of(claims, org_ids="org_id", subject_ids="subject_id")
+        await ask(kind.wait if wait else kind.lock, **ids)
+        await ask(kind.children, **ids)
+    return cursors
 
 
 def _of(claims: Sequence[Any], **names: str) -> dict[str, str]:
