@@ -19,6 +19,7 @@ COMMANDS = (
     ("payments", "show"),
     ("payments", "approve"),
     ("audit", "verify"),
+    ("audit", "checkpoint"),
     ("db", "migrate"),
     ("db", "status"),
     ("db", "shell"),
