@@ -212,41 +212,41 @@ END $$;
 CREATE TRIGGER webhook_secrets_check_delete BEFORE DELETE ON webhook_secrets
     FOR EACH ROW EXECUTE FUNCTION webhook_secrets_check_delete();
 
--- The record's side, as for payments (0003), for what is no payment's. Entries and events of payments pay for one look
--- at the new rows; under another label they would be refused there.
-CREATE FUNCTION webhook_endpoints_check_entries() RETURNS trigger
+-- The record's side, as for payments (0003), for what is no payment's. By row, with a condition that payments pay nothing
+-- for; under a payment's label such a row is refused there.
+CREATE FUNCTION webhook_endpoints_check_entry() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE endpoint webhook_endpoints;
 BEGIN
-    IF EXISTS (SELECT FROM new_rows n WHERE n.subject_type <> 'payment')
-       AND EXISTS (SELECT FROM (SELECT subject_id, max(org_id) AS org_id, max(seq) AS seq,
-                                       bool_and(subject_type = 'webhook_endpoint') AS of_endpoint
-                                FROM new_rows WHERE subject_type <> 'payment' GROUP BY subject_id) n
-                   LEFT JOIN webhook_endpoints e ON e.endpoint_id = n.subject_id
-                   WHERE (n.of_endpoint OR e.endpoint_id IS NOT NULL)
-                         AND (n.org_id, n.seq, n.of_endpoint) IS DISTINCT FROM (e.org_id, e.audit_seq, true)) THEN
+    SELECT * INTO endpoint FROM webhook_endpoints e WHERE e.endpoint_id = NEW.subject_id;
+    IF NEW.subject_type <> 'webhook_endpoint' AND endpoint.endpoint_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF NEW.subject_type <> 'webhook_endpoint' OR NEW.org_id IS DISTINCT FROM endpoint.org_id
+       OR NEW.seq > endpoint.audit_seq THEN
         PERFORM refuse('webhook_endpoints_linked', 'the newest entry is the head in the endpoint''s row');
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER webhook_endpoints_check_entries AFTER INSERT ON payment_audit_log
-    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION webhook_endpoints_check_entries();
+CREATE TRIGGER webhook_endpoints_check_entry AFTER INSERT ON payment_audit_log
+    FOR EACH ROW WHEN (NEW.subject_type <> 'payment') EXECUTE FUNCTION webhook_endpoints_check_entry();
 
-CREATE FUNCTION webhook_endpoints_check_events() RETURNS trigger
+CREATE FUNCTION webhook_endpoints_check_event() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE endpoint webhook_endpoints;
 BEGIN
-    IF EXISTS (SELECT FROM new_rows n WHERE n.aggregate_type <> 'payment')
-       AND EXISTS (SELECT FROM (SELECT aggregate_id, max(org_id) AS org_id, max(sequence) AS sequence,
-                                       bool_and(aggregate_type = 'webhook_endpoint') AS of_endpoint
-                                FROM new_rows WHERE aggregate_type <> 'payment' GROUP BY aggregate_id) n
-                   LEFT JOIN webhook_endpoints e ON e.endpoint_id = n.aggregate_id
-                   WHERE (n.of_endpoint OR e.endpoint_id IS NOT NULL)
-                         AND (n.org_id, n.sequence, n.of_endpoint) IS DISTINCT FROM (e.org_id, e.event_seq, true)) THEN
+    SELECT * INTO endpoint FROM webhook_endpoints e WHERE e.endpoint_id = NEW.aggregate_id;
+    IF NEW.aggregate_type <> 'webhook_endpoint' AND endpoint.endpoint_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF NEW.aggregate_type <> 'webhook_endpoint' OR NEW.org_id IS DISTINCT FROM endpoint.org_id
+       OR NEW.sequence > endpoint.event_seq THEN
         PERFORM refuse('outbox_dense', 'events are numbered without a gap, up to event_seq of their endpoint');
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER webhook_endpoints_check_events AFTER INSERT ON outbox
-    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION webhook_endpoints_check_events();
+CREATE TRIGGER webhook_endpoints_check_event AFTER INSERT ON outbox
+    FOR EACH ROW WHEN (NEW.aggregate_type <> 'payment') EXECUTE FUNCTION webhook_endpoints_check_event();
 
 CREATE TRIGGER refuse_delete BEFORE DELETE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change();
 DO $$
