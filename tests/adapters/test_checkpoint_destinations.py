@@ -205,10 +205,12 @@ async def test_documents_can_be_read_by_others(tmp_path: Path) -> None:
     await CheckpointFolder(tmp_path).put(3, THREE.text())
     found = tmp_path / "checkpoint-3.json"
     assert json.loads(found.read_text())["checkpoint"]["previousHash"] == TWO.hash
-    assert stat.S_IMODE(found.stat().st_mode) == 0o666 & ~_umask()
+    assert stat.S_IMODE(found.stat().st_mode) == 0o644
 
 
-def _umask() -> int:
-    now = os.umask(0o022)
-    os.umask(now)
-    return now
+async def test_two_who_write_the_same_one_at_once_leave_it_whole(tmp_path: Path) -> None:
+    large = Document(checkpoint=ONE.checkpoint, hash=ONE.hash, entries=ONE.entries * 10_000).text()
+    places = [CheckpointFolder(tmp_path) for _ in range(8)]
+    await asyncio.gather(*(place.put(1, large) for place in places))
+    assert (tmp_path / "checkpoint-1.json").read_bytes() == large
+    assert len(list(tmp_path.iterdir())) == 1

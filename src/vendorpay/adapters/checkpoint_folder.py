@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from contextlib import suppress
+import tempfile
 from pathlib import Path
 from typing import Final
 
 from vendorpay.domain.checkpoint import DOCUMENT_BYTES_MAX, Held, NotACheckpoint, NotShipped, document_of
 
 NAME: Final = "checkpoint-{}.json"
+READABLE: Final = 0o644
 _NAMED: Final = re.compile(r"checkpoint-([1-9][0-9]{0,17})\.json")
 
 
@@ -46,24 +47,30 @@ class CheckpointFolder:
 
     def _put(self, number: int, document: bytes) -> None:
         target = self._folder / NAME.format(number)
-        # Of this process alone: another one may be writing the same checkpoint at this moment.
-        begun = self._folder / f".{target.name}.{os.getpid()}"
         try:
             if target.exists():
                 if _read(target) != document:
                     raise NotShipped(f"{target} is there already, and says something else.")
                 return
-            with begun.open("wb") as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
+            begun = self._written(target.name, document)
             begun.rename(target)
             synced(self._folder)
         except OSError as error:
             raise NotShipped(f"{target} cannot be written: {error.strerror}.") from error
-        finally:
-            with suppress(OSError):
-                begun.unlink(missing_ok=True)
+
+    def _written(self, name: str, document: bytes) -> Path:
+        """A durable file of our own: another process, of another machine perhaps, may write the same one now."""
+        descriptor, path = tempfile.mkstemp(prefix=f".{name}.", dir=self._folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(document)
+                file.flush()
+                os.fchmod(file.fileno(), READABLE)  # an auditor is another user
+                os.fsync(file.fileno())
+        except OSError:
+            Path(path).unlink(missing_ok=True)
+            raise
+        return Path(path)
 
 
 def numbered(folder: Path) -> dict[int, Path]:
