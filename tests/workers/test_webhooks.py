@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.workers.relaying import eventually
 from tests.workers.webhook_office import Office, open_office
 from vendorpay import __version__
 from vendorpay.adapters.local_issuer import LocalIssuer
+from vendorpay.ports import WebhookAnswer, WebhookRequest
+from vendorpay.usecases.deliver_webhook import WebhookTarget
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +42,13 @@ async def hasty(database_urls: DatabaseUrls, issuer: LocalIssuer, anyio_backend:
     """One that waits for an answer for 0.3 s."""
     async with open_office(database_urls, issuer, timeout_s=0.3) as opened:
         yield opened
+
+
+class NoSender:
+    """For a target that is only asked."""
+
+    async def send(self, request: WebhookRequest) -> WebhookAnswer:
+        raise AssertionError(request.url)
 
 
 def by_payment(received: Sequence[Received]) -> dict[str, list[int]]:
@@ -322,3 +332,23 @@ async def test_a_deleted_endpoint_is_sent_nothing_more(office: Office) -> None:
     assert len(office.receiver.received) == 1
     for method, more in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries")):
         assert (await office.ask(method, path + more)).status == 404
+
+
+async def test_one_that_only_fails_takes_no_room_from_others_and_gets_its_own_back(office: Office) -> None:
+    endpoint = await office.subscribe(eventTypes=["PaymentCreated"], maxInFlight=8)
+    target, endpoint_id = WebhookTarget(office.world.deps, NoSender()), UUID(endpoint["endpointId"])
+    assert await target.at_once([endpoint_id]) == {endpoint_id: 8}
+    office.receiver.behave = respond(500)
+    await office.pay()
+    await office.settled()
+    assert await target.at_once([endpoint_id]) == {endpoint_id: 8}
+    for _ in range(2):
+        await office.pay()
+    await office.settled()
+    assert await target.at_once([endpoint_id]) == {endpoint_id: 1}
+    office.receiver.behave = accept
+    await office.pay()
+    await office.settled()
+    assert await target.at_once([endpoint_id]) == {endpoint_id: 8}
+    await office.patch(endpoint, status="disabled")
+    assert await target.at_once([endpoint_id]) == {}

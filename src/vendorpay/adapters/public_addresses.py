@@ -19,7 +19,7 @@ from vendorpay.domain.public_addresses import is_public
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host (a name, or an address) and a port to its addresses. Raises OSError when there are none."""
 
-RESOLVERS: Final = 8
+RESOLVERS: Final = 64
 """How many names are looked up at once. In threads of our own: a name server that hangs must not keep those of the
 event loop, which the database's driver needs to connect."""
 ADDRESSES_TRIED_MAX: Final = 4

@@ -89,10 +89,11 @@ async def waiting_after(connection: Connection, org_id: str, endpoint_id: UUID) 
     return position
 
 
-async def limits(connection: Connection, endpoint_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-    """How many requests each endpoint takes at once, of those that may be sent to."""
-    found = await rows(connection, _sql("limits"), {"endpoint_ids": literal(endpoint_ids)})
-    return {row["endpoint_id"]: row["max_in_flight"] for row in found}
+async def limits(connection: Connection, endpoint_ids: Sequence[UUID], *, failing: int) -> Mapping[UUID, int]:
+    """How many requests each endpoint is sent at once, of those that may be sent to: 1 after `failing` failed tries."""
+    parameters = {"endpoint_ids": literal(endpoint_ids), "failing": failing}
+    found = await rows(connection, _sql("limits"), parameters)
+    return {row["endpoint_id"]: row["at_once"] for row in found}
 
 
 async def sending(connection: Connection, org_id: str, endpoint_id: UUID, *, now: datetime) -> Sending:

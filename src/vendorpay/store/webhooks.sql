@@ -63,9 +63,11 @@ SELECT min(d.position) - 1 AS position FROM deliveries d
 WHERE d.org_id = %(org_id)s AND d.subscription_id = %(endpoint_id)s AND d.state = 'pending'
 
 -- name: limits
--- For the relay: one that is disabled, or for which events are still being put in line, is sent nothing.
-SELECT e.endpoint_id, e.max_in_flight
+-- For the relay: one that is disabled, or for which events are still being put in line, is sent nothing; and one that
+-- only fails gets one request at a time, so that it does not take up the room that others need.
+SELECT e.endpoint_id, CASE WHEN f.failed_tries >= %(failing)s THEN 1 ELSE e.max_in_flight END AS at_once
 FROM webhook_endpoints e JOIN subscriptions s ON s.subscription_id = e.endpoint_id
+LEFT JOIN webhook_failures f ON f.endpoint_id = e.endpoint_id
 WHERE e.endpoint_id = ANY (%(endpoint_ids)s::uuid[]) AND e.status = 'enabled' AND s.replay_after IS NULL
 
 -- name: sending

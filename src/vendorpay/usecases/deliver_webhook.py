@@ -25,7 +25,8 @@ from vendorpay.usecases.relay_target import AttemptLog, Delivered, Due, Failed, 
 TIMEOUT_S: Final = 15.0
 FAILING_MAX: Final = timedelta(days=3)
 FAILED_TRIES_MIN: Final = 10
-"""An endpoint is disabled after so long without a success, when it was tried so often meanwhile."""
+"""An endpoint is disabled after so long without a success, when it was tried so often meanwhile. Already after so many
+tries it gets one request at a time."""
 _GONE: Final = 410
 _HEEDED: Final = frozenset({429, 503})
 """The answers whose Retry-After is heeded."""
@@ -70,11 +71,11 @@ class WebhookTarget:
         """Nothing: endpoints are subscribed by whoever creates them."""
 
     async def at_once(self, subscription_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        """How many requests each may be sent at once. Left out are those that are disabled, and those for which earlier
-        events are still being put in line.
+        """How many requests each may be sent at once: one, while it does nothing but fail. Left out are those that are
+        disabled, and those for which earlier events are still being put in line.
         """
         async with self._deps.database.reading() as connection:
-            return await webhooks.limits(connection, subscription_ids)
+            return await webhooks.limits(connection, subscription_ids, failing=FAILED_TRIES_MIN)
 
     async def deliver(self, due: Due) -> Result:
         """One POST, and what came of it; the last one after long failure, and where nobody is at home any more."""
