@@ -15,7 +15,8 @@ from uuid import UUID
 import pytest
 
 from tests.database import DatabaseUrls
-from tests.scenarios.webhook_receiver import Received, accept, drop, first, hang, late, respond
+from tests.scenarios.webhook_receiver import Exchange, Received, accept, drop, first, hang, late, respond
+from tests.usecases.world import rounds, seeded
 from tests.workers.relaying import eventually
 from tests.workers.webhook_office import Office, open_office
 from vendorpay import __version__
@@ -352,3 +353,40 @@ async def test_one_that_only_fails_takes_no_room_from_others_and_gets_its_own_ba
     assert await target.at_once([endpoint_id]) == {endpoint_id: 8}
     await office.patch(endpoint, status="disabled")
     assert await target.at_once([endpoint_id]) == {}
+
+
+async def test_whoever_switches_it_off_and_on_while_payments_go_by_loses_nothing_and_mixes_up_nothing(
+    office: Office,
+) -> None:
+    endpoint = await office.subscribe(eventTypes=["PaymentCreated", "PaymentApproved"], maxInFlight=5)
+    chance = seeded("webhooks switched off and on")
+
+    def behave(exchange: Exchange) -> None:
+        (drop if chance.random() < 0.1 else accept)(exchange)
+
+    office.receiver.behave = behave
+
+    async def one_payment() -> None:
+        await asyncio.sleep(chance.random())
+        payment_id = await office.pay()
+        await asyncio.sleep(chance.random() / 4)
+        await office.approve(payment_id)
+
+    async def switch() -> None:
+        for _ in range(3):
+            await asyncio.sleep(chance.random() / 4)
+            await office.patch(endpoint, status="disabled")
+            await asyncio.sleep(chance.random() / 4)
+            await office.patch(endpoint, status="enabled")
+            if chance.random() < 0.5:
+                path = f"/webhook-endpoints/{endpoint['endpointId']}/replay"
+                assert (await office.ask("POST", path, body={"fromPosition": 0})).status == 202
+
+    for _ in range(rounds(1, 50)):
+        await asyncio.gather(*(one_payment() for _ in range(25)), switch())
+    await office.settled()
+    assert_in_order(office.receiver.received)
+    assert office.receiver.unsigned() == []
+    stored = office.world.rows("SELECT event_id FROM outbox WHERE aggregate_type = 'payment'")
+    assert {one.webhook_id for one in office.receiver.received} == {str(row["event_id"]) for row in stored}
+    assert {row["state"] for row in office.world.rows("SELECT state FROM deliveries")} == {"delivered"}
