@@ -7,35 +7,21 @@ endpoint was disabled, and proof that a second attempt happens.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from tests.database import DatabaseUrls
-from tests.scenarios.webhook_receiver import Exchange, Received, accept, drop, first, hang, late, respond
-from tests.usecases.world import rounds, seeded
+from tests.scenarios.webhook_receiver import accept, drop, first, hang, late, respond
 from tests.workers.relaying import eventually
-from tests.workers.webhook_office import Office, open_office
+from tests.workers.webhook_office import NoSender, Office, assert_in_order, by_payment, open_office
 from vendorpay import __version__
 from vendorpay.adapters.local_issuer import LocalIssuer
-from vendorpay.ports import WebhookAnswer, WebhookRequest
 from vendorpay.usecases.deliver_webhook import WebhookTarget
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="session")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> LocalIssuer:
-    return LocalIssuer.open(tmp_path_factory.mktemp("issuer"))
-
-
-@pytest.fixture
-async def office(database_urls: DatabaseUrls, issuer: LocalIssuer, anyio_backend: str) -> AsyncIterator[Office]:
-    async with open_office(database_urls, issuer) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -43,28 +29,6 @@ async def hasty(database_urls: DatabaseUrls, issuer: LocalIssuer, anyio_backend:
     """One that waits for an answer for 0.3 s."""
     async with open_office(database_urls, issuer, timeout_s=0.3) as opened:
         yield opened
-
-
-class NoSender:
-    """For a target that is only asked."""
-
-    async def send(self, request: WebhookRequest) -> WebhookAnswer:
-        raise AssertionError(request.url)
-
-
-def by_payment(received: Sequence[Received]) -> dict[str, list[int]]:
-    """The sequences as they first came, by what they are about."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for one in received:
-        about = one.data.get("paymentId") or one.data["endpointId"]
-        if one.data["sequence"] not in found[about]:
-            found[about].append(one.data["sequence"])
-    return found
-
-
-def assert_in_order(received: Sequence[Received]) -> None:
-    for sequences in by_payment(received).values():
-        assert sequences == sorted(sequences)
 
 
 async def test_every_event_of_every_change_arrives_signed_and_in_order(office: Office) -> None:
@@ -353,40 +317,3 @@ async def test_one_that_only_fails_takes_no_room_from_others_and_gets_its_own_ba
     assert await target.at_once([endpoint_id]) == {endpoint_id: 8}
     await office.patch(endpoint, status="disabled")
     assert await target.at_once([endpoint_id]) == {}
-
-
-async def test_whoever_switches_it_off_and_on_while_payments_go_by_loses_nothing_and_mixes_up_nothing(
-    office: Office,
-) -> None:
-    endpoint = await office.subscribe(eventTypes=["PaymentCreated", "PaymentApproved"], maxInFlight=5)
-    chance = seeded("webhooks switched off and on")
-
-    def behave(exchange: Exchange) -> None:
-        (drop if chance.random() < 0.1 else accept)(exchange)
-
-    office.receiver.behave = behave
-
-    async def one_payment() -> None:
-        await asyncio.sleep(chance.random())
-        payment_id = await office.pay()
-        await asyncio.sleep(chance.random() / 4)
-        await office.approve(payment_id)
-
-    async def switch() -> None:
-        for _ in range(3):
-            await asyncio.sleep(chance.random() / 4)
-            await office.patch(endpoint, status="disabled")
-            await asyncio.sleep(chance.random() / 4)
-            await office.patch(endpoint, status="enabled")
-            if chance.random() < 0.5:
-                path = f"/webhook-endpoints/{endpoint['endpointId']}/replay"
-                assert (await office.ask("POST", path, body={"fromPosition": 0})).status == 202
-
-    for _ in range(rounds(1, 50)):
-        await asyncio.gather(*(one_payment() for _ in range(25)), switch())
-    await office.settled()
-    assert_in_order(office.receiver.received)
-    assert office.receiver.unsigned() == []
-    stored = office.world.rows("SELECT event_id FROM outbox WHERE aggregate_type = 'payment'")
-    assert {one.webhook_id for one in office.receiver.received} == {str(row["event_id"]) for row in stored}
-    assert {row["state"] for row in office.world.rows("SELECT state FROM deliveries")} == {"delivered"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from vendorpay.adapters.webhook_sender import HttpWebhookSender
 from vendorpay.api import examples
 from vendorpay.api.app import build
 from vendorpay.domain.retries import Schedule
+from vendorpay.ports import WebhookAnswer, WebhookRequest
 from vendorpay.store.db import rows
 from vendorpay.usecases import replay_events
 from vendorpay.usecases.deliver_webhook import WebhookTarget
@@ -143,3 +145,27 @@ async def _replaying(world: World, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await replay_events.step(world.deps)
         await asyncio.sleep(0.02)
+
+
+class NoSender:
+    """For a target that is only asked."""
+
+    async def send(self, request: WebhookRequest) -> WebhookAnswer:
+        """Must not be reached."""
+        raise AssertionError(request.url)
+
+
+def by_payment(received: Sequence[Received]) -> dict[str, list[int]]:
+    """The sequences as they first came, by what they are about."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for one in received:
+        about = one.data.get("paymentId") or one.data["endpointId"]
+        if one.data["sequence"] not in found[about]:
+            found[about].append(one.data["sequence"])
+    return found
+
+
+def assert_in_order(received: Sequence[Received]) -> None:
+    """Passes when no event of anything came before an earlier one of it."""
+    for sequences in by_payment(received).values():
+        assert sequences == sorted(sequences)

@@ -28,6 +28,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     enabled: bool
     replaying: bool
+    overtaking: bool
+    """An earlier event of the same line waits."""
     failing: bool
     secrets: tuple[bytes, ...]
     """Those that are live, the newest first."""
@@ -96,9 +98,17 @@ async def limits(connection: Connection, endpoint_ids: Sequence[UUID], *, failin
     return {row["endpoint_id"]: row["at_once"] for row in found}
 
 
-async def sending(connection: Connection, org_id: str, endpoint_id: UUID, *, now: datetime) -> Sending:
-    """What is needed to send to an endpoint at this moment."""
-    parameters = {"org_id": org_id, "endpoint_id": endpoint_id, "now": now}
+async def sending(
+    connection: Connection, org_id: str, endpoint_id: UUID, *, aggregate_id: UUID, sequence: int, now: datetime
+) -> Sending:
+    """What is needed to send an event to an endpoint at this moment."""
+    parameters = {
+        "org_id": org_id,
+        "endpoint_id": endpoint_id,
+        "aggregate_id": aggregate_id,
+        "sequence": sequence,
+        "now": now,
+    }
     (row,) = await rows(connection, _sql("sending"), parameters)
     return Sending(**{**row, "secrets": tuple(map(bytes, row["secrets"]))})
 

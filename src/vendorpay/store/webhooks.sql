@@ -71,7 +71,11 @@ LEFT JOIN webhook_failures f ON f.endpoint_id = e.endpoint_id
 WHERE e.endpoint_id = ANY (%(endpoint_ids)s::uuid[]) AND e.status = 'enabled' AND s.replay_after IS NULL
 
 -- name: sending
+-- The relay may have chosen the event before an earlier one of its line was put there by a replay: hence `overtaking`.
 SELECT e.url, e.status = 'enabled' AS enabled, s.replay_after IS NOT NULL AS replaying,
+       EXISTS (SELECT FROM deliveries d
+               WHERE d.org_id = e.org_id AND d.subscription_id = e.endpoint_id AND d.aggregate_id = %(aggregate_id)s
+                     AND d.sequence < %(sequence)s AND d.state = 'pending') AS overtaking,
        f.endpoint_id IS NOT NULL AS failing,
        ARRAY(SELECT k.secret FROM webhook_secrets k
              WHERE k.org_id = e.org_id AND k.endpoint_id = e.endpoint_id

@@ -27,6 +27,8 @@ FAILING_MAX: Final = timedelta(days=3)
 FAILED_TRIES_MIN: Final = 10
 """An endpoint is disabled after so long without a success, when it was tried so often meanwhile. Already after so many
 tries it gets one request at a time."""
+BEHIND_S: Final = 0.2
+"""How long an event waits that was chosen while earlier ones were still being put in line."""
 _GONE: Final = 410
 _HEEDED: Final = frozenset({429, 503})
 """The answers whose Retry-After is heeded."""
@@ -79,13 +81,12 @@ class WebhookTarget:
 
     async def deliver(self, due: Due) -> Result:
         """One POST, and what came of it; the last one after long failure, and where nobody is at home any more."""
-        org_id, endpoint_id, now = due.event.org_id, due.subscription_id, self._deps.now()
-        async with self._deps.database.reading() as connection:
-            sending = await webhooks.sending(connection, org_id, endpoint_id, now=now)
+        now = self._deps.now()
+        sending = await self._sending(due, now)
         if not sending.enabled:
             return Paused(reason="the endpoint is disabled")
-        if sending.replaying:
-            return Paused(reason="earlier events are being put in line")
+        if sending.replaying or sending.overtaking:
+            return Paused(reason="earlier events are being put in line", retry_after_s=BEHIND_S)
         body = payload(due.event)
         headers = (
             ("content-type", "application/json"),
@@ -98,6 +99,18 @@ class WebhookTarget:
         result = result_of(answer)
         await self._keep_count(sending, due, answer, arrived=isinstance(result, Delivered))
         return result
+
+    async def _sending(self, due: Due, now: datetime) -> Sending:
+        event = due.event
+        async with self._deps.database.reading() as connection:
+            return await webhooks.sending(
+                connection,
+                event.org_id,
+                due.subscription_id,
+                aggregate_id=event.aggregate_id,
+                sequence=event.sequence,
+                now=now,
+            )
 
     async def _keep_count(self, sending: Sending, due: Due, answer: WebhookAnswer, *, arrived: bool) -> None:
         org_id, endpoint_id = due.event.org_id, due.subscription_id
