@@ -90,7 +90,7 @@ async def test_an_unknown_path_is_not_found(caller: Caller, path: str) -> None:
         ("GET", f"/payments/{examples.PAYMENT_ID}/approve", "POST"),
         ("HEAD", f"/payments/{examples.PAYMENT_ID}/approve", "POST"),
         ("POST", "/payments/pending", "GET, HEAD"),
-        ("OPTIONS", "/events", "POST"),
+        ("OPTIONS", "/events", "GET, HEAD, POST"),
         ("TRACE", "/health/live", "GET, HEAD"),
         ("get", "/health/live", "GET, HEAD"),
     ],

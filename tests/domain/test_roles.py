@@ -22,8 +22,11 @@ CONTRACT = {
     "payment:cancel": "admin",
     "audit:read": "admin dispatcher auditor",
     "events:publish": "admin service",
+    "events:read": "admin auditor service",
     "events:admin": "admin",
     "events:admin:read": "admin auditor",
+    "webhooks:admin": "admin",
+    "webhooks:admin:read": "admin auditor",
 }
 SUB = "11111111-1111-4111-8111-111111111111"
 

@@ -19,16 +19,13 @@ NODE: Final = b"\x01"
 
 def tree_hash(items: Iterable[bytes]) -> bytes:
     """The hash of a list, in one pass; any item changed, added, removed or moved makes it another one."""
-    full: list[bytes] = []  # the roots of full trees, largest first: one for each bit of `count` that is set
-    count = 0
-    for item in items:
+    full: list[bytes] = []  # the roots of full trees, largest first: one for each bit of their number that is set
+    for before, item in enumerate(items):
         node = hashlib.sha256(LEAF + item).digest()
-        smaller = count
-        while smaller & 1:
+        while before & 1:
             node = _joined(full.pop(), node)
-            smaller >>= 1
+            before >>= 1
         full.append(node)
-        count += 1
     if not full:
         return hashlib.sha256().digest()
     root = full.pop()
