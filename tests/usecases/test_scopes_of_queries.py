@@ -75,7 +75,9 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("checkpoints", name) for name in ("newest", "ship", "shipped", "since")),
     ("standing", "look"),  # numbers of everything together
     *(("sequencer", name) for name in ("number", "renumber")),  # the positions of all of them
-    *(("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")),  # by age alone
+    *(
+        ("upkeep", name) for name in ("delete_commands", "delete_deliveries", "months_left", "take_turn")
+    ),  # by age alone
     ("webhooks", "limits"),  # of the subscriptions that a relay has leased
     *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
     *(("relay_leases", name) for name in ("announce_consumer", "appear", "disappear", "lay_out", "release", "renew")),
