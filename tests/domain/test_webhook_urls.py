@@ -29,6 +29,7 @@ BAD = [
         "https://a..b.example/",
     ),
     *("https://receiver.example:0/", "https://receiver.example:65536/", "https://receiver.example:99999999/"),
+    *("https://receiver.example:0443/", "https://receiver.example:00443/", "https://[2606:4700::1111]:08/"),
     *("https://user@receiver.example/", "https://user:word@receiver.example/", "https://receiver.example@10.0.0.1/"),
     *("https://receiver.example/#part", "https://receiver.example#", "https://receiver.example\\@10.0.0.1/"),
     *(
@@ -107,6 +108,22 @@ def test_no_address_that_python_counts_as_special_is_public(
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("168.63.129.16", "::ffff:168.63.129.16", "192.31.196.1", "192.52.193.1", "192.175.48.42", "2620:4f:8000::1"),
+        *("2606:4700::5efe:7f00:1", "2606:4700::5efe:10.0.0.1", "2606:4700::200:5efe:192.168.1.1", "fd00::5efe:8.8.8.8"),
+    ],
+)
+def test_what_a_cloud_or_a_network_keeps_for_itself_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["168.63.129.17", "2606:4700::5efe:8.8.8.8", "2606:4700::200:5efe:8.8.8.8"])
+def test_their_neighbours_are_public(address: str) -> None:
+    assert is_public(address)
 
 
 @pytest.mark.parametrize("text", ["", "receiver.example", "1.2.3", "8.8.8.8/32", "fe80::1%eth0", "2606:4700::1111%1"])

@@ -116,7 +116,12 @@ BIRTHS = table(
         "6", "an approval counted at birth", born_with(approvals_valid=1, required_approvals=2), "payments_born_pending"
     ),
     Refusal("6", "version 2 at birth", born_with(version=2), "payments_born_pending"),
-    Refusal("6", "a content newer than the version", born_with(content_version=2), "payments_versions_positive"),
+    Refusal(
+        "6",
+        "a content newer than the version",
+        born_with(content_version=2, edited_by="creator"),
+        "payments_versions_positive",
+    ),
     Refusal(
         "12",
         "an id that is a v4",

@@ -15,6 +15,7 @@ from tests.database import (
     change,
     holding,
     in_status,
+    line_items,
     moving,
     new_payment,
     now,
@@ -34,12 +35,34 @@ def exchange(payment: Row, rows: Rows) -> None:
     rows.approvals.append(approval(payment, "late"))
 
 
+def edited(connection: Connection[TupleRow]) -> Row:
+    payment = in_status(connection, "pending_approval")
+    lines = line_items(payment, ((1, 7),), content_version=2)
+    rows = change(payment, content_version=2, digest=OTHER_DIGEST, line_count=1, amount_cents=7, edited_by=APPROVER)
+    rows.lines = lines
+    return write(connection, rows)
+
+
+def first_approval(payment: Row) -> Rows:
+    """One of the two that it needs."""
+    rows = change(payment, approvals_valid=1, required_approvals=2)
+    rows.approvals.append(approval(payment))
+    return rows
+
+
 def by_the_creator(_: Row, rows: Rows) -> None:
     rows.approvals.clear()
     sets(rows, approved_by=CREATOR)
 
 
 APPROVALS = table(
+    Refusal("52", "approved by its editor", lambda c: write(c, approving(edited(c))), "payments_four_eyes_of_editor"),
+    Refusal(
+        "52",
+        "a first approval by its editor",
+        lambda c: write(c, first_approval(edited(c))),
+        "approvals_four_eyes",
+    ),
     Refusal("4", "an open hold", lambda c: write(c, approving(held(c))), "payments_not_held"),
     Refusal("4", "a hold set by the approval itself", approve(lambda p, r: sets(r, open_holds=1)), "payments_not_held"),
     Refusal("45", "no score yet", approve(lambda p, r: None, fraud_gate="score_pending"), "payments_fraud_gate"),

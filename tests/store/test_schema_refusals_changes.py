@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 
 from tests.database import (
     APPROVER,
+    CREATOR,
     Row,
     Rows,
     approving,
@@ -33,10 +34,12 @@ def new_content(payment: Row, lines: tuple[tuple[int, int], ...] = ((1, 7),), **
     version = payment["content_version"] + 1
     rows = change(
         payment,
+        actor=CREATOR,
         content_version=version,
         digest=OTHER_DIGEST,
         line_count=len(lines),
         amount_cents=sum(quantity * price for quantity, price in lines),
+        edited_by=CREATOR,
         **{"status": "pending_approval", "approvals_valid": 0, "approved_by": None, "approved_at": None, **columns},
     )
     rows.lines = line_items(payment, lines, content_version=version)
@@ -82,6 +85,19 @@ CHANGES = table(
         spoiled(new_content, lambda p, r: sets(r, amount_cents=8)),
         "payments_line_sum",
     ),
+    Refusal(
+        "7",
+        "new content by nobody",
+        spoiled(new_content, lambda p, r: sets(r, edited_by=None)),
+        "payments_edited_by_named",
+    ),
+    Refusal(
+        "7",
+        "new content by somebody who left no entry",
+        spoiled(new_content, lambda p, r: sets(r, edited_by="somebody-else")),
+        "payments_editor_on_record",
+    ),
+    Refusal("7", "an editor without an edit", update(edited_by=APPROVER), "payments_edited_by_named"),
     Refusal(
         "8",
         "a content_version jumped over",
@@ -290,7 +306,8 @@ def test_two_updates_in_one_statement_are_both_looked_at(bad_one: int, app_conne
     first, second = (in_status(app_connection, "pending_approval") for _ in range(2))
     both = [new_content(first), change(second)]
     both[bad_one].entries.clear()
-    expect_refusal(app_connection, lambda connection: write(connection, *both), "payments_change_is_audited")
+    rule = ("payments_editor_on_record", "payments_change_is_audited")[bad_one]
+    expect_refusal(app_connection, lambda connection: write(connection, *both), rule)
     first, second = (in_status(app_connection, "pending_approval") for _ in range(2))
     assert write(app_connection, new_content(first), change(second))["content_version"] == 2
     assert stored(app_connection, second["payment_id"])["version"] == 2

@@ -21,6 +21,7 @@ from tests.usecases.world import (
 from vendorpay.domain.errors import (
     DigestMismatch,
     DuplicatePayment,
+    FourEyes,
     IdempotencyKeyReused,
     InvalidRequest,
     InvalidTransition,
@@ -259,3 +260,25 @@ async def test_edits_and_decisions_go_in_one_batch_and_a_bad_neighbour_spoils_no
     ]
     assert [payment_in(one) for one in results if isinstance(one, Done)] == found[:4]
     assert (await world.audit()).clean
+
+
+async def test_fault_52_whoever_edited_the_content_does_not_approve_it_and_somebody_else_does(world: World) -> None:
+    """Origin 52: else one person would write the amount and say yes to it, whoever created the payment."""
+    made = await world.create(by=ADMIN)
+    edited = await world.update(made.payment_id, OTHER_LINES, by=DISPATCHER)
+    assert edited.edited_by == DISPATCHER.sub
+    for same in (ADMIN, DISPATCHER):
+        with pytest.raises(FourEyes):
+            await world.approve(made.payment_id, by=same)
+    assert (await world.approve(made.payment_id, by=OTHER_DISPATCHER)).status == "approved"
+    again = await world.update(made.payment_id, a_patch(lines=((1, 9),)), by=OTHER_DISPATCHER)
+    assert again.edited_by == OTHER_DISPATCHER.sub
+    assert (await world.approve(made.payment_id, by=DISPATCHER)).status == "approved"
+    assert (await world.audit()).clean
+
+
+async def test_an_edit_that_leaves_the_content_alone_makes_nobody_its_editor(world: World) -> None:
+    made = await world.create(by=ADMIN)
+    labelled = await world.update(made.payment_id, a_patch(metadata={"seen": True}), by=DISPATCHER)
+    assert labelled.edited_by is None
+    assert (await world.approve(made.payment_id, by=DISPATCHER)).status == "approved"

@@ -40,6 +40,7 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     created_by: str
     approved_by: str | None
+    edited_by: str | None
     incident_id: UUID
     vendor_id: UUID
     payer_type: str
@@ -193,6 +194,8 @@ def _wrong_with_payment(head: ChainHead, links: Sequence[Link]) -> str | None:
 def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
     if head.created_by != links[0].entry.actor_id:
         return f"the payment says {head.created_by} created it, but its first entry is by {links[0].entry.actor_id}"
+    if head.edited_by != (editor := _editor_in(links)):
+        return f"the payment says {head.edited_by} edited it last, but its entries say {editor}"
     # A driver authorizes their own payment: nobody approves it, whatever its entries are called.
     approver, valid = (None, set()) if head.payer_type == PayerType.DRIVER_IC else _approvals_in(links)
     if head.approved_by != approver:
@@ -200,6 +203,16 @@ def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
     if {(one.audit_seq, one.approver_id) for one in head.approvals} != valid:
         return f"its valid approvals are not those of its entries {sorted(seq for seq, _ in valid)}"
     return _wrong_with_holds(head, links)
+
+
+def _editor_in(links: Sequence[Link]) -> str | None:
+    """Who made the present content; None for the creator."""
+    editors = [
+        later.entry.actor_id
+        for earlier, later in pairwise(links)
+        if later.entry.content_digest != earlier.entry.content_digest
+    ]
+    return editors[-1] if editors else None
 
 
 def _approvals_in(links: Sequence[Link]) -> tuple[str | None, set[tuple[int, str]]]:

@@ -131,7 +131,7 @@ class AlreadyApproved(VendorPayError):
 
 
 class FourEyes(VendorPayError):
-    """Whoever created a payment cannot approve it."""
+    """Whoever created a payment, or edited what it pays for, cannot approve it."""
 
     code = "four_eyes"
 

@@ -124,6 +124,8 @@ class Payment(PayeePayment, frozen=True, kw_only=True, rename="camel"):
 
     approvals: tuple[Approval, ...] = ()
     approved_by: str | None = None
+    edited_by: str | None = None
+    """Who made the present content, when that is not the creator's."""
     holds: tuple[Hold, ...] = ()
     fraud_score: float | None = None
     fraud_status: str | None = None

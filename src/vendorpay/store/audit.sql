@@ -17,7 +17,7 @@ WHERE %(payment_id)s::uuid IS NULL OR a.subject_id = %(payment_id)s
 ORDER BY a.subject_id, a.seq
 
 -- name: heads
-SELECT p.payment_id, p.org_id, p.audit_seq, p.audit_head, p.status, p.digest, p.created_by, p.approved_by,
+SELECT p.payment_id, p.org_id, p.audit_seq, p.audit_head, p.status, p.digest, p.created_by, p.approved_by, p.edited_by,
        p.incident_id, p.vendor_id, p.payer_type, p.payer_id, p.amount_cents, p.currency, p.payee_account_version,
        p.open_holds, @lines AS lines, @valid_approvals AS approvals, @all_holds AS holds
 FROM payments p

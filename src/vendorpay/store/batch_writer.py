@@ -25,7 +25,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "edits": (
         *("payment_id", "org_id", "amount_cents", "content_version", "digest", "line_count", "reference", "metadata"),
-        *("status", "version", "approvals_valid", "approved_by", "approved_at", "audit_seq", "audit_head"),
+        *("status", "version", "approvals_valid", "approved_by", "approved_at", "edited_by", "audit_seq", "audit_head"),
         *("event_seq", "updated_at"),
     ),
     "lines": (

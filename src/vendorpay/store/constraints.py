@@ -25,6 +25,7 @@ from vendorpay.domain.errors import (
 REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "approvals_four_eyes": FourEyes,
     "payments_four_eyes": FourEyes,
+    "payments_four_eyes_of_editor": FourEyes,
     "approvals_one_valid_per_person": AlreadyApproved,
     "payments_not_held": lambda: PaymentHeld(open_holds="an unknown number of"),
     "payments_fraud_gate": FraudReviewRequired,

@@ -28,6 +28,7 @@ _PLAIN = (
         "version",
     ),
     *("content_version", "digest", "required_approvals", "fraud_score", "fraud_status", "approved_by", "approved_at"),
+    "edited_by",
     *("stripe_payment_intent_id", "stripe_transfer_id", "processed_at", "completed_at", "failed_reason", "failed_code"),
     *("created_by", "created_at", "updated_at"),
 )

@@ -4,7 +4,7 @@
 p.payment_id, p.org_id, p.incident_id, p.vendor_id, p.reference, p.payer_type, p.payer_id, p.amount_cents, p.currency,
 p.status, p.version, p.content_version, p.digest, p.required_approvals, p.approvals_valid, p.open_holds, p.fraud_gate,
 p.payee_account_version, p.audit_seq, p.audit_head, p.event_seq, p.fraud_score::float8 AS fraud_score, p.fraud_status,
-p.approved_by, p.approved_at, p.stripe_payment_intent_id, p.stripe_transfer_id, p.processed_at, p.completed_at,
+p.approved_by, p.approved_at, p.edited_by, p.stripe_payment_intent_id, p.stripe_transfer_id, p.processed_at, p.completed_at,
 p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.created_at, p.updated_at
 
 -- name: lines

@@ -64,6 +64,7 @@ def add_edited_payment(rows: Rows, state: PaymentState) -> None:
             *(payment.payment_id, payment.org_id, payment.amount_cents, payment.content_version, payment.digest),
             *(len(payment.line_items), payment.reference, msgspec.json.encode(payment.metadata).decode()),
             *(payment.status.value, payment.version, state.approvals_valid, payment.approved_by, payment.approved_at),
+            payment.edited_by,
             *(chains.audit_seq, chains.audit_head, chains.event_seq, payment.updated_at),
         ),
     )

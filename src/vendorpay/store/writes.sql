@@ -37,16 +37,16 @@ UPDATE payments p SET
     amount_cents = e.amount_cents, content_version = e.content_version, digest = e.digest, line_count = e.line_count,
     reference = e.reference, metadata = e.metadata, status = e.status, version = e.version,
     approvals_valid = e.approvals_valid, approved_by = e.approved_by, approved_at = e.approved_at,
-    audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq, updated_at = e.updated_at
+    edited_by = e.edited_by, audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq, updated_at = e.updated_at
 FROM unnest(
     %(edits.payment_id)s::uuid[], %(edits.org_id)s::text[], %(edits.amount_cents)s::bigint[],
     %(edits.content_version)s::integer[], %(edits.digest)s::text[], %(edits.line_count)s::integer[],
     %(edits.reference)s::text[], %(edits.metadata)s::jsonb[], %(edits.status)s::text[], %(edits.version)s::integer[],
     %(edits.approvals_valid)s::integer[], %(edits.approved_by)s::text[], %(edits.approved_at)s::timestamptz[],
-    %(edits.audit_seq)s::integer[], %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[],
+    %(edits.edited_by)s::text[], %(edits.audit_seq)s::integer[], %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[],
     %(edits.updated_at)s::timestamptz[])
     AS e (payment_id, org_id, amount_cents, content_version, digest, line_count, reference, metadata, status, version,
-          approvals_valid, approved_by, approved_at, audit_seq, audit_head, event_seq, updated_at)
+          approvals_valid, approved_by, approved_at, edited_by, audit_seq, audit_head, event_seq, updated_at)
 WHERE p.payment_id = e.payment_id AND p.org_id = e.org_id
 
 -- name: lines

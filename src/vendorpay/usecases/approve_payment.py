@@ -61,7 +61,7 @@ class ApprovePayment(PaymentCommand):
         allow(Action.APPROVE, payment.status)
         if payment.payer_type is PayerType.DRIVER_IC:
             raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
-        if payment.created_by == self.caller.sub:
+        if self.caller.sub in (payment.created_by, payment.edited_by):
             raise FourEyes
         held_for_fraud = any(hold.kind is HoldKind.FRAUD for hold in payment.holds)
         if state.fraud_gate is FraudGate.REVIEW_REQUIRED or held_for_fraud:

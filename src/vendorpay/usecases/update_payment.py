@@ -48,7 +48,11 @@ class UpdatePayment(PaymentCommand):
             raise DuplicatePayment(facts.twin.payment_id)
         if not edited.changes:
             return unchanged(state)
-        return _recontented(state, edited, facts) if edited.new_content else _relabelled(state, edited, facts)
+        return (
+            _recontented(state, edited, self.caller.sub, facts)
+            if edited.new_content
+            else _relabelled(state, edited, facts)
+        )
 
 
 def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
@@ -57,7 +61,7 @@ def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
     return _recorded(state, changed(after, facts, status=state.payment.status), edited.changes)
 
 
-def _recontented(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
+def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts) -> Outcome:
     """The outcome of new content: nobody has approved it, so all approvals go, and it waits again."""
     before = state.payment
     after = changed(
@@ -67,6 +71,7 @@ def _recontented(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
         approvals=(),
         approved_by=None,
         approved_at=None,
+        edited_by=editor,
     )
     voided = tuple(approval.approver_id for approval in before.approvals)
     changes = (
