@@ -221,7 +221,7 @@ async def test_a_compressed_body_and_a_blank_reason_are_refused(caller: Caller) 
 
 @pytest.mark.parametrize(
     ("sent", "versions"),
-    [('"7"', {7}), ('"7", "9"', {7, 9}), ('W/"7"', set()), ('"abc"', set()), ("*", None), ("", None)],
+    [('"7"', {7}), ('"7", "9"', {7, 9}), ('W/"7"', set()), ('"07"', set()), ('"abc"', set()), ("*", None), ("", None)],
 )
 async def test_if_match_is_handed_on_as_versions(
     caller: Caller, desk: Desk, sent: str, versions: set[int] | None

@@ -228,7 +228,10 @@ class WebhookReceiver:
                 self._in_flight -= 1
 
     def _take(self, handler: BaseHTTPRequestHandler, in_flight: int) -> Received:
-        body = handler.rfile.read(int(handler.headers.get("content-length", "0")))
+        expected = int(handler.headers.get("content-length", "0"))
+        body = handler.rfile.read(expected)
+        if len(body) < expected:
+            raise ConnectionResetError("the sender died in the middle of its request")
         headers = {name.lower(): value for name, value in handler.headers.items()}
         matching = tuple(name for name, secret in list(self.secrets.items()) if verified(secret, headers, body))
         with self._changed:

@@ -27,7 +27,7 @@ _JSON: Final = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)" + _UTF
 _JSON_LINES: Final = re.compile(r"application/(?:x-ndjson|jsonl)" + _UTF_8, re.I)
 _UUID_CHARACTERS: Final = 36
 _ETAG: Final = re.compile(rb'(?:W/)?"[\x21\x23-\x7e]*"\Z')
-_OWN_ETAG: Final = re.compile(rb'"[0-9]{1,18}"\Z')
+_OWN_ETAG: Final = re.compile(rb'"(?:0|[1-9][0-9]{0,17})"\Z')
 
 
 async def read(
