@@ -94,6 +94,25 @@ def test_a_process_that_begins_anew_counts_on_but_holds_nothing(monkeypatch: pyt
     assert found["requests_in_flight{}"] == found["pool_connections_in_use{}"] == found["stragglers_waiting{}"] == 1
 
 
+def test_a_process_in_the_place_of_one_that_failed_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart every hour would else keep the age of the last success below any alarm."""
+    with cells.reserved(1) as memory:
+        for birth in (10.0, 20.0):
+            monkeypatch.setattr(metrics, "_numbers", metrics._Numbers())
+            metrics.attach(memory, 1, 1, at_s=birth)
+            metrics.timer_begins("upkeep", every_s=60, at_s=birth)
+            metrics.upkeep_begins("commands", at_s=birth)
+            metrics.timer_ran("upkeep", failed=True, at_s=birth + 1)
+            metrics.upkeep_ended("commands", failed=True, at_s=birth + 1)
+        found = scraped()
+        assert found["timer_last_success_timestamp_seconds{timer=upkeep}"] == 10
+        assert found["upkeep_last_success_timestamp_seconds{task=commands}"] == 10
+        assert found["timer_period_seconds{timer=upkeep}"] == 60
+        metrics.timer_ran("upkeep", failed=False, at_s=30.0)
+        metrics.timer_begins("upkeep", every_s=60, at_s=40.0)
+        assert scraped()["timer_last_success_timestamp_seconds{timer=upkeep}"] == 30
+
+
 def test_what_another_version_counts_harms_no_scrape_and_is_counted_beside(parts: list[Part]) -> None:
     """An upgrade on disk while the service runs: a process that is started again has the new code."""
     other = parts[0]

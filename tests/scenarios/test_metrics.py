@@ -100,7 +100,7 @@ def test_a_worker_shows_its_own_on_a_port_of_its_own(make_database: Callable[[],
         worker.start()
         with httpx.Client(base_url=f"http://{HOST}:{port}", trust_env=False) as client:
             deadline = time.monotonic() + RESTART_S_MAX
-            while "vendorpay_upkeep_last_success_timestamp_seconds{" not in (text := client.get("/metrics").text):
+            while 'vendorpay_timer_runs_total{timer="upkeep"' not in (text := client.get("/metrics").text):
                 assert time.monotonic() < deadline, text
                 time.sleep(0.1)
         families = {family.name: family.samples for family in parsed(text)}

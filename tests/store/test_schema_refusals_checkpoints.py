@@ -1,6 +1,9 @@
 """Checkpoints go on where the one before ended, say what their bytes say, and are never changed; or it is refused."""
 
+import json
+import re
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from vendorpay.domain.checkpoint import Checkpoint
 
 Row = dict[str, Any]
 ZEROS = "0" * 64
+MADE_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def numbered(connection: Connection[TupleRow], entries: int = 3) -> None:
@@ -55,12 +59,12 @@ def next_one(connection: Connection[TupleRow], **changes: Any) -> Row:
         "number": number + 1,
         "from_position": start,
         "to_position": start + 1,
-        "entries": 1,
+        "entries": changes.get("to_position", start + 1) - changes.get("from_position", start),
         "entries_root": ZEROS,
         "chains": 1,
         "heads_root": ZEROS,
         "previous_hash": previous,
-        "made_at": now().isoformat(),
+        "made_at": now().strftime(MADE_AT),
         **changes,
     }
     return row_of(Checkpoint(**facts))
@@ -86,6 +90,26 @@ def columns(**changes: Any) -> Callable[[Connection[TupleRow]], None]:
     return attempt
 
 
+def said(change: Callable[[bytes], bytes]) -> Callable[[Connection[TupleRow]], None]:
+    """The same, with columns that fit, and bytes that were touched and hash to their hash."""
+
+    def attempt(connection: Connection[TupleRow]) -> None:
+        two(connection)
+        row = next_one(connection)
+        before, row["canonical"] = row["canonical"], change(row["canonical"])
+        assert row["canonical"] != before
+        insert(connection, {**row, "hash": sha256(row["canonical"]).digest()})
+
+    return attempt
+
+
+def only(canonical: bytes) -> bytes:
+    """Just what the columns say as well, and a root that is none."""
+    wanted = ("number", "fromPosition", "toPosition", "previousHash")
+    facts = {name: value for name, value in json.loads(canonical).items() if name in wanted}
+    return json.dumps({**facts, "root": "forged"}).encode()
+
+
 def fork(connection: Connection[TupleRow]) -> None:
     """Two that follow on the first."""
     insert(connection, first := next_one(connection))
@@ -107,6 +131,18 @@ def sql(statement: str) -> Callable[[Connection[TupleRow]], None]:
     return attempt
 
 
+def touched(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    return lambda canonical: canonical.replace(old, new, 1)
+
+
+def a_number_as_text(canonical: bytes) -> bytes:
+    return re.sub(rb'"number":(\d+)', rb'"number":"\1"', canonical)
+
+
+def a_day_that_is_none(canonical: bytes) -> bytes:
+    return re.sub(rb'(?<="madeAt":".{5})..-..', b"02-31", canonical)
+
+
 REFUSED = table(
     Refusal("19", "a number left out", spoiled(number=4), "audit_checkpoints_linked"),
     Refusal("19", "a number twice", spoiled(number=2), "audit_checkpoints_pkey"),
@@ -125,6 +161,22 @@ REFUSED = table(
     Refusal(
         "19", "columns with another one before", columns(previous_hash=b"x" * 32), "audit_checkpoints_columns_are_bytes"
     ),
+    Refusal("19", "columns of another time", columns(made_at=now()), "audit_checkpoints_columns_are_bytes"),
+    Refusal("19", "another count of entries", spoiled(entries=2), "audit_checkpoints_columns_are_bytes"),
+    Refusal("19", "more chains than entries", spoiled(chains=2), "audit_checkpoints_touch_chains"),
+    Refusal("19", "a time that is none", said(touched(b"-", b"-99")), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a day that is none", said(a_day_that_is_none), "audit_checkpoints_columns_are_bytes"),
+    Refusal("19", "another format", spoiled(format=2), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "no chain", spoiled(chains=0), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a root of other length", spoiled(entries_root="0"), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a root in capitals", spoiled(heads_root="A" * 64), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a forged one with half the keys", said(only), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "one key more", said(touched(b"}", b',"x":1}')), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a key twice", said(touched(b"{", b'{"chains":1,')), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "blanks", said(touched(b",", b", ")), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a line behind it", said(touched(b"}", b"}\n")), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "no JSON", said(touched(b"}", b"")), "audit_checkpoints_bytes_are_canonical"),
+    Refusal("19", "a number as text", said(a_number_as_text), "audit_checkpoints_bytes_are_canonical"),
     Refusal("19", "a change", sql("UPDATE audit_checkpoints SET made_at = now()"), DENIED),
     Refusal("19", "a removal", sql("DELETE FROM audit_checkpoints"), DENIED),
     Refusal("19", "emptying", sql("TRUNCATE audit_checkpoints CASCADE"), DENIED),

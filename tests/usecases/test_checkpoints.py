@@ -206,6 +206,34 @@ async def test_no_checkpoint_signs_that_an_entry_is_gone(world: World) -> None:
     assert world.count("audit_checkpoints") == 0
 
 
+async def test_what_is_made_is_handed_over_also_when_no_more_can_be_made(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_checkpoint, "ENTRIES_MAX", 3)
+    await three_entries(world)
+    victim = await three_entries(world)
+    world.rows("SELECT number_stream('audit', 100, NULL)")
+    with attacking(world.urls.superuser) as attacker:
+        attacker.do("DELETE FROM payment_audit_log WHERE subject_id = %(id)s", id=victim)
+    for _ in range(2):
+        with pytest.raises(NotShipped, match=f"No checkpoint can be made: entry 1 of {victim}"):
+            await write_checkpoint.step(placed(world, tmp_path))
+        assert [each.checkpoint.number for each in documents_in(tmp_path)] == [1]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotShipped, match=r"No checkpoint can be made: .* cannot be used"):
+        await write_checkpoint.step(placed(world, tmp_path / "file"))
+
+
+async def test_two_who_hand_over_at_once_to_a_command_may_both_hand_it_the_same(world: World) -> None:
+    """As docs/audit.md says; and never another one."""
+    command = Command()
+    await world.create()
+    await make(world)
+    await asyncio.gather(*(write_checkpoint.hand_over(world.database, command, world.clock) for _ in range(2)))
+    assert {number for number, _ in command.got} == {1}
+    assert len(set(command.got)) == 1
+
+
 async def test_the_timer_does_nothing_without_a_place_and_everything_with_one(world: World, tmp_path: Path) -> None:
     await world.create()
     assert await write_checkpoint.step(world.deps) is False
@@ -221,7 +249,8 @@ async def test_the_timer_survives_a_place_that_cannot_be_used(
 ) -> None:
     (tmp_path / "file").write_text("")
     await world.create()
-    assert await write_checkpoint.step(placed(world, tmp_path / "file")) is False
+    with pytest.raises(NotShipped, match="cannot be used"):
+        await write_checkpoint.step(placed(world, tmp_path / "file"))
     assert "checkpoints were not handed over" in capsys.readouterr().err
     assert await write_checkpoint.step(placed(world, tmp_path / "folder")) is False
     assert document_of((tmp_path / "folder" / "checkpoint-1.json").read_bytes()).checkpoint.entries == 1

@@ -10,6 +10,7 @@ import pytest
 
 from tests import database as rows_of_tests
 from tests.database import DatabaseUrls
+from tests.usecases.tampering import attacking
 from tests.usecases.world import SERVICE, World, a_caller, a_new_payment, open_world, work_completed
 from vendorpay.domain.payment import PayerType
 from vendorpay.domain.roles import Role
@@ -19,7 +20,7 @@ from vendorpay.store import queries
 from vendorpay.store import standing as store_standing
 from vendorpay.store.db import Connection
 from vendorpay.store.standing import Standing
-from vendorpay.usecases import read_standing
+from vendorpay.usecases import read_standing, write_checkpoint
 from vendorpay.usecases.read_standing import AWAY, StandingReader
 from vendorpay.usecases.record_event import record
 
@@ -171,6 +172,21 @@ async def test_expired_keys_are_counted_by_the_databases_clock(world: World) -> 
     assert (await standing(world))["keys_expired"] == 0
     world.rows("UPDATE commands SET recorded_at = recorded_at - interval '31 days'")
     assert (await standing(world))["keys_expired"] == 1
+
+
+async def test_the_oldest_entry_that_no_checkpoint_covers_is_told_once_there_are_checkpoints(world: World) -> None:
+    for minutes in (90, 60, 30):
+        world.clock.at = system_now() - timedelta(minutes=minutes)
+        await world.create()
+        number(world)
+        if minutes == 90:
+            assert (await standing(world))["checkpoint_uncovered_seconds"] == 0
+            await write_checkpoint.make(world.database, world.clock, most=1)
+            assert (await standing(world))["checkpoint_uncovered_seconds"] == 0
+    assert (await standing(world))["checkpoint_uncovered_seconds"] == pytest.approx(60 * 60, abs=30)
+    with attacking(world.urls.superuser) as attacker:
+        attacker.do("DELETE FROM payment_audit_log WHERE seq = 1 AND \"timestamp\" < now() - interval '45 minutes'")
+    assert (await standing(world))["checkpoint_uncovered_seconds"] == pytest.approx(30 * 60, abs=30)
 
 
 async def test_however_often_it_is_asked_the_database_is_asked_once_in_a_while(

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
+from tests.usecases.world import World
 from vendorpay import metrics
+from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.domain.errors import DatabaseUnavailable
 from vendorpay.entrypoints.ids import new_id, system_now
 from vendorpay.metrics import timer_ran
@@ -14,7 +17,7 @@ from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers import background
-from vendorpay.workers.schedule import Timer, Timers
+from vendorpay.workers.schedule import Timer, Timers, schedule
 
 pytestmark = pytest.mark.anyio
 
@@ -143,3 +146,46 @@ async def test_a_timer_that_fails_is_tried_again_and_the_others_go_on(monkeypatc
     await running
     assert set(counted) == {("failing", True), ("working", False)}
     assert counted.count(("failing", True)) == tries
+
+
+async def test_checkpoints_that_cannot_be_handed_over_are_a_failure_of_their_timer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its last success would move on, and nobody would be woken while nothing is kept elsewhere."""
+    counted: list[tuple[str, bool]] = []
+    monkeypatch.setattr(metrics, "timer_ran", lambda timer, *, failed, at_s: counted.append((timer, failed)))
+    await world.create()
+    (timer,) = schedule(checkpoint_every_s=0.01)[-1:]
+    for command, failed in (("exit 7", True), ("true", False)):
+        deps = replace(world.deps, checkpoints=CheckpointCommand(command, {}))
+        stop = asyncio.Event()
+        running = asyncio.create_task(Timers(deps, [timer]).run(stop))
+        await until(lambda: len(counted) >= 2)
+        stop.set()
+        await running
+        assert set(counted) == {("write_checkpoint", failed)}
+        counted.clear()
+
+
+def test_without_a_place_for_checkpoints_there_is_no_timer_that_would_count_successes() -> None:
+    with_place, without = ({each.name for each in schedule(checkpoint_every_s=every_s)} for every_s in (60.0, None))
+    assert with_place - without == {"write_checkpoint"}
+
+
+async def test_work_that_fails_from_the_start_has_an_age_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_numbers", metrics._Numbers())
+
+    async def failing(_: Deps) -> bool:
+        raise RuntimeError("a bug")
+
+    begun = system_now().timestamp()
+    stop = asyncio.Event()
+    running = asyncio.create_task(Timers(NOTHING, [Timer(name="failing", every_s=0.01, step=failing)]).run(stop))
+    await until(lambda: b'vendorpay_timer_runs_total{timer="failing",outcome="failed"} 3' in metrics.exposition({}))
+    stop.set()
+    await running
+    lines = dict(line.rsplit(" ", 1) for line in metrics.exposition({}).decode().splitlines() if line[0] != "#")
+    assert float(lines['vendorpay_timer_last_success_timestamp_seconds{timer="failing"}']) == pytest.approx(
+        begun, abs=1
+    )
+    assert float(lines['vendorpay_timer_period_seconds{timer="failing"}']) == 0.01

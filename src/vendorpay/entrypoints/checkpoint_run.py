@@ -35,13 +35,14 @@ async def run(home: DatabaseHome, out: str | None, to_command: str | None, *, js
         await bring_up_to_date(home.urls, now=system_now())
     try:
         async with Database.open(home.urls.app, pool_size=2) as database:
-            made = await write_checkpoint.make(database, system_now, most=MADE_MAX)
             if out is None and to_command is None:
-                await _print(database, made)
+                await _print(database, await write_checkpoint.make(database, system_now, most=MADE_MAX))
                 return
             with ExitStack() as until_handed:
                 destination = _destination(out, to_command, until_handed)
-                handed = await write_checkpoint.hand_over(database, destination, system_now, _counted())
+                made, handed = await write_checkpoint.make_and_hand_over(
+                    database, destination, system_now, most=MADE_MAX, told=_counted()
+                )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         raise CommandFailed(NOT_MIGRATED) from error
     except (DatabaseUnavailable, Overloaded) as error:

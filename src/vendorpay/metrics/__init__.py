@@ -166,6 +166,12 @@ def delivery(kind: str, outcome: str, seconds: float) -> None:
     _observe(families.DELIVERY_SECONDS, (kind,), seconds)
 
 
+def timer_begins(timer: str, *, every_s: float, at_s: float) -> None:
+    """A process took up a timer. Work that never succeeds was last done then, at the latest: its age must show."""
+    _set(families.TIMER_PERIOD, (timer,), every_s)
+    _set_first(families.TIMER_LAST_SUCCESS, (timer,), at_s)
+
+
 def timer_ran(timer: str, *, failed: bool, at_s: float) -> None:
     """A timer's step ended at that moment, in seconds since 1970."""
     _add(families.TIMER_RUNS, (timer, "failed" if failed else "ok"))
@@ -183,6 +189,11 @@ def upkeep_made_partitions() -> None:
     _add(families.UPKEEP_PARTITIONS, ())
 
 
+def upkeep_begins(task: str, *, at_s: float) -> None:
+    """A part of upkeep begins; see `timer_begins`."""
+    _set_first(families.UPKEEP_LAST_SUCCESS, (task,), at_s)
+
+
 def upkeep_ended(task: str, *, failed: bool, at_s: float) -> None:
     """A part of upkeep ended at that moment, in seconds since 1970."""
     _add(families.UPKEEP_FAILURES, (task,), 1.0 if failed else 0.0)
@@ -196,6 +207,13 @@ def _add(family: Family, labels: tuple[object, ...], by: float = 1.0) -> None:
 
 def _set(family: Family, labels: tuple[object, ...], value: float) -> None:
     _numbers.own.cells[_numbers.place(family, labels)] = value
+
+
+def _set_first(family: Family, labels: tuple[object, ...], value: float) -> None:
+    """Not over what is known already, also of the process that had this part before: restarts hide no failure."""
+    place = _numbers.place(family, labels)
+    if _numbers.own.cells[place] == 0.0:
+        _numbers.own.cells[place] = value
 
 
 def _observe(family: Family, labels: tuple[object, ...], value: float) -> None:

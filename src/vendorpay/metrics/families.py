@@ -71,13 +71,22 @@ DELIVERY_SECONDS: Final = _histogram(
 
 TIMER_RUNS: Final = _counter("timer_runs_total", "Runs of each timer, by outcome.", "timer", "outcome")
 TIMER_LAST_SUCCESS: Final = _gauge(
-    "timer_last_success_timestamp_seconds", "When each timer last did its work.", "timer", largest_counts=True
+    "timer_last_success_timestamp_seconds",
+    "When each timer last did its work; before it ever did, when the process began.",
+    "timer",
+    largest_counts=True,
+)
+TIMER_PERIOD: Final = _gauge(
+    "timer_period_seconds", "Time between the runs of each timer.", "timer", largest_counts=True
 )
 UPKEEP_DELETED: Final = _counter("upkeep_deleted_total", "Rows that upkeep deleted, by kind.", "what")
 UPKEEP_PARTITIONS: Final = _counter("upkeep_partitions_total", "Times that partitions were made ahead.")
 UPKEEP_FAILURES: Final = _counter("upkeep_failures_total", "Parts of upkeep that failed.", "task")
 UPKEEP_LAST_SUCCESS: Final = _gauge(
-    "upkeep_last_success_timestamp_seconds", "When each part of upkeep last ended well.", "task", largest_counts=True
+    "upkeep_last_success_timestamp_seconds",
+    "When each part of upkeep last ended well; before it ever did, when it was first begun.",
+    "task",
+    largest_counts=True,
 )
 
 PROCESS_STARTS: Final = _counter("process_starts_total", "Starts of each process, the first included.", "process")
@@ -92,7 +101,7 @@ COUNTED: Final[tuple[Family, ...]] = (
     *(BATCH_COMMANDS, BATCH_SECONDS, QUEUE_COMMANDS, STRAGGLERS, STRAGGLERS_WAITING),
     *(POOL_CONNECTIONS_MAX, POOL_CONNECTIONS_IN_USE, POOL_WAITING),
     *(SEQUENCER_PASSES, SEQUENCER_NUMBERED, DELIVERY_ATTEMPTS, DELIVERY_SECONDS),
-    *(TIMER_RUNS, TIMER_LAST_SUCCESS),
+    *(TIMER_RUNS, TIMER_LAST_SUCCESS, TIMER_PERIOD),
     *(UPKEEP_DELETED, UPKEEP_PARTITIONS, UPKEEP_FAILURES, UPKEEP_LAST_SUCCESS),
     *(PROCESS_STARTS, PROCESS_START_TIME),
 )
@@ -120,12 +129,16 @@ APPROVALS_PENDING: Final = _gauge("approvals_pending", "Payments that wait for a
 APPROVALS_OLDEST: Final = _gauge("approvals_oldest_pending_seconds", "Age of the payment that waits for longest.")
 QUARANTINE_OPEN: Final = _gauge("quarantine_open", "Rejected events that nobody has resolved; counted up to 5001.")
 PARTITION_MONTHS: Final = _gauge("partition_months_left", "Whole months to come that have their partitions.")
+CHECKPOINT_UNCOVERED: Final = _gauge(
+    "checkpoint_uncovered_seconds",
+    "Age of the oldest entry of the audit log that no checkpoint covers; 0 as long as there is no checkpoint.",
+)
 KEYS_EXPIRED: Final = _gauge("keys_expired", "Answers kept for longer than 30 days; counted up to 1001.")
 
 STANDING: Final[tuple[Family, ...]] = (
     *(DATABASE_UP, SEQUENCER_POSITION, SEQUENCER_LAG),
     *(DELIVERIES_PENDING, DELIVERIES_OLDEST, DELIVERIES_OVERDUE, DELIVERIES_DEAD),
-    *(APPROVALS_PENDING, APPROVALS_OLDEST, QUARANTINE_OPEN, PARTITION_MONTHS, KEYS_EXPIRED),
+    *(APPROVALS_PENDING, APPROVALS_OLDEST, QUARANTINE_OPEN, PARTITION_MONTHS, KEYS_EXPIRED, CHECKPOINT_UNCOVERED),
 )
 """What the database is asked for at a scrape."""
 

@@ -111,4 +111,13 @@ SELECT (SELECT count(*) FROM (
        (SELECT count(*) FROM (
            SELECT c.recorded_at FROM commands c WHERE c.command_id < uuid7_floor(now() - interval '30 days')
            ORDER BY c.command_id LIMIT @few_max) n
-        WHERE n.recorded_at <= now() - interval '30 days')::float8 AS keys_expired
+        WHERE n.recorded_at <= now() - interval '30 days')::float8 AS keys_expired,
+       -- Of the first few positions after the newest checkpoint, for an entry may be gone.
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(u.at)))
+                 FROM (SELECT k.to_position FROM audit_checkpoints k ORDER BY k.number DESC LIMIT 1) c
+                 CROSS JOIN LATERAL (
+                     SELECT p.subject_id, p.seq FROM audit_positions p
+                     WHERE p.position > c.to_position ORDER BY p.position LIMIT @walk_max) w
+                 CROSS JOIN LATERAL (
+                     SELECT a."timestamp" AS at FROM payment_audit_log a
+                     WHERE a.subject_id = w.subject_id AND a.seq = w.seq LIMIT 1) u), 0)::float8 AS uncovered_s

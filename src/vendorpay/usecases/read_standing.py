@@ -72,4 +72,5 @@ def told(found: Standing) -> Values:
     tell(families.QUARANTINE_OPEN, found.upkeep["quarantined"])
     tell(families.PARTITION_MONTHS, found.upkeep["months_left"])
     tell(families.KEYS_EXPIRED, found.upkeep["keys_expired"])
+    tell(families.CHECKPOINT_UNCOVERED, found.upkeep["uncovered_s"])
     return values

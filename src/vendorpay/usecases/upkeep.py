@@ -59,6 +59,7 @@ DELETIONS: Final[tuple[tuple[str, Delete], ...]] = (
 
 
 async def _kept_going(deps: Deps, task: str, work: Awaitable[bool]) -> bool:
+    metrics.upkeep_begins(task, at_s=deps.now().timestamp())
     try:
         more = await work
     except (VendorPayError, psycopg.Error) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -182,7 +182,8 @@ class _Walk:
         before, expected = self.last_row, 1 if self.last_row is None else self.last_row.number + 1
         try:
             said = msgspec.json.decode(row.canonical, type=Checkpoint)
-        except msgspec.DecodeError:
+            said.moment.astimezone(UTC)
+        except (msgspec.DecodeError, ValueError, OverflowError):
             self.tell(row.number, "what the database has of it cannot be read")
             return None
         columns = (row.number, row.from_position, row.to_position, row.previous_hash.hex())

@@ -39,15 +39,44 @@ BUSY_PAUSE_S: Final = 0.02
 MADE_PER_STEP_MAX: Final = 100
 """How many a timer makes before it lets the others have a turn."""
 
+WHAT_TO_DO: Final = 'docs/audit.md says what to do: "When a checkpoint on record is false".'
+
 Told = Callable[[int], None]
 """Told the number of each checkpoint that was handed over."""
+
+
+async def make_and_hand_over(
+    database: Database,
+    destination: CheckpointDestination,
+    now: Callable[[], datetime],
+    *,
+    most: int,
+    told: Told = lambda number: None,
+) -> tuple[list[Checkpoint], tuple[int, ...]]:
+    """What was made, and the numbers that were handed over: also when no more can be made, for what is there is proof.
+
+    Raises NotShipped, after everything that can be done was; DatabaseUnavailable or Overloaded.
+    """
+    made: list[Checkpoint] = []
+    unmade: NotShipped | None = None
+    try:
+        made = await make(database, now, most=most)
+    except NotShipped as error:
+        unmade = error
+    try:
+        handed = await hand_over(database, destination, now, told)
+    except NotShipped as error:
+        raise (NotShipped(f"{unmade} {error}") if unmade else error) from unmade
+    if unmade is not None:
+        raise unmade
+    return made, handed
 
 
 async def make(database: Database, now: Callable[[], datetime], *, most: int) -> list[Checkpoint]:
     """Puts checkpoints on record until everything that is committed now is covered, or `most` are made.
 
-    Empty when nothing is new. Raises NotShipped when an entry is gone that none has covered yet, DatabaseUnavailable
-    or Overloaded; what was made before that stays.
+    Empty when nothing is new. Raises NotShipped when an entry is gone that none has covered yet, and NotWritten when
+    the newest one is none; DatabaseUnavailable or Overloaded. What was made before that stays.
     """
     await _number_everything(database)
     made: list[Checkpoint] = []
@@ -78,7 +107,7 @@ async def hand_over(
         async for row in _lacking(connection, held):
             try:
                 await destination.put(row.number, (await document(connection, row)).text())
-            except NoLongerTrue as error:
+            except (NoLongerTrue, NotWritten) as error:
                 lost = lost or error  # the others are still worth keeping
                 continue
             if destination.identity is not None:
@@ -91,7 +120,7 @@ async def hand_over(
 
 
 async def documents(database: Database, numbers: range) -> AsyncIterator[Document]:
-    """The documents of checkpoints on record. Raises NoLongerTrue, DatabaseUnavailable or Overloaded."""
+    """The documents of checkpoints on record. Raises what `document` does, DatabaseUnavailable or Overloaded."""
     async with database.reading(for_long=True) as connection:
         async for row in checkpoints.after(connection, numbers.start - 1):
             if row.number not in numbers:
@@ -100,13 +129,10 @@ async def documents(database: Database, numbers: range) -> AsyncIterator[Documen
 
 
 async def document(connection: Connection, row: StoredCheckpoint) -> Document:
-    """What is kept of a checkpoint elsewhere. Raises NoLongerTrue."""
-    try:
-        said = msgspec.json.decode(row.canonical, type=Checkpoint)
-    except msgspec.DecodeError as error:
-        raise NoLongerTrue(row.number) from error
+    """What is kept of a checkpoint elsewhere. Raises NoLongerTrue or NotWritten."""
+    said = _said_by(row)
     lines = await checkpoints.lines(connection, said.from_position, said.to_position)
-    if root_of(lines) != said.entries_root or said.hash() != row.hash:
+    if root_of(lines) != said.entries_root:
         raise NoLongerTrue(row.number)
     return Document(checkpoint=said, hash=row.hash.hex(), entries=tuple(lines))
 
@@ -116,23 +142,32 @@ class NoLongerTrue(NotShipped):
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"The entries of checkpoint {number} are not those that it was made of. Run `vendorpay audit verify`."
+            f"The entries of checkpoint {number} are not those that it was made of. Run `vendorpay audit verify`. "
+            f"{WHAT_TO_DO}"
         )
+
+
+class NotWritten(NotShipped):
+    """A row of checkpoints is none that this program wrote: whoever wrote it was somebody else."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Row {number} of audit_checkpoints is no checkpoint: somebody else wrote it. {WHAT_TO_DO}")
 
 
 async def step(deps: Deps) -> bool:
     """What the timer does: nothing without a destination. True when more is waiting.
 
-    Raises DatabaseUnavailable or Overloaded. What could not be handed over is logged, and tried again the next time.
+    Raises NotShipped, after it was logged, so that the step counts as failed; it is tried again the next time. Raises
+    DatabaseUnavailable or Overloaded. Two processes may take it at once: each checkpoint is made once, but a command
+    may be handed one twice (docs/audit.md).
     """
     if deps.checkpoints is None:
         return False
     try:
-        made = await make(deps.database, deps.now, most=MADE_PER_STEP_MAX)
-        handed = await hand_over(deps.database, deps.checkpoints, deps.now)
+        made, handed = await make_and_hand_over(deps.database, deps.checkpoints, deps.now, most=MADE_PER_STEP_MAX)
     except NotShipped as error:
         observe.failed("checkpoints were not handed over", fault=str(error))
-        return False
+        raise
     if handed:
         observe.info("checkpoints were handed over", count=len(handed))
     return len(made) == MADE_PER_STEP_MAX
@@ -160,7 +195,7 @@ async def _make_one(database: Database, now: Callable[[], datetime]) -> Checkpoi
         async with database.connection() as connection, connection.transaction():
             await checkpoints.hold(connection)
             newest = await checkpoints.newest(connection)
-            before = None if newest is None else msgspec.json.decode(newest.canonical, type=Checkpoint)
+            before = None if newest is None else _said_by(newest)
             start = 0 if before is None else before.to_position
             lines = await checkpoints.lines(connection, start, start + ENTRIES_MAX)
             if not lines:
@@ -172,6 +207,19 @@ async def _make_one(database: Database, now: Callable[[], datetime]) -> Checkpoi
             return made
     except psycopg.Error as error:
         raise explained(error) from error
+
+
+def _said_by(row: StoredCheckpoint) -> Checkpoint:
+    """What a row says. Raises NotWritten when that is nothing, or not what its columns say."""
+    try:
+        said = msgspec.json.decode(row.canonical, type=Checkpoint)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotWritten(row.number) from error
+    columns = (row.number, row.from_position, row.to_position, row.previous_hash.hex(), row.canonical, row.hash)
+    places = (said.number, said.from_position, said.to_position, said.previous_hash)
+    if (*places, said.canonical(), said.hash()) != columns:
+        raise NotWritten(row.number)
+    return said
 
 
 async def _require_same(connection: Connection, held: Held) -> None:

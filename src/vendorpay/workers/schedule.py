@@ -17,7 +17,8 @@ from vendorpay.workers.background import wait
 class Timer:
     """`step` is taken at the start, at once again while it says that more is waiting, and else `every_s` later.
 
-    Every process with background work has every timer: a step that must not run twice at once takes a lock itself.
+    Every process with background work has every timer: a step takes a lock for what must not be done twice at once.
+    What `write_checkpoint` hands over it does not lock: it may hand a command the same checkpoint twice.
     """
 
     name: str
@@ -25,14 +26,16 @@ class Timer:
     step: Callable[[Deps], Awaitable[bool]]
 
 
-def schedule(*, checkpoint_every_s: float) -> tuple[Timer, ...]:
-    """All timers."""
-    return (
+def schedule(*, checkpoint_every_s: float | None) -> tuple[Timer, ...]:
+    """All timers. Where checkpoints have no place (None) there is no timer for them: it would count successes."""
+    always = (
         Timer(name="replay_events", every_s=1, step=replay_events.step),
         Timer(name="upkeep", every_s=60, step=upkeep.step),
         Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
-        Timer(name="write_checkpoint", every_s=checkpoint_every_s, step=write_checkpoint.step),
     )
+    if checkpoint_every_s is None:
+        return always
+    return (*always, Timer(name="write_checkpoint", every_s=checkpoint_every_s, step=write_checkpoint.step))
 
 
 class Timers:
@@ -49,6 +52,7 @@ class Timers:
         await asyncio.gather(*(self._repeated(timer, stop) for timer in self._timers), stop.wait())
 
     async def _repeated(self, timer: Timer, stop: asyncio.Event) -> None:
+        metrics.timer_begins(timer.name, every_s=timer.every_s, at_s=self._deps.now().timestamp())
         while not stop.is_set():
             more, failed = False, True
             try:

@@ -21,12 +21,25 @@ CREATE TABLE audit_checkpoints (
         AND (number = 1) = (from_position = 0)
         AND (number = 1) = (previous_hash = '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)),
     CONSTRAINT audit_checkpoints_hash_is_of_bytes CHECK (hash = sha256(canonical)),
+    -- Every key in its order, and nothing else. One row that cannot be read would be the end of all checkpoints: the
+    -- next one goes on from it, and nobody may remove it. What the roots are of, the verifier tells.
+    CONSTRAINT audit_checkpoints_bytes_are_canonical CHECK (convert_from(canonical, 'UTF8') ~ (
+        '^\{"chains":[1-9][0-9]{0,4},"entries":(0|[1-9][0-9]{0,4}),"entriesRoot":"[0-9a-f]{64}","format":1,'
+        || '"fromPosition":(0|[1-9][0-9]{0,17}),"headsRoot":"[0-9a-f]{64}",'
+        || '"madeAt":"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z","number":[1-9][0-9]{0,17},'
+        || '"previousHash":"[0-9a-f]{64}","toPosition":[1-9][0-9]{0,17}\}$')),
     CONSTRAINT audit_checkpoints_columns_are_bytes CHECK (
         ((convert_from(canonical, 'UTF8')::json ->> 'number')::bigint,
          (convert_from(canonical, 'UTF8')::json ->> 'fromPosition')::bigint,
          (convert_from(canonical, 'UTF8')::json ->> 'toPosition')::bigint,
-         convert_from(canonical, 'UTF8')::json ->> 'previousHash')
-        IS NOT DISTINCT FROM (number, from_position, to_position, encode(previous_hash, 'hex')))
+         convert_from(canonical, 'UTF8')::json ->> 'previousHash',
+         convert_from(canonical, 'UTF8')::json ->> 'madeAt',
+         (convert_from(canonical, 'UTF8')::json ->> 'entries')::bigint)
+        IS NOT DISTINCT FROM (number, from_position, to_position, encode(previous_hash, 'hex'),
+                              to_char(made_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                              to_position - from_position)),
+    CONSTRAINT audit_checkpoints_touch_chains CHECK (
+        (convert_from(canonical, 'UTF8')::json ->> 'chains')::bigint <= to_position - from_position)
 );
 
 -- Which destination was handed which checkpoint, for destinations that cannot be asked what they hold. Known by a hash:
