@@ -11,7 +11,8 @@ from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What no Python version may count as global, whatever its tables say (RFC 6890, 6598, 3927, 9637).
+# What no Python version may count as global, whatever its tables say (RFC 6890, 6598, 3927, 9637); what any network may
+# serve by itself (RFC 7534, 7535, 7450); and where Azure's machines find their host.
 _REFUSED: Final = tuple(
     map(
         ipaddress.ip_network,
@@ -19,7 +20,8 @@ _REFUSED: Final = tuple(
             *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
             *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
             *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-            *("2001:db8::/32", "3fff::/20"),
+            *("192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24", "168.63.129.16/32"),
+            *("2001:db8::/32", "3fff::/20", "2620:4f:8000::/48"),
         ),
     )
 )
@@ -27,6 +29,8 @@ _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 """All that IPv6 has given out to the public; what is outside is private, local, multicast, or nobody's yet."""
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
+_ISATAP: Final = (0x00005EFE, 0x02005EFE)
+"""How the interface's half of an ISATAP address begins (RFC 5214)."""
 
 
 def is_public(address: str) -> bool:
@@ -37,6 +41,9 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address) and found.scope_id is not None:
         return False
+    tunnelled = _tunnelled(found)
+    if tunnelled is not None and not _is_public(tunnelled):
+        return False
     inner = list(_within(found))
     return all(map(_is_public, inner)) if inner else _is_public(found)
 
@@ -45,6 +52,13 @@ def _is_public(address: Address) -> bool:
     refused = any(address in network for network in _REFUSED if network.version == address.version)
     given_out = isinstance(address, ipaddress.IPv4Address) or address in _UNICAST
     return address.is_global and given_out and not address.is_multicast and not refused
+
+
+def _tunnelled(address: Address) -> Address | None:
+    """The IPv4 address at the end of an ISATAP one, to which a router of its network may pass on what comes."""
+    if isinstance(address, ipaddress.IPv4Address) or int(address) >> 32 & _IPV4_BITS not in _ISATAP:
+        return None
+    return ipaddress.IPv4Address(int(address) & _IPV4_BITS)
 
 
 def _within(address: Address) -> Iterator[Address]:

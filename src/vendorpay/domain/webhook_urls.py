@@ -15,7 +15,7 @@ _PORT_MAX: Final = 65_535
 # What RFC 3986 allows there: readers of URLs disagree about the rest.
 _REST: Final = r"[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*"
 _URL: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>[0-9]{1,5}))?(?P<rest>[/?]"
+    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>[/?]"
     + _REST
     + r")?\Z"
 )
@@ -36,7 +36,7 @@ def url_fault(url: str, *, to_private: bool = False) -> str | None:
         return _form_fault(url)
     if found["scheme"] != "https" and not to_private:
         return "must begin with https://"
-    if found["port"] is not None and not 1 <= int(found["port"]) <= _PORT_MAX:
+    if found["port"] is not None and int(found["port"]) > _PORT_MAX:
         return f"must have a port from 1 to {_PORT_MAX}"
     return _host_fault(found["host"], to_private=to_private)
 
