@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from vendorpay.domain.checkpoint import Held
 
@@ -18,6 +18,10 @@ class TokenVerifier(Protocol):
         Raises `Unauthenticated` for a token that is not valid, `IssuerUnavailable` when no key could ever be fetched.
         """
         ...
+
+
+WEBHOOKS_AT_ONCE_MAX: Final = 400
+"""How many requests a sender has under way at once, and how many the relay gives it: so none waits in between."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,8 @@ class WebhookRequest:
 class WebhookAnswer:
     """What came of it: a `status`, or the `error` that kept one from coming.
 
-    `answer` is the beginning of what the receiver said, `retry_after_s` what it asked us to wait.
+    `answer` is the beginning of what the receiver said, `retry_after_s` what it asked us to wait: heeded
+    with the statuses 429 and 503, and given with these alone.
     """
 
     status: int | None
@@ -48,7 +53,10 @@ class WebhookSender(Protocol):
     """Sends to addresses that strangers chose: only to public ones, without following them anywhere."""
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
-        """The answer; what the receiver or the network does is never an error of ours."""
+        """The answer; what the receiver or the network does is never an error of ours.
+
+        Raises Overloaded when it could not even begin, for want of what all requests share.
+        """
         ...
 
 

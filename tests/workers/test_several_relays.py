@@ -133,11 +133,11 @@ async def test_a_relay_that_was_stopped_beyond_its_lease_records_nothing(world: 
         return HANDLED
 
     slow = Receiver(late)
-    async with running(a_relay(world, slow)):
+    async with running(a_relay(world, slow, lease_s=3.0)):  # it asks what is still its own after a second
         await eventually(lambda: len(slow.got) == 1)
-        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '1 minute'")
+        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '5 seconds'")
         go_on.set()
-        await asyncio.sleep(2 * LEASE_S)
+        await asyncio.sleep(1.2)
         assert states(world) == {"pending": 2}
         assert len(slow.got) == 1, "nor does it go on to the next"
 
@@ -180,6 +180,24 @@ async def test_three_relays_one_of_which_is_killed_deliver_everything_in_order(
     lines = of_lines(first.got)
     assert set(lines) == {(one, aggregate) for one in subscriptions for aggregate in aggregates}
     assert all(set(line) == {1, 2, 3, 4, 5} for line in lines.values())
+
+
+async def test_the_databases_clock_may_go_back_by_an_hour(world: World) -> None:
+    """A failover to a machine whose clock is right: what dead relays left behind lies an hour ahead."""
+    subscribe(world, shards=8)
+    async with running(a_relay(world, Receiver())) as doomed:
+        await eventually(lambda: held(world) == [8])
+        await kill(doomed)
+    world.rows("UPDATE relay_leases SET leased_until = leased_until + interval '1 hour'")
+    world.rows("UPDATE relay_presence SET seen_until = seen_until + interval '1 hour'")
+    publish(world, things(20))
+    async with running(a_relay(world, Receiver())) as living:
+        await eventually(lambda: is_settled(world), within_s=10 * LEASE_S)
+        world.rows("UPDATE relay_leases SET leased_until = leased_until + interval '1 hour'")
+        world.rows("UPDATE relay_presence SET seen_until = seen_until + interval '1 hour'")
+        async with running(a_relay(world, Receiver())):
+            await eventually(lambda: held(world) == [4, 4], within_s=10 * LEASE_S)
+        assert not living.done()
 
 
 async def test_a_relay_leaves_alone_what_it_cannot_serve(world: World) -> None:

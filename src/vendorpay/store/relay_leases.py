@@ -27,6 +27,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     shard: Shard
     epoch: int
     line: str
+    org_id: str | None
+    """Whose subscription it is; None for one of our own consumers."""
     active: bool
 
     @property
@@ -84,14 +86,19 @@ async def renew(connection: Connection, holder: str, leases: Sequence[Lease], le
     return [_lease(row) for row in await rows(connection, _sql("renew"), parameters)]
 
 
-async def standing_of_lines(connection: Connection, holder: str, lines: Collection[str]) -> list[LineStanding]:
-    """What there is to share out, line by line."""
-    parameters = {"holder": holder, "lines": literal(sorted(lines))}
+async def standing_of_lines(
+    connection: Connection, holder: str, lines: Collection[str], lease_s: float
+) -> list[LineStanding]:
+    """What there is to share out, line by line. A relay that was seen later than now is a trace of a clock put back."""
+    parameters = {"holder": holder, "lines": literal(sorted(lines)), "lease_s": lease_s}
     return [LineStanding(**row) for row in await rows(connection, _sql("standing_of_lines"), parameters)]
 
 
 async def take(connection: Connection, holder: str, line: str, most: int, lease_s: float) -> list[Lease]:
-    """Up to `most` leases of the line that nobody holds; those another relay is just taking are left to it."""
+    """Up to `most` leases of the line that nobody holds; those another relay is just taking are left to it.
+
+    Held further ahead than anybody can hold one counts as not held: the database's clock was put back.
+    """
     parameters = {"holder": holder, "line": line, "most": most, "lease_s": lease_s}
     return [_lease(row) for row in await rows(connection, _sql("take"), parameters)]
 
@@ -115,4 +122,4 @@ def _columns(leases: Sequence[Lease]) -> dict[str, str]:
 
 def _lease(row: dict[str, Any]) -> Lease:
     shard = Shard(row["subscription_id"], row["shard"])
-    return Lease(shard=shard, epoch=row["epoch"], line=row["line"], active=row["active"])
+    return Lease(shard=shard, epoch=row["epoch"], line=row["line"], org_id=row["org_id"], active=row["active"])

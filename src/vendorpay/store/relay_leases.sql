@@ -1,5 +1,7 @@
--- Which relay works on which shard. Times are the database's own: no relay's clock counts. A line is what relays share
--- out among themselves: all webhooks together, and each consumer by itself.
+-- Which relay works on which shard. Times are the database's own: no relay's clock counts. What lies further ahead than
+-- two leases was written before that clock was put back (a failover to a machine whose clock is right), and has run out;
+-- should its relay live, it writes anew within a third of a lease. A line is what relays share out among themselves: all
+-- webhooks together, and each consumer by itself.
 
 -- name: line
 (CASE s.kind WHEN 'consumer' THEN 'consumer:' || s.name ELSE s.kind END)
@@ -43,7 +45,7 @@ FROM unnest(%(subscription_ids)s::uuid[], %(shards)s::integer[], %(epochs)s::big
      subscriptions s
 WHERE l.subscription_id = o.subscription_id AND l.shard = o.shard AND l.epoch = o.epoch AND l.holder = %(holder)s
       AND s.subscription_id = l.subscription_id
-RETURNING l.subscription_id, l.shard, l.epoch, @line AS line, s.active
+RETURNING l.subscription_id, l.shard, l.epoch, @line AS line, s.org_id, s.active
 
 -- name: standing_of_lines
 -- How much there is to share, among how many; `before` orders them, so that all come to the same result.
@@ -52,19 +54,23 @@ FROM unnest(%(lines)s::text[]) AS w (line)
 LEFT JOIN (SELECT @line AS line, count(*) AS leases FROM relay_leases l JOIN subscriptions s USING (subscription_id)
            WHERE s.active GROUP BY 1) l USING (line)
 JOIN (SELECT p.line, count(*) AS relays, count(*) FILTER (WHERE p.holder < %(holder)s) AS before
-      FROM relay_presence p WHERE p.seen_until > now() OR p.holder = %(holder)s GROUP BY p.line) p USING (line)
+      FROM relay_presence p
+      WHERE p.holder = %(holder)s
+            OR p.seen_until > now() AND p.seen_until <= now() + 2 * make_interval(secs => %(lease_s)s)
+      GROUP BY p.line) p USING (line)
 
 -- name: take
 WITH free AS MATERIALIZED (
-    SELECT l.subscription_id, l.shard, @line AS line
+    SELECT l.subscription_id, l.shard, @line AS line, s.org_id
     FROM relay_leases l JOIN subscriptions s USING (subscription_id)
-    WHERE s.active AND @line = %(line)s AND l.leased_until <= now()
+    WHERE s.active AND @line = %(line)s
+          AND (l.leased_until <= now() OR l.leased_until > now() + 2 * make_interval(secs => %(lease_s)s))
     ORDER BY l.subscription_id, l.shard LIMIT %(most)s FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE relay_leases l
 SET holder = %(holder)s, epoch = l.epoch + 1, leased_until = now() + make_interval(secs => %(lease_s)s)
 FROM free f WHERE l.subscription_id = f.subscription_id AND l.shard = f.shard
-RETURNING l.subscription_id, l.shard, l.epoch, f.line, true AS active
+RETURNING l.subscription_id, l.shard, l.epoch, f.line, f.org_id, true AS active
 
 -- name: release
 UPDATE relay_leases l SET holder = NULL, leased_until = '-infinity'

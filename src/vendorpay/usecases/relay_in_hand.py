@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from vendorpay.store.relay_leases import Lease, Shard
+from vendorpay.usecases.relay_room import Room
 from vendorpay.usecases.relay_target import Due
-
-T = TypeVar("T")
-
-IN_HAND_MAX: Final = 512
-"""How many deliveries one relay has under way in all."""
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,24 +34,22 @@ class InHand:
 
     def __init__(self) -> None:
         self._handed: dict[UUID, Handed] = {}
-        self._by_subscription: Counter[UUID] = Counter()
+        self._room = Room({}, {})
         self._by_shard: Counter[Shard] = Counter()
         self._lines: set[tuple[UUID, UUID]] = set()
-        self.at_once: Mapping[UUID, int] = {}
-        """How many each subscription takes at once."""
-
-    def __len__(self) -> int:
-        return len(self._handed)
 
     @property
     def ids(self) -> Collection[UUID]:
         """The deliveries under way."""
         return self._handed.keys()
 
-    def room(self, subscription_id: UUID) -> int:
-        """How many more deliveries of a subscription may begin now."""
-        own = self.at_once.get(subscription_id, 0) - self._by_subscription[subscription_id]
-        return max(0, min(own, IN_HAND_MAX - len(self._handed)))
+    def allow(self, at_once: Mapping[UUID, int]) -> None:
+        """Says how many each subscription takes at once; one that is left out takes none."""
+        self._room.at_once = at_once
+
+    def room(self) -> Room:
+        """The room there is now, to choose for all subscriptions together; what is chosen takes its place by `put`."""
+        return self._room.copy()
 
     def is_busy(self, shard: Shard) -> bool:
         """Whether something of a shard is under way."""
@@ -69,7 +62,7 @@ class InHand:
     def put(self, handed: Handed) -> None:
         """Begins."""
         self._handed[handed.delivery_id] = handed
-        self._by_subscription[handed.subscription_id] += 1
+        self._room.take(handed.lease)
         self._by_shard[handed.lease.shard] += 1
         self._lines.add((handed.subscription_id, handed.aggregate_id))
 
@@ -77,12 +70,7 @@ class InHand:
         """Ends, whatever came of it."""
         del self._handed[handed.delivery_id]
         self._lines.discard((handed.subscription_id, handed.aggregate_id))
-        _one_less(self._by_subscription, handed.subscription_id)
-        _one_less(self._by_shard, handed.lease.shard)
-
-
-def _one_less(counter: Counter[T], key: T) -> None:
-    """Counts down, and forgets what is at nothing: subscriptions come and go."""
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
+        self._room.give_back(handed.lease)
+        self._by_shard[handed.lease.shard] -= 1
+        if not self._by_shard[handed.lease.shard]:  # forgotten, for subscriptions come and go
+            del self._by_shard[handed.lease.shard]

@@ -11,6 +11,8 @@ from vendorpay.store.db import Connection, Database
 from vendorpay.store.relay_leases import Lease, LineStanding, Shard
 
 LEASE_S: Final = 6.0
+"""Not to be more than doubled or halved by a release: relays of both versions run beside each other for a while, and a
+lease that ends further ahead than twice this long counts as one from before the database's clock was put back."""
 RENEWALS_PER_LEASE: Final = 3
 
 
@@ -71,7 +73,7 @@ class Leases:
             self._sure_until = began + self._lease_s
             self._doubted.clear()
             leaving = {lease.shard for lease in renewed if not lease.active}
-            for line in await relay_leases.standing_of_lines(connection, self._holder, self._lines):
+            for line in await relay_leases.standing_of_lines(connection, self._holder, self._lines, self._lease_s):
                 leaving.update(await self._share(connection, line))
             self._leaving = leaving
             await self._let_go(connection, [shard for shard in leaving if not self._is_busy(shard)])

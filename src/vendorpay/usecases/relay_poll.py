@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,10 +33,11 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
 
 async def poll(database: Database, leases: Mapping[Shard, Lease], in_hand: InHand) -> Polled:
     """Takes in hand what is due of these shards, as far as there is room. Raises DatabaseUnavailable or Overloaded."""
+    room = in_hand.room()
     most = {
-        shard: min(LOOKED_AT_MAX, room + LOOKED_BEYOND)
-        for shard in leases
-        if (room := in_hand.room(shard.subscription_id)) > 0
+        shard: min(LOOKED_AT_MAX, left + LOOKED_BEYOND)
+        for shard, lease in leases.items()
+        if (left := room.left(lease)) > 0
     }
     if not most:
         return Polled(handed=[], more=False)
@@ -43,7 +46,7 @@ async def poll(database: Database, leases: Mapping[Shard, Lease], in_hand: InHan
         blocked = [one for one in found if one.delivery_id != one.head_id]
         if blocked:
             await deliveries.block(connection, blocked)
-        chosen = _chosen([one for one in found if one.delivery_id == one.head_id], in_hand)
+        chosen = _chosen([one for one in found if one.delivery_id == one.head_id], leases, in_hand)
         rows = await deliveries.events(connection, chosen) if chosen else []
     handed = [_handed(row, chosen[row["delivery_id"]], leases) for row in rows]
     for one in handed:
@@ -51,16 +54,28 @@ async def poll(database: Database, leases: Mapping[Shard, Lease], in_hand: InHan
     return Polled(handed=handed, more=bool(blocked))
 
 
-def _chosen(heads: list[Found], in_hand: InHand) -> dict[UUID, Found]:
-    """As many as there is room for, those due longest first."""
-    room: dict[UUID, int] = {}
-    chosen: dict[UUID, Found] = {}
+def _chosen(heads: list[Found], leases: Mapping[Shard, Lease], in_hand: InHand) -> dict[UUID, Found]:
+    """As many as there is room for: in turns by subscription, of each those due longest first."""
+    waiting: dict[UUID, deque[Found]] = {}
     for head in heads:
         subscription_id = head.shard.subscription_id
-        left = room.setdefault(subscription_id, in_hand.room(subscription_id))
-        if left > 0 and not in_hand.has_line(subscription_id, head.aggregate_id):
-            room[subscription_id] = left - 1
+        if not in_hand.has_line(subscription_id, head.aggregate_id):
+            waiting.setdefault(subscription_id, deque()).append(head)
+    room = in_hand.room()
+    chosen: dict[UUID, Found] = {}
+    turns = [(room.turn(leases[line[0].shard]), n, line) for n, line in enumerate(waiting.values())]
+    heapify(turns)
+    while turns:
+        turn, n, line = heappop(turns)
+        lease = leases[line[0].shard]
+        if room.left(lease) == 0:
+            continue
+        if turn == room.turn(lease):  # else others of its organisation have gone since, and it stands further back
+            room.take(lease)
+            head = line.popleft()
             chosen[head.delivery_id] = head
+        if line:
+            heappush(turns, (room.turn(lease), n, line))
     return chosen
 
 

@@ -111,7 +111,7 @@ class Relay:
             ids = {lease.shard.subscription_id for lease in held if lease.kind == target.kind}
             if ids:
                 at_once |= await target.at_once(sorted(ids))
-        in_hand.at_once = at_once
+        in_hand.allow(at_once)
         self.nudge()
         await asyncio.sleep(self._lease_s / RENEWALS_PER_LEASE)
 
