@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -18,14 +21,17 @@ from cryptography.x509.oid import NameOID
 
 from tests.contracts.webhook_sender import WebhookSenderContract, a_request
 from tests.scenarios.webhook_receiver import WebhookReceiver
-from vendorpay.adapters.public_addresses import AddressRefused, CheckedNetwork, Resolver
+from vendorpay.adapters.public_addresses import RESOLVERS, AddressRefused, CheckedNetwork, Resolver
 from vendorpay.adapters.webhook_sender import HttpWebhookSender
+from vendorpay.domain.errors import Overloaded
 from vendorpay.ports import WebhookSender
+from vendorpay.usecases.relay_room import ROOM_MAX
 
 pytestmark = pytest.mark.anyio
 
 NAME = "receiver.test"
 PUBLIC = "93.184.215.14"
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the system's certificates takes longer than a test
 
 
 class TestHttpWebhookSender(WebhookSenderContract):
@@ -87,6 +93,69 @@ async def test_a_name_that_leads_nowhere_is_told(anyio_backend: str) -> None:
         async with aclosing(HttpWebhookSender(resolve=resolve)) as sender:
             answer = await sender.send(a_request("https://does-not-exist.invalid/"))
         assert answer.error == "the host's name leads to no address"
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """The names that were asked of a name server which answers none that begins with `silent`, until the test ends."""
+    asked: list[str] = []
+    over = threading.Event()
+
+    def getaddrinfo(host: str, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        if host.startswith("silent"):
+            over.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield lambda: asked
+    over.set()
+
+
+async def test_a_name_whose_server_is_silent_has_one_thread_and_others_are_found(
+    silence: Callable[[], list[str]],
+) -> None:
+    with WebhookReceiver() as receiver:
+        async with aclosing(HttpWebhookSender(to_private=True, tls=_NO_TLS)) as sender:
+            urls = [f"http://{name}.test:{8000 + n}/" for n in range(2 * RESOLVERS) for name in ("silent", "SILENT")]
+            answers = await asyncio.gather(*(sender.send(a_request(url, timeout_s=0.3)) for url in urls[:300]))
+            assert {answer.error for answer in answers} == {"no answer within 0.3 s"}
+            assert silence() == ["silent.test"]
+            found = await sender.send(a_request(f"http://receiver.test:{receiver.port}/"))
+    assert found.status == 204
+
+
+async def test_a_full_resolver_is_nobodys_fault(silence: Callable[[], list[str]]) -> None:
+    async with aclosing(HttpWebhookSender(to_private=True, tls=_NO_TLS)) as sender:
+        requests = (a_request(f"http://silent{n}.test/", timeout_s=5.0) for n in range(RESOLVERS))
+        waiting = [asyncio.create_task(sender.send(request)) for request in requests]
+        while len(silence()) < RESOLVERS:
+            await asyncio.sleep(0.01)
+        with pytest.raises(Overloaded):
+            await sender.send(a_request("http://receiver.test/"))
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_as_many_are_under_way_at_once_as_the_relay_hands_out() -> None:
+    """So that none is signed, or its endpoint looked up, and then waits for its turn."""
+    under_way, go_on = 0, asyncio.Event()
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        nonlocal under_way
+        under_way += 1
+        await go_on.wait()
+        return []
+
+    async with aclosing(HttpWebhookSender(resolve=resolve, tls=_NO_TLS)) as sender:
+        sending = [asyncio.create_task(sender.send(a_request(f"https://{NAME}/"))) for _ in range(ROOM_MAX["webhook"])]
+        async with asyncio.timeout(5):
+            while under_way < len(sending):
+                await asyncio.sleep(0.01)
+        go_on.set()
+        await asyncio.gather(*sending)
 
 
 class Recorder(httpcore.AsyncNetworkBackend):

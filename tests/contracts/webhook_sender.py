@@ -27,6 +27,10 @@ from vendorpay.ports import WebhookRequest, WebhookSender
 
 BODY = b'{"type":"PaymentCreated","data":{"amountCents":12500}}'
 TIMEOUT_S = 1.0
+ODD_WISHES = [
+    *("Fri, 01 Jan 99999999999999999999 00:00:00 GMT", "Fri, 01 Jan 2027 00:00:00 +999999999999999", "1 2 3 4 5 6 7"),
+    *("Mon, 99 Foo 2026 25:61:61 GMT", ",", "\xff\xfe"),
+]
 
 
 def a_request(url: str, *, timeout_s: float = TIMEOUT_S) -> WebhookRequest:
@@ -138,6 +142,20 @@ class WebhookSenderContract:
     ) -> None:
         receiver.behave = respond(429, retry_after=asked)
         assert (await sender.send(a_request(receiver.url))).retry_after_s == seconds
+
+    @pytest.mark.parametrize("status", [200, 429])
+    @pytest.mark.parametrize("asked", ODD_WISHES)
+    async def test_an_odd_wish_to_wait_does_not_hide_the_status(
+        self, sender: WebhookSender, receiver: WebhookReceiver, status: int, asked: str
+    ) -> None:
+        receiver.behave = respond(status, retry_after=asked)
+        answer = await sender.send(a_request(receiver.url))
+        assert (answer.status, answer.error, answer.retry_after_s) == (status, None, None)
+
+    async def test_only_429_and_503_ask_for_a_wait(self, sender: WebhookSender, receiver: WebhookReceiver) -> None:
+        for status, seconds in ((200, None), (301, None), (429, 30.0), (500, None), (503, 30.0)):
+            receiver.behave = respond(status, retry_after="30")
+            assert (await sender.send(a_request(receiver.url))).retry_after_s == seconds
 
     async def test_a_date_to_wait_for_is_measured_by_the_receivers_own_clock(
         self, sender: WebhookSender, receiver: WebhookReceiver

@@ -7,19 +7,30 @@ endpoint was disabled, and proof that a second attempt happens.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
+from tests.api.asking import NOW
 from tests.database import DatabaseUrls
 from tests.scenarios.webhook_receiver import accept, drop, first, hang, late, respond
-from tests.workers.relaying import eventually
+from tests.usecases.world import ORG
+from tests.workers.relaying import eventually, without_rules
 from tests.workers.webhook_office import NoSender, Office, assert_in_order, by_payment, open_office
 from vendorpay import __version__
 from vendorpay.adapters.local_issuer import LocalIssuer
+from vendorpay.adapters.webhook_sender import HttpWebhookSender
+from vendorpay.domain.feed import FeedEvent
 from vendorpay.usecases.deliver_webhook import WebhookTarget
+from vendorpay.usecases.relay_target import Delivered, Due
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +69,48 @@ async def test_every_event_of_every_change_arrives_signed_and_in_order(office: O
         assert one.json["timestamp"] == one.data["occurredAt"]
         assert one.headers["content-type"] == "application/json"
         assert one.headers["user-agent"] == f"vendorpay/{__version__}"
+
+
+async def test_nothing_is_sent_unsigned_nor_counted_as_a_try(office: Office) -> None:
+    """A bug, or somebody's SQL: the endpoint is left without a live secret."""
+    endpoint = await office.subscribe(eventTypes=["PaymentCreated"])
+    without_rules(office.world, "DELETE FROM webhook_secrets")
+    await office.pay()
+    await eventually(lambda: bool(office.world.rows("SELECT 1 FROM deliveries WHERE last_error IS NOT NULL")))
+    (waiting,) = await office.log(endpoint)
+    assert (waiting["state"], waiting["lastError"]) == ("pending", "the endpoint has no live secret")
+    assert (waiting["attempts"], office.receiver.received) == ([], [])
+
+
+async def test_the_timestamp_is_that_of_the_try_and_not_of_the_moment_when_the_endpoint_was_looked_up(
+    office: Office,
+) -> None:
+    endpoint = await office.subscribe(eventTypes=["PaymentApproved"])
+    hours = itertools.count()
+    deps = replace(office.world.deps, now=lambda: NOW + timedelta(hours=next(hours)))
+    event = FeedEvent(
+        org_id=ORG,
+        position=1,
+        aggregate_type="thing",
+        aggregate_id=uuid4(),
+        sequence=1,
+        event_id=uuid4(),
+        event_type="ThingHappened",
+        occurred_at=NOW,
+        detail=msgspec.Raw(b"{}"),
+    )
+    due = Due(
+        delivery_id=uuid4(),
+        subscription_id=UUID(endpoint["endpointId"]),
+        subscription_name="a test's",
+        attempt=1,
+        event=event,
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async with aclosing(HttpWebhookSender(to_private=True, tls=tls)) as sender:
+        assert isinstance(await WebhookTarget(deps, sender).deliver(due), Delivered)
+    (received,) = office.receiver.received
+    assert int(received.headers["webhook-timestamp"]) == int((NOW + timedelta(hours=1)).timestamp())
 
 
 async def test_only_the_events_that_were_asked_for_arrive(office: Office) -> None:

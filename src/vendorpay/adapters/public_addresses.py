@@ -14,14 +14,15 @@ from typing import Any, Final
 
 import httpcore
 
+from vendorpay.domain.errors import Overloaded
 from vendorpay.domain.public_addresses import is_public
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host (a name, or an address) and a port to its addresses. Raises OSError when there are none."""
 
 RESOLVERS: Final = 64
-"""How many names are looked up at once. In threads of our own: a name server that hangs must not keep those of the
-event loop, which the database's driver needs to connect."""
+"""How many names are looked up at once, each by one thread for all who ask. In threads of our own: a name server that
+hangs must not keep those of the event loop, which the database's driver needs to connect."""
 ADDRESSES_TRIED_MAX: Final = 4
 
 
@@ -34,24 +35,46 @@ class NameUnknown(Exception):
 
 
 class Resolver:
-    """The system's resolver."""
+    """The system's resolver. A lookup cannot be called off: one that nobody waits for any more still has its thread."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver")
+        self._under_way: dict[str, asyncio.Future[list[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """All addresses of a host, in the order in which they should be tried. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _addresses, host, port)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        """All addresses of a host, in the order in which they should be tried.
+
+        Who asks for a name that is just being looked up gets that answer, so that one whose name server is silent takes
+        one thread and not all. Raises OSError; Overloaded when all threads are taken, for then nothing is known of the
+        host, and waiting would use up the time it has.
+        """
+        name = host.lower()
+        lookup = self._under_way.get(name) or self._begun(name)
+        return await asyncio.shield(lookup)
 
     def close(self) -> None:
         """Takes no more questions; does not wait for answers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for lookup in list(self._under_way.values()):
+            lookup.cancel()
+
+    def _begun(self, name: str) -> asyncio.Future[list[str]]:
+        if len(self._under_way) >= RESOLVERS:
+            raise Overloaded
+        lookup = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, name)
+        self._under_way[name] = lookup
+        lookup.add_done_callback(lambda _: self._ended(name))
+        return lookup
+
+    def _ended(self, name: str) -> None:
+        lookup = self._under_way.pop(name)
+        if not lookup.cancelled():
+            lookup.exception()  # seen, should nobody have waited so long
 
 
-def _addresses(host: str, port: int) -> list[tuple[Any, ...]]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+def _addresses(name: str) -> list[str]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -72,7 +95,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first of the host's addresses that takes one; `timeout` is for all of it.
 
-        Raises AddressRefused, NameUnknown, httpcore.ConnectTimeout and httpcore.ConnectError.
+        Raises AddressRefused, NameUnknown, Overloaded, httpcore.ConnectTimeout and httpcore.ConnectError.
         """
         try:
             async with asyncio.timeout(timeout):

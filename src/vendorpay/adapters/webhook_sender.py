@@ -14,17 +14,18 @@ from typing import Final
 import httpcore
 
 from vendorpay.adapters.public_addresses import AddressRefused, CheckedNetwork, NameUnknown, Resolve, Resolver
-from vendorpay.ports import WebhookAnswer, WebhookRequest
+from vendorpay.domain.errors import Overloaded
+from vendorpay.ports import WEBHOOKS_AT_ONCE_MAX, WebhookAnswer, WebhookRequest
 
 CONNECT_S_MAX: Final = 5.0
 ANSWER_BYTES_MAX: Final = 1_000
 ANSWER_S_MAX: Final = 2.0
 """How long we listen on once the status is there: it alone decides."""
-REQUESTS_MAX: Final = 200
-"""How many are under way at once; the others wait for their turn before their time begins."""
 KEPT_CONNECTIONS_MAX: Final = 50
 KEPT_S_MAX: Final = 4.0
 _RETRY_AFTER_DIGITS_MAX: Final = 9
+_ASKING: Final = frozenset({429, 503})
+"""The statuses whose Retry-After is heeded, and so read at all."""
 
 
 class HttpWebhookSender:
@@ -34,7 +35,7 @@ class HttpWebhookSender:
         self, *, to_private: bool = False, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._resolver = Resolver()
-        self._room = asyncio.Semaphore(REQUESTS_MAX)
+        self._room = asyncio.Semaphore(WEBHOOKS_AT_ONCE_MAX)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=None,
@@ -44,13 +45,15 @@ class HttpWebhookSender:
         )
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
-        """What came of it; only being cancelled is raised."""
+        """What came of it. Raises Overloaded when its host could not be looked up because too many are."""
         async with self._room:
             clock = asyncio.get_running_loop().time
             began = clock()
             try:
                 async with asyncio.timeout(request.timeout_s):
                     status, answer, retry_after_s = await self._exchanged(request)
+            except Overloaded:
+                raise
             except Exception as error:  # whatever it is, it is the receiver's or the network's, and goes into the log
                 return _failed(error, request.timeout_s, _ms(clock() - began))
             return WebhookAnswer(
@@ -94,7 +97,9 @@ async def _beginning(response: httpcore.Response) -> bytes:
 
 
 def _retry_after_s(response: httpcore.Response) -> float | None:
-    """What Retry-After asks for: seconds, or a date, which is measured by the receiver's own clock (its Date)."""
+    """What the Retry-After of 429 or 503 asks for: seconds, or a date, by the receiver's own clock (its Date)."""
+    if response.status not in _ASKING:
+        return None
     headers = {name.lower(): value.decode("latin-1").strip() for name, value in response.headers}
     asked = headers.get(b"retry-after", "")
     if asked.isascii() and asked.isdigit() and len(asked) <= _RETRY_AFTER_DIGITS_MAX:
@@ -108,7 +113,7 @@ def _retry_after_s(response: httpcore.Response) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # its parser promises the first alone
         return None
     return found if found.tzinfo is not None else None
 

@@ -36,6 +36,7 @@ def signed_headers(
     """The three headers of the standard. The timestamp is that of this try, so that an old request cannot be sent
     again by somebody else.
     """
+    assert secrets, "nothing is sent unsigned"
     timestamp = int(sent_at.timestamp())
     signatures = [signature(secret, webhook_id=webhook_id, timestamp=timestamp, body=body) for secret in secrets]
     return (

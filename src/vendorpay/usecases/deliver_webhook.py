@@ -30,8 +30,8 @@ tries it gets one request at a time."""
 BEHIND_S: Final = 0.2
 """How long an event waits that was chosen while earlier ones were still being put in line."""
 _GONE: Final = 410
-_HEEDED: Final = frozenset({429, 503})
-"""The answers whose Retry-After is heeded."""
+_UNSIGNED_S: Final = 60.0
+"""How long an event waits for a secret to sign with."""
 _USER_AGENT: Final = f"vendorpay/{__version__}"
 
 
@@ -81,17 +81,20 @@ class WebhookTarget:
 
     async def deliver(self, due: Due) -> Result:
         """One POST, and what came of it; the last one after long failure, and where nobody is at home any more."""
-        now = self._deps.now()
-        sending = await self._sending(due, now)
+        sending = await self._sending(due, self._deps.now())
         if not sending.enabled:
             return Paused(reason="the endpoint is disabled")
         if sending.replaying or sending.overtaking:
             return Paused(reason="earlier events are being put in line", retry_after_s=BEHIND_S)
+        if not sending.secrets:  # a bug, or somebody's SQL: what is not signed tells the receiver nothing
+            org_id, endpoint_id = due.event.org_id, due.subscription_id
+            observe.warning("a webhook endpoint has nothing to sign with", org_id=org_id, endpoint_id=endpoint_id)
+            return Paused(reason="the endpoint has no live secret", retry_after_s=_UNSIGNED_S)
         body = payload(due.event)
         headers = (
             ("content-type", "application/json"),
             ("user-agent", _USER_AGENT),
-            *signed_headers(sending.secrets, webhook_id=str(due.event.event_id), sent_at=now, body=body),
+            *signed_headers(sending.secrets, webhook_id=str(due.event.event_id), sent_at=self._deps.now(), body=body),
         )
         answer = await self._sender.send(
             WebhookRequest(url=sending.url, headers=headers, body=body, timeout_s=self._timeout_s)
@@ -118,14 +121,18 @@ class WebhookTarget:
             return
         async with self._deps.database.reading() as connection:
             if arrived:
-                await webhooks.forget_failures(connection, org_id, endpoint_id)
+                if await webhooks.forget_failures(connection, org_id, endpoint_id):
+                    observe.info("a webhook endpoint works again", org_id=org_id, endpoint_id=endpoint_id)
                 return
-            too_long = await webhooks.count_failure(
+            failure = await webhooks.count_failure(
                 connection, org_id, endpoint_id, tries=FAILED_TRIES_MIN, seconds=FAILING_MAX.total_seconds()
             )
+        if failure.first:  # later ones are in the log of its deliveries
+            facts = {"status": answer.status, "event_id": due.event.event_id}
+            observe.warning("a webhook endpoint fails", org_id=org_id, endpoint_id=endpoint_id, **facts)
         if answer.status == _GONE:
             await self._disable(org_id, endpoint_id, DisableReason.GONE)
-        elif too_long:
+        elif failure.too_long:
             await self._disable(org_id, endpoint_id, DisableReason.FAILING)
 
     async def _disable(self, org_id: str, endpoint_id: UUID, reason: DisableReason) -> None:
@@ -138,9 +145,13 @@ class WebhookTarget:
         try:
             await self._deps.commands.submit(command)
         except VendorPayError as error:  # the next try that fails comes here again
-            observe.warning("a webhook endpoint could not be disabled", org_id=org_id, code=error.code)
+            observe.warning(
+                "a webhook endpoint could not be disabled", org_id=org_id, endpoint_id=endpoint_id, code=error.code
+            )
         else:
-            observe.warning("a webhook endpoint was disabled", org_id=org_id, reason_code=reason.value)
+            observe.warning(
+                "a webhook endpoint was disabled", org_id=org_id, endpoint_id=endpoint_id, reason_code=reason.value
+            )
 
 
 def payload(event: FeedEvent) -> bytes:
@@ -157,5 +168,4 @@ def result_of(answer: WebhookAnswer) -> Result:
     if answer.status is not None and 200 <= answer.status <= 299:
         return Delivered(log=log)
     reason = answer.error if answer.status is None else f"answered with status {answer.status}"
-    asked = answer.retry_after_s if answer.status in _HEEDED else None
-    return Failed(reason=reason or "no answer", retry_after_s=asked, log=log)
+    return Failed(reason=reason or "no answer", retry_after_s=answer.retry_after_s, log=log)
