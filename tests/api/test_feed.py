@@ -32,7 +32,7 @@ async def test_the_feed_tells_what_happened_page_by_page(service: Caller, databa
     first = await created(service)
     await service.ask("POST", f"/payments/{first}/cancel", body=examples.CANCELLATION)
     empty = (await service.ask("GET", "/events")).json
-    assert empty == {"events": [], "position": 0}, "committed, and without a position yet"
+    assert empty == {"events": [], "position": 0, "lastPosition": 0}, "committed, and without a position yet"
     number(database_urls)
     second = await created(service)
     number(database_urls)
@@ -46,8 +46,9 @@ async def test_the_feed_tells_what_happened_page_by_page(service: Caller, databa
         assert event["id"] == event["detail"]["eventId"]
         assert event["source"] == "roadcall.payment-service"
         assert event["time"] == event["detail"]["occurredAt"]
-    assert (await service.ask("GET", "/events?after=3")).json == {"events": [], "position": 3}
-    assert (await service.ask("GET", "/events?after=500")).json == {"events": [], "position": 500}
+    assert (await service.ask("GET", "/events?after=3")).json == {"events": [], "position": 3, "lastPosition": 3}
+    beyond = (await service.ask("GET", "/events?after=500")).json
+    assert beyond == {"events": [], "position": 500, "lastPosition": 3}, "a reader can see that it reads another feed"
 
 
 async def test_the_feed_of_one_type_goes_on_over_the_others(service: Caller, database_urls: DatabaseUrls) -> None:
@@ -59,7 +60,7 @@ async def test_the_feed_of_one_type_goes_on_over_the_others(service: Caller, dat
     assert (len(page["events"]), page["position"]) == (1, 3)
     assert page["events"][0]["detail"]["paymentId"] == first
     none = (await service.ask("GET", "/events?type=PaymentApproved")).json
-    assert none == {"events": [], "position": 3}
+    assert none == {"events": [], "position": 3, "lastPosition": 3}
 
 
 async def test_each_organisation_has_its_own_feed(service: Caller, database_urls: DatabaseUrls) -> None:

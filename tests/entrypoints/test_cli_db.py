@@ -101,6 +101,11 @@ def test_a_directory_that_nobody_serves_is_opened_for_the_moment_and_closed_agai
     run: CommandLine, tmp_path: Path
 ) -> None:
     data_dir = tmp_path / "data"
+    for command in (("status",), ("shell", "--command", "SELECT 1")):
+        mistyped = run("db", *command, "--data-dir", data_dir)
+        assert (mistyped.code, data_dir.exists()) == (2, False), "nothing is made where nothing was"
+        assert "There is no database in" in mistyped.err
+    assert run("db", "migrate", "--data-dir", data_dir).code == 0
     found = run("db", "shell", "--command", "SELECT count(*) FROM payments", "--data-dir", data_dir)
     assert found.code == 0
     assert embedded_postgres.running(data_dir) is None

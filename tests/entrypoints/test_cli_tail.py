@@ -166,6 +166,13 @@ def test_a_gap_is_said_with_the_positions(run: CommandLine, serve: Serve, token:
     assert f"positions {end - 2} to {end - 1} are missing, {end} came after {end - 3}" in ended.err
 
 
+def test_a_reader_beyond_the_end_is_told_that_it_read_another_feed(run: CommandLine, serve: Serve, token: str) -> None:
+    """As after a restore from a backup: it would wait, and miss what gets the positions that it has read."""
+    said = run("events", "tail", "--after", 1_000_000, "--url", serve.url, "--token", token)
+    assert said.code == 1
+    assert "The feed ends at position" in said.err
+
+
 def test_whoever_reads_the_pipe_may_have_seen_enough(serve: Serve, token: str) -> None:
     publish(serve, token, *range(300, 303))
     argv = [sys.executable, "-m", "vendorpay", "events", "tail", "--follow", "--json", "--url", serve.url]

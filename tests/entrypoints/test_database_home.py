@@ -193,3 +193,19 @@ def test_a_service_login_that_somebody_else_made_has_its_limits_too(home: Databa
     urls = of_given(home.urls.app)
     shown = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
     assert asked(urls.app, shown) == ("10s", "5s")
+
+
+def test_work_that_goes_on_takes_the_database_of_a_running_service(settings: Settings, home: DatabaseHome) -> None:
+    with database_home.of_service(settings) as found:
+        assert found.owned is None
+        assert asked(found.urls.app, "SELECT current_user") == "vendorpay_app"
+
+
+def test_work_that_goes_on_starts_no_database_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would own it, and the `serve` that comes later would be refused."""
+    monkeypatch.setattr(database_home, "ATTACH_WAIT_S", 0.2)
+    missing = Settings(data_dir=tmp_path / "mistyped")
+    words = "Start it first, or name the database with --database-url"
+    with pytest.raises(DatabaseNotReady, match=words), database_home.of_service(missing):
+        pass
+    assert not missing.data_dir.exists()

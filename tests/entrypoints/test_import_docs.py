@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from vendorpay.api.bulk_bodies import new_payment_in
+from vendorpay.domain.fault_budget import FaultBudget
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.entrypoints.cli.payments_import import command, csv_header, csv_payments
 
@@ -29,7 +30,7 @@ def test_the_example_is_taken_as_it_stands() -> None:
     file = io.BytesIO(content)
     columns, start = csv_header.read(file)
     first, second = csv_payments.records(file, columns, start)
-    read = [new_payment_in(record.body or b"") for record in (first, second)]
+    read = [new_payment_in(record.body or b"", FaultBudget()) for record in (first, second)]
     assert [new.amount_cents for new in read if isinstance(new, NewPayment)] == [15_000, 6_000]
     assert isinstance(read[0], NewPayment)
     assert msgspec.to_builtins(read[0])["metadata"] == {"crew": 2}

@@ -189,6 +189,7 @@ FEED: Final = {
         }
     ],
     "position": 41,
+    "lastPosition": 41,
 }
 EVENT_RESULTS: Final = {"results": [{"id": EVENT_ID, "result": "accepted", "paymentId": PAYMENT_ID}]}
 

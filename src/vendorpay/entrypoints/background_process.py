@@ -24,7 +24,7 @@ def work(settings: Settings) -> int:
     """
     observe.configure(settings.log_level, json=settings.log_format == "json")
     metrics_listener.count_alone()
-    with _listening(settings) as scraped, database_home.for_command(settings) as home:
+    with _listening(settings) as scraped, database_home.of_service(settings) as home:
         asyncio.run(database_home.bring_up_to_date(home.urls, now=system_now()))
         asyncio.run(_work(handoff.work_of(settings, database_url=home.urls.app, background=True), scraped))
     observe.info("stopped")

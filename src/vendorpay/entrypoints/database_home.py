@@ -94,6 +94,16 @@ def for_command(settings: Settings) -> Iterator[DatabaseHome]:
         home.close()
 
 
+@contextmanager
+def of_service(settings: Settings) -> Iterator[DatabaseHome]:
+    """The database of a `serve` that runs, which is waited for; or the one that a URL names.
+
+    For work that goes on and on: who starts the embedded PostgreSQL owns it, and `serve` would be refused.
+    Raises DatabaseUrlRefused, DatabaseNotReady.
+    """
+    yield _given(settings) or _attached(settings)
+
+
 def exists(settings: Settings) -> bool:
     """Whether there is a database; one that a URL names, or that we may not look at, is taken to be there."""
     if settings.database_url is not None:
@@ -198,6 +208,20 @@ def _attached_or_owned(settings: Settings) -> DatabaseHome:
                 f"Process {holder.facts['pid']} holds {settings.data_dir}, but its PostgreSQL has not become ready "
                 f"within {ATTACH_WAIT_S:.0f} s. Look at what that process says, or stop it, and try again."
             ) from holder
+        time.sleep(POLL_S)
+
+
+def _attached(settings: Settings) -> DatabaseHome:
+    deadline = time.monotonic() + ATTACH_WAIT_S
+    while True:
+        found = embedded_postgres.running(settings.data_dir) if exists(settings) else None
+        if found is not None and (urls := _urls_when_set_up(found)) is not None:
+            return DatabaseHome(urls, found.bin_dir)
+        if time.monotonic() >= deadline:
+            raise DatabaseNotReady(
+                f"No `vendorpay serve` runs on {settings.data_dir}: none has been ready within {ATTACH_WAIT_S:.0f} s. "
+                "Start it first, or name the database with --database-url."
+            )
         time.sleep(POLL_S)
 
 

@@ -15,11 +15,15 @@ EXAMINED_MAX: Final = 2_000
 """How many positions one page looks through when only some events are asked for."""
 
 
-class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Events in the order of their positions, and the position to go on after."""
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Events in the order of their positions, and the position to go on after.
+
+    `last_position` is the end of the feed: a reader who stands beyond it reads another feed than the one they began.
+    """
 
     events: tuple[Envelope, ...]
     position: int
+    last_position: int
 
 
 async def page(deps: Deps, caller: Caller, *, after: int, limit: int, event_type: str | None = None) -> FeedPage:
@@ -35,7 +39,7 @@ async def page(deps: Deps, caller: Caller, *, after: int, limit: int, event_type
         last = await feed.last_position(connection, org_id)
         until = min(last, after + (limit if types is None else EXAMINED_MAX))
         if until <= after:
-            return FeedPage(events=(), position=after)
+            return FeedPage(events=(), position=after, last_position=last)
         found = await feed.page(connection, org_id, after=after, until=until, limit=limit, event_types=types)
     position = found[-1].position if len(found) == limit else until
-    return FeedPage(events=tuple(map(enveloped, found)), position=position)
+    return FeedPage(events=tuple(map(enveloped, found)), position=position, last_position=last)

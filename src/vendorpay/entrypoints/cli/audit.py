@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.checks import Faults, require_database
 from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 
@@ -70,7 +70,7 @@ def verify(
     from vendorpay.entrypoints.cli import audit_reports
     from vendorpay.entrypoints.database_home import for_command
 
-    _require_database(settings, "verify")
+    require_database(settings, "verify")
     with for_command(settings) as home:
         report = asyncio.run(_verified(home, wanted, checkpoint, months))
     if payment is not None and not report.chains and report.checkpoints.broken == 0:
@@ -104,7 +104,7 @@ def write_checkpoint(
 
         vendorpay audit checkpoint --out /mnt/elsewhere/checkpoints/
 
-        vendorpay audit checkpoint --to-command 'aws s3 cp - "s3://bucket/$CHECKPOINT_FILE"'
+        vendorpay audit checkpoint --to-command 'sh keep_checkpoint.sh bucket'
     """
     faults = Faults()
     if out is not None and to_command is not None:
@@ -120,7 +120,7 @@ def write_checkpoint(
     from vendorpay.entrypoints import checkpoint_run
     from vendorpay.entrypoints.database_home import for_command
 
-    _require_database(settings, "take checkpoints of")
+    require_database(settings, "take checkpoints of")
     with for_command(settings) as home:
         try:
             asyncio.run(checkpoint_run.run(home, out, to_command, json=json))
@@ -133,14 +133,6 @@ def _months(faults: Faults, texts: list[str]) -> frozenset[str]:
         if not MONTH.fullmatch(month):
             faults.add(f"--archived must be a month like 2026-01, not {month[:40]!r}.")
     return frozenset(texts)
-
-
-def _require_database(settings: Settings, what: str) -> None:
-    """A new one would verify, and whoever mistyped the directory would believe that theirs did."""
-    from vendorpay.entrypoints.database_home import exists
-
-    if not exists(settings):
-        raise WrongUsage(f"There is no database in {settings.data_dir}: name the one to {what} with --data-dir.")
 
 
 async def _verified(

@@ -78,3 +78,14 @@ class Faults:
             self.add("--token is missing: give one, or set VENDORPAY_TOKEN. `vendorpay token` mints one.")
         elif not (token.isascii() and token.isprintable()):
             self.add("--token is no token: it must be one line of letters, digits and .-_")
+
+
+def require_database(settings: Settings, what: str) -> None:
+    """Raises WrongUsage when there is no database yet to do `what` with.
+
+    A new one would be made, and whoever mistyped the directory would believe that it is theirs.
+    """
+    from vendorpay.entrypoints.database_home import exists
+
+    if not exists(settings):
+        raise WrongUsage(f"There is no database in {settings.data_dir}: name the one to {what} with --data-dir.")

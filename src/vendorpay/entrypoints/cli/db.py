@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.checks import Faults, require_database
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
@@ -48,6 +48,7 @@ def status(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: AsJ
         vendorpay db status --json
     """
     settings = database_settings_of(data_dir, database_url)
+    require_database(settings, "look at")
 
     import asyncio
 
@@ -88,6 +89,7 @@ def shell(
         faults.add("--role and --superuser exclude each other.")
     settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
     faults.end()
+    require_database(settings, "open")
 
     import asyncio
 

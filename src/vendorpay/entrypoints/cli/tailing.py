@@ -37,6 +37,8 @@ async def tail(service: Service, after: int, *, follow: bool, event_type: str | 
                 raise
             print(f"vendorpay: {failed} Still trying ..", file=sys.stderr)
             continue
+        if after > (last := int(page["lastPosition"])):
+            raise Gap(f"The feed ends at position {last}, before {after}: it is another one than was read. Begin anew.")
         before, after = after, _shown(page, after, dense=event_type is None, as_json=as_json)
         if after > before:  # also when a page of one type has passed over events of others alone
             continue
