@@ -88,8 +88,10 @@ def test_committed_rows_survive_a_kill_of_postgres(data_dir: Path) -> None:
     postgres = embedded_postgres.start(data_dir, fsync=False)
     add_word(postgres.superuser_url(), "committed")
     os.kill(postgres.pid, signal.SIGKILL)
-    assert ends_within(postgres.pid, data_dir, 5)
-    assert not postgres.alive()
+    deadline = time.monotonic() + 5
+    while postgres.alive():  # a busy kernel takes a moment between its last breath and its burial
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     postgres.stop()
     with embedded_postgres.start(data_dir, fsync=False) as again:
         assert words(again.superuser_url()) == ["committed", "first"]
