@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,7 +35,7 @@ from vendorpay.domain.errors import (
 )
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.usecases import approve_payments, create_payments
-from vendorpay.usecases.command import Command, Done, Key
+from vendorpay.usecases.command import Command, Commands, Done, Key
 from vendorpay.usecases.in_bulk import AT_ONCE_MAX, ItemResult, all_replayed, submit_in_chunks
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +97,36 @@ async def test_the_order_decides_in_every_mixture_of_twins(world: World) -> None
             else:
                 assert isinstance(one, DuplicatePayment)
                 assert one.existing_payment_id == born[new.incident_id]
+
+
+async def test_equal_payments_are_refused_without_a_turn_for_each(world: World) -> None:
+    """Each rode in a batch of its own: two thousand took nine seconds, and behind other such requests 503."""
+    counting = Counting(world.group)
+    deps = replace(world.deps, commands=counting)
+    new, standing = a_new_payment(), a_new_payment()
+    there = await world.create(standing)
+    results = await create_payments.create(deps, SERVICE, [new, standing] * 2_000, a_key("k"))
+    assert kinds(results) == [Done, DuplicatePayment] + [DuplicatePayment, DuplicatePayment] * 1_999
+    existing = [one.existing_payment_id for one in results if isinstance(one, DuplicatePayment)]
+    assert existing == [there.payment_id, *[ids(results)[0], there.payment_id] * 1_999]
+    assert counting.handed_in == 2
+
+
+async def test_a_repeated_request_asks_for_each_twin_again_one_after_another(world: World) -> None:
+    """The first may have been rejected since, or another of them may have been made and have its stored answer."""
+    new = a_new_payment()
+    standing = await world.create(new)
+    await create(world, [new, new, new], a_key("k"))
+    await world.reject(standing.payment_id)
+    made = await create(world, [new, new, new], a_key("k"))
+    assert kinds(made) == [Done, DuplicatePayment, DuplicatePayment]
+    (payment_id,) = {payment_id for payment_id in ids(made) if payment_id is not None}
+    await world.reject(payment_id)
+    counting = Counting(world.group)
+    again = await create_payments.create(replace(world.deps, commands=counting), SERVICE, [new, new, new], a_key("k"))
+    assert kinds(again) == [Done, Done, DuplicatePayment]
+    assert [one.replayed for one in again if isinstance(one, Done)] == [True, False]
+    assert counting.largest == 1, "no two of them wait in the queue at once"
 
 
 async def test_a_repetition_under_the_key_gives_the_same_answers_and_does_nothing(world: World) -> None:
@@ -223,6 +253,26 @@ async def test_crowds_whose_turn_does_not_come_are_told_so_one_by_one(database_u
             await create(world, [a_new_payment() for _ in range(AT_ONCE_MAX * 20)])
         mixed = await create(world, [WRONG, a_new_payment()])
         assert kinds(mixed) == [InvalidRequest, Overloaded], "what is wrong is named all the same"
+
+
+@dataclass
+class Counting:
+    """Hands in what it gets, and counts it."""
+
+    commands: Commands
+    handed_in: int = 0
+    largest: int = 0
+
+    async def submit(self, command: Command) -> Done:
+        return await self.commands.submit(command)
+
+    async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
+        return await self.commands.submit_all(commands)
+
+    async def submit_each(self, commands: Sequence[Command]) -> list[Done | Exception]:
+        self.handed_in += len(commands)
+        self.largest = max(self.largest, len(commands))
+        return await self.commands.submit_each(commands)
 
 
 @dataclass

@@ -1,22 +1,27 @@
 """Consumed events: a payment, a duplicate, or quarantine with reasons; never an error, never a blocked neighbour."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.database import DatabaseUrls
 from tests.usecases.world import (
     ADMIN,
     SERVICE,
     World,
     a_caller,
+    a_key,
     a_new_payment,
+    open_world,
     rounds,
     seeded,
     work_completed,
 )
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.roles import Caller, Role
+from vendorpay.domain.work_completed import EVENT_BYTES_MAX
 from vendorpay.usecases import read_payment
 from vendorpay.usecases.record_event import EventResult, Verdict, record
 
@@ -240,3 +245,46 @@ async def test_a_key_that_comes_twice_or_half_a_character_rejects_its_own_event_
     done = await record(world.deps, SERVICE, [twice, work_completed(), half], None)
     assert [one.result for one in done.results] == ["rejected", "accepted", "rejected"]
     assert "comes twice" in (done.results[0].reason or "")
+
+
+async def test_equal_events_of_one_request_are_one_command(world: World) -> None:
+    """Each was a commit of its own: a thousand empty events took eleven seconds, and several such requests 503."""
+    good, bad = work_completed(id="good"), b"{}"
+    results = await publish(world, *[bad, good, bad] * 300)
+    assert [one.result for one in results[:4]] == ["rejected", "accepted", "rejected", "rejected"]
+    assert results[0] == results[2] == results[899]
+    again = {(one.result, one.payment_id) for one in results[4:] if one.id == "good"}
+    assert again == {(Verdict.DUPLICATE, results[1].payment_id)}
+    assert world.rows("SELECT times_seen FROM quarantine") == [{"times_seen": 600}]
+    assert (world.count("commands"), world.count("payments")) == (2, 1)
+
+
+async def test_equal_events_under_a_key_are_answered_alike_when_they_come_again(world: World) -> None:
+    good, bad = work_completed(id="good"), b"{}"
+    raws = [bad, good, good, bad, work_completed(id="last"), good]
+    first = await record(world.deps, SERVICE, raws, a_key("k"))
+    again = await record(world.deps, SERVICE, raws, a_key("k"))
+    assert again.results == first.results
+    assert (first.replayed, again.replayed) == (False, True)
+    words = ["rejected", "accepted", "duplicate", "rejected", "accepted", "duplicate"]
+    assert [one.result for one in first.results] == words
+    assert world.rows("SELECT times_seen FROM quarantine") == [{"times_seen": 2}]
+    keys = world.rows("SELECT idempotency_key AS key FROM commands ORDER BY 1")
+    assert [row["key"] for row in keys] == ["k#0", "k#1", "k#4"]
+
+
+async def test_events_for_one_job_never_wait_behind_each_other_in_the_queue(database_urls: DatabaseUrls) -> None:
+    """They are not equal, so each has its commit; a command that waits for too long is refused with 503."""
+    detail = {"incidentId": str(a_new_payment().incident_id), "vendorId": str(a_new_payment().vendor_id)}
+    async with open_world(database_urls, wait_s_max=0.2) as world:
+        crowds = [[work_completed(detail=detail) for _ in range(150)] for _ in range(3)]
+        ended = await asyncio.gather(*(publish(world, *raws) for raws in crowds))
+        assert sorted(one.result for each in ended for one in each) == ["accepted"] + ["duplicate"] * 449
+
+
+async def test_an_event_that_is_larger_than_any_can_be_is_rejected_and_kept(world: World) -> None:
+    raw = work_completed(detail={"more": "x" * EVENT_BYTES_MAX})
+    result, good = await publish(world, raw, work_completed())
+    assert (result.result, good.result) == (Verdict.REJECTED, Verdict.ACCEPTED)
+    assert str(EVENT_BYTES_MAX) in (result.reason or "")
+    assert world.rows("SELECT raw FROM quarantine") == [{"raw": raw}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vendorpay.api import json_array
+from vendorpay.api.json_array import JsonBody
 from vendorpay.domain.errors import FieldFault
 
 EVENTS_MAX: Final = 1_000
@@ -16,13 +16,13 @@ def split_events(raw: bytes) -> tuple[Sequence[bytes] | None, list[FieldFault]]:
 
     Raises MalformedJson: then nothing can be told apart.
     """
-    text, start = json_array.text_of(raw)
-    if text[start : start + 1] == "[":
-        events = json_array.elements(text, start, EVENTS_MAX)
+    body = JsonBody(raw)
+    if body.is_array:
+        events = body.elements(EVENTS_MAX)
         if events is None:
             return None, [FieldFault("$", f"holds more than {EVENTS_MAX} events, the most that are taken at once")]
         return events, []
-    event = json_array.only_value(text, start)
+    event = body.only_value()
     if not event.startswith(b"{"):
         return None, [FieldFault("$", "must be an event or an array of events")]
     return [event], []

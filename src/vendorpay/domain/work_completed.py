@@ -26,6 +26,8 @@ CHARGES_MAX: Final = new_payment.LINES_MAX - 2
 DURATION_MAX: Final = 10_000_000
 FAULTS_MAX: Final = 100
 """How many faults of one event are named; a request holds a thousand events."""
+EVENT_BYTES_MAX: Final = 1024 * 1024
+"""How large an event may be: to look for repeated keys in more would hold everybody up."""
 
 Price = Annotated[int, Meta(ge=0, le=UNIT_PRICE_MAX)]
 EventId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_CONTROL)]
@@ -80,10 +82,15 @@ class WorkCompleted(msgspec.Struct, frozen=True, kw_only=True):
     detail: Detail
 
 
-def read(raw: bytes, sources: Collection[str]) -> tuple[WorkCompleted, NewPayment]:
-    """The event in `raw` and the payment it asks for. Raises InvalidEvent with the reason and every fault."""
+def read(raw: bytes, sources: Collection[str], most: int = FAULTS_MAX) -> tuple[WorkCompleted, NewPayment]:
+    """The event in `raw` and the payment it asks for.
+
+    Raises InvalidEvent with the reason and every fault, at most `most` of them.
+    """
+    if len(raw) > EVENT_BYTES_MAX:
+        raise InvalidEvent(f"it is larger than {EVENT_BYTES_MAX} bytes")
     try:
-        event, faults = parsing.parse(raw, WorkCompleted, lambda fields: _rules(fields, sources), FAULTS_MAX)
+        event, faults = parsing.parse(raw, WorkCompleted, lambda fields: _rules(fields, sources), most)
     except MalformedJson as error:
         raise InvalidEvent(str(error)) from None
     if event is None:

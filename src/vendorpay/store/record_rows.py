@@ -132,11 +132,12 @@ def add_quarantined(
     reason: str,
     errors: Sequence[FieldFault],
     publisher: str,
+    times: int,
     now: datetime,
 ) -> None:
-    """An event that cannot be accepted, byte for byte."""
+    """An event that cannot be accepted, byte for byte, and how often it came."""
     found = msgspec.json.encode(errors).decode()
-    rows.add("quarantine", (quarantine_id, org_id, raw, reason, found, publisher, now))
+    rows.add("quarantine", (quarantine_id, org_id, raw, reason, found, publisher, times, now))
 
 
 def add_resolution(

@@ -202,17 +202,17 @@ SELECT * FROM unnest(
 -- name: quarantine
 -- In the order of their hashes, so that two batches with the same events cannot wait for each other.
 INSERT INTO quarantine (
-    quarantine_id, org_id, raw_sha256, raw, reason, errors, publisher, first_seen_at, last_seen_at)
-SELECT q.quarantine_id, q.org_id, sha256(q.raw), q.raw, q.reason, q.errors, q.publisher, q.seen_at, q.seen_at
+    quarantine_id, org_id, raw_sha256, raw, reason, errors, publisher, times_seen, first_seen_at, last_seen_at)
+SELECT q.quarantine_id, q.org_id, sha256(q.raw), q.raw, q.reason, q.errors, q.publisher, q.times, q.seen_at, q.seen_at
 FROM unnest(
     %(quarantine.quarantine_id)s::uuid[], %(quarantine.org_id)s::text[], %(quarantine.raw)s::bytea[],
     %(quarantine.reason)s::text[], %(quarantine.errors)s::jsonb[], %(quarantine.publisher)s::text[],
-    %(quarantine.seen_at)s::timestamptz[])
-    AS q (quarantine_id, org_id, raw, reason, errors, publisher, seen_at)
+    %(quarantine.times)s::integer[], %(quarantine.seen_at)s::timestamptz[])
+    AS q (quarantine_id, org_id, raw, reason, errors, publisher, times, seen_at)
 ORDER BY q.org_id, sha256(q.raw)
 ON CONFLICT (org_id, raw_sha256) DO UPDATE SET
-    times_seen = quarantine.times_seen + 1, last_seen_at = excluded.last_seen_at, reason = excluded.reason,
-    errors = excluded.errors
+    times_seen = quarantine.times_seen + excluded.times_seen, last_seen_at = excluded.last_seen_at,
+    reason = excluded.reason, errors = excluded.errors
 
 -- name: resolutions
 UPDATE quarantine q SET resolved_at = r.resolved_at, resolved_by = r.resolved_by, payment_id = r.payment_id

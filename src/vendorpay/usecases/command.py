@@ -83,6 +83,8 @@ class Quarantining:
     raw: bytes
     reason: str
     errors: tuple[FieldFault, ...]
+    times: int = 1
+    """How often these bytes came, in the one request."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from vendorpay.domain.errors import DuplicatePayment
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.roles import Caller
-from vendorpay.usecases.command import Command, Key
+from vendorpay.usecases.command import Command, Done, Key
 from vendorpay.usecases.create_payment import CreatePayment
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.in_bulk import ItemResult, TakeOn, item_key, submit_in_chunks
@@ -36,9 +37,29 @@ async def create(
     answers of what was finished, and does the rest. Raises IdempotencyKeyReused before anything is done, and
     Overloaded or DatabaseUnavailable when nothing was.
     """
+    new = True
     if key is not None:
-        await deps.commands.submit(TakeOnCreating(command_id=deps.new_id(deps.now()), caller=caller, key=key))
-    return await submit_in_chunks(deps.commands, _commands(deps, caller, wanted, key))
+        taken_on = TakeOnCreating(command_id=deps.new_id(deps.now()), caller=caller, key=key)
+        new = not (await deps.commands.submit(taken_on)).replayed
+    commands = _commands(deps, caller, wanted, key)
+    return await submit_in_chunks(deps.commands, commands, refused_as_twin if new else _ask)
+
+
+def refused_as_twin(before: ItemResult) -> DuplicatePayment | None:
+    """What the second for a job is refused with, when this just became of the first.
+
+    A refusal writes nothing, so nobody need be asked: two thousand equal payments would wait for two thousand turns.
+    Only in a repeated request an item may have an answer of its own, and is asked for.
+    """
+    if isinstance(before, Done) and not before.replayed and before.payment_id is not None:
+        return DuplicatePayment(before.payment_id)
+    if isinstance(before, DuplicatePayment):
+        return DuplicatePayment(before.existing_payment_id)
+    return None
+
+
+def _ask(_: ItemResult) -> None:
+    return None
 
 
 def _commands(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.usecases.command import Command, Commands, Done, Facts, Key, Outcome
+from vendorpay.usecases.pace import Pace
 
 AT_ONCE_MAX: Final = 256
 """How many commands of one request are handed in together; the rest wait, so that others get their turn."""
@@ -16,6 +16,12 @@ UNAVAILABLE: Final = (Overloaded, DatabaseUnavailable)
 
 ItemResult = Done | Exception
 """What became of one item: its answer, or the error it was refused with."""
+
+AnswerToTwin = Callable[[ItemResult], ItemResult | None]
+"""The answer to an item when this just became of one that claims the same; None when it must be asked for."""
+
+_PENDING: Final = Overloaded()
+"""Holds the place of an item until it has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,27 +41,82 @@ def item_key(key: Key | None, n: int) -> Key | None:
     return None if key is None else Key(text=f"{key.text}#{n}", fingerprint=key.fingerprint)
 
 
-async def submit_in_chunks(commands: Commands, wanted: Iterable[Command | Exception]) -> list[ItemResult]:
+async def submit_in_chunks(
+    commands: Commands, wanted: Iterable[Command | Exception], answer_to_twin: AnswerToTwin = lambda _: None
+) -> list[ItemResult]:
     """What became of each item, in their order; an item that is an error already keeps its place.
 
-    Raises Overloaded or DatabaseUnavailable when nothing but that became of all of them.
+    No two that claim the same are handed in together: each would ride in a batch of its own, and the last of many
+    could wait for longer than a command may. Raises Overloaded or DatabaseUnavailable when nothing but that became of
+    all of them.
     """
-    coming = iter(wanted)
-    results: list[ItemResult] = []
+    crowd = _Crowd(iter(wanted), answer_to_twin)
     away: Overloaded | DatabaseUnavailable | None = None
-    while chunk := list(islice(coming, AT_ONCE_MAX)):
-        asked = [one for one in chunk if isinstance(one, Command)]
+    while chunk := await crowd.next_chunk():
         if away is not None:
             # Each chunk more would wait for its turn, or for a connection, as long as the one before: for nothing.
-            done: list[ItemResult] = [type(away)() for _ in asked]
+            done: list[ItemResult] = [type(away)() for _ in chunk]
         else:
-            done = await commands.submit_each(asked) if asked else []
+            done = await commands.submit_each([one.command for one in chunk])
             away = _unavailable(done)
-        found = iter(done)
-        results += [next(found) if isinstance(one, Command) else one for one in chunk]
-    if away is not None and all(isinstance(one, UNAVAILABLE) for one in results):
+        crowd.settle(chunk, done)
+    if away is not None and all(isinstance(one, UNAVAILABLE) for one in crowd.results):
         raise away
-    return results
+    return crowd.results
+
+
+@dataclass(frozen=True)
+class _Place:
+    n: int
+    command: Command
+    claims: frozenset[object]
+
+
+class _Crowd:
+    """The items of one request, and what became of those that have ended."""
+
+    def __init__(self, coming: Iterator[Command | Exception], answer_to_twin: AnswerToTwin) -> None:
+        self.results: list[ItemResult] = []
+        self._coming = coming
+        self._answer_to_twin = answer_to_twin
+        self._ended: dict[object, ItemResult] = {}
+        self._left: list[_Place] = []
+        self._pace = Pace()
+
+    async def next_chunk(self) -> list[_Place]:
+        """The next to be handed in, in their order; empty at the end. What waits for a twin before it is among the
+        AT_ONCE_MAX."""
+        chunk: list[_Place] = []
+        taken: set[object] = set()
+        left, self._left = self._left, []
+        for one in left:
+            self._put(one, chunk, taken)
+        while len(chunk) + len(self._left) < AT_ONCE_MAX and (item := next(self._coming, None)) is not None:
+            n = len(self.results)
+            if isinstance(item, Command):
+                self.results.append(_PENDING)
+                self._put(_Place(n, item, frozenset(item.claims())), chunk, taken)
+            else:
+                self.results.append(item)
+            await self._pace.step()
+        await self._pace.step()
+        return chunk
+
+    def settle(self, chunk: Sequence[_Place], done: Sequence[ItemResult]) -> None:
+        for one, result in zip(chunk, done, strict=True):
+            self.results[one.n] = result
+            self._ended.update(dict.fromkeys(one.claims, result))
+
+    def _put(self, one: _Place, chunk: list[_Place], taken: set[object]) -> None:
+        if (answer := self._from_twin(one)) is not None:
+            self.results[one.n] = answer
+            return
+        (chunk if taken.isdisjoint(one.claims) else self._left).append(one)
+        taken.update(one.claims)
+
+    def _from_twin(self, one: _Place) -> ItemResult | None:
+        ended = (self._ended[claim] for claim in one.claims if claim in self._ended)
+        return next((answer for before in ended if (answer := self._answer_to_twin(before)) is not None), None)
 
 
 def _unavailable(done: Sequence[ItemResult]) -> Overloaded | DatabaseUnavailable | None:

@@ -38,6 +38,7 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
             reason=bad.reason,
             errors=bad.errors,
             publisher=command.caller.sub,
+            times=bad.times,
             now=facts.now,
         )
     if outcome.resolved is not None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from vendorpay.domain import work_completed
 from vendorpay.domain.errors import FieldFault, InvalidEvent
+from vendorpay.domain.fault_budget import FaultBudget
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.work_completed import WorkCompleted
@@ -20,10 +21,7 @@ from vendorpay.store.claims import EventClaim, JobClaim
 from vendorpay.usecases.command import Command, Done, Facts, Key, Outcome, Quarantining, SettledEvent
 from vendorpay.usecases.create_payment import birth, job_of
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.in_bulk import item_key
-
-AT_ONCE_MAX: Final = 256
-"""How many events of one request are handed in together; the rest wait, so that others get their turn."""
+from vendorpay.usecases.in_bulk import ItemResult, item_key, submit_in_chunks
 
 
 class Verdict(StrEnum):
@@ -95,13 +93,15 @@ class QuarantineEvent(Command):
 
     raw: bytes
     invalid: InvalidEvent
+    times: int = 1
+    """How often the one request holds these bytes."""
 
     def other_claims(self) -> tuple[object, ...]:
         return (("quarantine", self.caller.org_id, hashlib.sha256(self.raw).digest()),)
 
     def decide(self, facts: Facts) -> Outcome:
         result = rejected(self.raw, self.invalid)
-        bad = Quarantining(raw=self.raw, reason=self.invalid.reason, errors=self.invalid.faults)
+        bad = Quarantining(raw=self.raw, reason=self.invalid.reason, errors=self.invalid.faults, times=self.times)
         return Outcome(answer=msgspec.json.encode(result), payment_id=None, quarantining=bad)
 
 
@@ -115,24 +115,55 @@ def rejected(raw: bytes, invalid: InvalidEvent) -> EventResult:
 async def record(deps: Deps, caller: Caller, raws: Sequence[bytes], key: Key | None) -> Recorded:
     """Records events, each for itself: a bad one never blocks the others.
 
-    With a key, event n has the key `<key>#<n>`, so that a repeated request gets the answers of what was finished.
+    Equal ones are one command, answered to each. With a key, event n has the key `<key>#<n>`, so that a repeated
+    request gets the answers of what was finished.
     """
-    done: list[Done] = []
-    while len(done) < len(raws):
-        # With a key the first goes alone: one used for another request is found out before anything of this is done.
-        until = len(done) + (1 if key is not None and not done else AT_ONCE_MAX)
-        chunk = enumerate(raws[len(done) : until], start=len(done))
-        done += await deps.commands.submit_all([_command(deps, caller, raw, item_key(key, n)) for n, raw in chunk])
-    results = [msgspec.json.decode(one.answer, type=EventResult) for one in done]
-    return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done))
+    times = Counter(raws)
+    coming = _commands(deps, caller, raws, times, key)
+    ended: list[ItemResult] = []
+    if key is not None and times:
+        # The first goes alone: a key used for another request is found out before anything of this is done.
+        ended.append(await deps.commands.submit(next(coming)))
+    ended += await submit_in_chunks(deps.commands, coming)
+    done = dict(zip(times, map(_required, ended), strict=True))
+    first = {raw: msgspec.json.decode(one.answer, type=EventResult) for raw, one in done.items()}
+    again = {raw: _again(result) for raw, result in first.items()}
+    results = [first.pop(raw, again[raw]) for raw in raws]
+    return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done.values()))
 
 
-def _command(deps: Deps, caller: Caller, raw: bytes, key: Key | None) -> Command:
+def _required(one: ItemResult) -> Done:
+    if isinstance(one, Exception):
+        raise one
+    return one
+
+
+def _again(result: EventResult) -> EventResult:
+    """The answer for the same bytes further on in the request."""
+    if result.result is not Verdict.ACCEPTED:
+        return result
+    return msgspec.structs.replace(result, result=Verdict.DUPLICATE)
+
+
+def _commands(
+    deps: Deps, caller: Caller, raws: Sequence[bytes], times: Mapping[bytes, int], key: Key | None
+) -> Iterator[Command]:
+    """A command for each event that is not like one before it, under the key of its place."""
+    budget = FaultBudget()
+    seen: set[bytes] = set()
+    for n, raw in enumerate(raws):
+        if raw not in seen:
+            seen.add(raw)
+            yield _command(deps, caller, raw, times[raw], item_key(key, n), budget)
+
+
+def _command(deps: Deps, caller: Caller, raw: bytes, times: int, key: Key | None, budget: FaultBudget) -> Command:
     command_id = deps.new_id(deps.now())
     try:
-        event, new = work_completed.read(raw, deps.event_sources)
+        event, new = work_completed.read(raw, deps.event_sources, min(budget.of_next(), work_completed.FAULTS_MAX))
     except InvalidEvent as invalid:
-        return QuarantineEvent(command_id=command_id, caller=caller, key=key, raw=raw, invalid=invalid)
+        budget.spend(len(invalid.faults))
+        return QuarantineEvent(command_id=command_id, caller=caller, key=key, raw=raw, invalid=invalid, times=times)
     return AcceptEvent(
         command_id=command_id,
         caller=caller,
