@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bucket import KEEP, environ_of
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.adapters.checkpoint_file import CheckpointFile
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
@@ -136,6 +137,29 @@ async def test_a_command_gets_the_document_and_its_name(tmp_path: Path) -> None:
     other = CheckpointCommand("cat", {})
     assert (await command.held(), len(command.identity)) == (Held(), 32)
     assert command.identity != other.identity
+
+
+async def test_the_script_of_the_page_keeps_a_document_once_and_for_all(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    command = CheckpointCommand(KEEP, environ_of(bucket))
+    for _ in range(2):
+        await command.put(1, ONE.text())
+        assert (bucket / "checkpoint-1.json").read_bytes() == ONE.text()
+    with pytest.raises(NotShipped, match="exit code 1 for checkpoint 1"):
+        await command.put(1, TWO.text())
+    assert (bucket / "checkpoint-1.json").read_bytes() == ONE.text()
+
+
+async def test_the_script_of_the_page_counts_nothing_as_kept_that_it_cannot_see_there(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    command = CheckpointCommand(KEEP, environ_of(bucket))
+    (tmp_path / "bucket.away").touch()
+    with pytest.raises(NotShipped, match="exit code 255"):
+        await command.put(1, ONE.text())
+    (tmp_path / "bucket.away").unlink()
+    (tmp_path / "bucket.mute").touch()  # it is kept, and the answer is lost
+    await command.put(1, ONE.text())
+    assert (bucket / "checkpoint-1.json").read_bytes() == ONE.text()
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,12 @@ def remove_checkpoints(attacker: Attacker, victim: UUID, other: UUID) -> None:
     attacker.do("DELETE FROM audit_checkpoints")
 
 
+def forge_what_is_handed_over(attacker: Attacker, victim: UUID, other: UUID) -> None:
+    """A chain and the checkpoints on record; and nobody was ever handed one, so that the service does it again."""
+    rewrite_checkpoints(attacker, victim, other)
+    attacker.rows("DELETE FROM audit_checkpoint_shipments RETURNING number")
+
+
 def add_an_entry_of_yesterday(attacker: Attacker, victim: UUID, other: UUID) -> None:
     """Nothing is changed: an entry is put on the end of the chain, as the service would, with an older time."""
 

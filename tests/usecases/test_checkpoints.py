@@ -2,55 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
 
 from tests.database import DatabaseUrls
-from tests.usecases.tampering import attacking, change_an_entry_and_rehash, drop_checks
+from tests.usecases.checkpointing import Command, hand_over, held_against, make, placed, tamper, three_entries
+from tests.usecases.tampering import attacking, drop_checks
 from tests.usecases.world import World, open_world, rounds
-from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.adapters.checkpoint_reading import documents_in
 from vendorpay.domain.audit_months import month_of
-from vendorpay.domain.checkpoint import Checkpoint, Held, NotShipped, document_of
+from vendorpay.domain.checkpoint import NotShipped, document_of
 from vendorpay.usecases import write_checkpoint
-from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.verify_audit import AuditReport, verify
 
 pytestmark = pytest.mark.anyio
-
-
-async def make(world: World, most: int = 100) -> list[Checkpoint]:
-    return await write_checkpoint.make(world.database, world.clock, most=most)
-
-
-async def hand_over(world: World, folder: Path) -> tuple[int, ...]:
-    return await write_checkpoint.hand_over(world.database, CheckpointFolder(folder), world.clock)
-
-
-async def held_against(world: World, kept: Path, **asked: object) -> AuditReport:
-    return await verify(world.database, None, documents=documents_in(kept), **asked)  # type: ignore[arg-type]
-
-
-class Command:
-    """A destination that cannot be asked, and sometimes fails."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[int, bytes]] = []
-        self.fails_at: int | None = None
-        self.identity = b"c" * 32
-
-    async def held(self) -> Held:
-        return Held()
-
-    async def put(self, number: int, document: bytes) -> None:
-        if number == self.fails_at:
-            raise NotShipped("it said no")
-        self.got.append((number, document))
 
 
 async def test_a_checkpoint_covers_what_is_committed_when_it_is_made(world: World, tmp_path: Path) -> None:
@@ -256,25 +225,7 @@ async def test_the_timer_survives_a_place_that_cannot_be_used(
     assert document_of((tmp_path / "folder" / "checkpoint-1.json").read_bytes()).checkpoint.entries == 1
 
 
-def placed(world: World, folder: Path) -> Deps:
-    """The same process with a place for checkpoints."""
-    return replace(world.deps, checkpoints=CheckpointFolder(folder))
-
-
 # --- what the verifier tells -----------------------------------------------------------------------------------
-
-
-async def three_entries(world: World) -> UUID:
-    made = await world.create()
-    await world.approve(made.payment_id, notes="looked at it")
-    await world.cancel(made.payment_id)
-    return made.payment_id
-
-
-def tamper(world: World, victim: UUID) -> None:
-    drop_checks(world.urls.superuser)
-    with attacking(world.urls.superuser) as attacker:
-        change_an_entry_and_rehash(attacker, victim, victim)
 
 
 async def test_the_entry_is_named_from_the_document(world: World, tmp_path: Path) -> None:

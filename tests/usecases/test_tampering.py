@@ -8,6 +8,7 @@ payments that checkpoints cover; and each is put before our verifier and before 
 import asyncio
 import io
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,15 +25,19 @@ import pytest
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
+from tests.bucket import KEEP, environ_of
 from tests.conftest import PASSWORD, READONLY
 from tests.database import DatabaseUrls
 from tests.usecases import tampering
 from tests.usecases.tampering import Attacker, drop_checks
 from tests.usecases.world import World, a_caller, open_world
+from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.adapters.checkpoint_reading import documents_in
+from vendorpay.domain.checkpoint import NotShipped
 from vendorpay.domain.roles import Role
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
+from vendorpay.entrypoints.ids import system_now
 from vendorpay.store.db import Database
 from vendorpay.usecases import write_checkpoint
 from vendorpay.usecases.verify_audit import AuditReport, verify
@@ -54,6 +59,8 @@ class Attack:
     later: str
     on_record: str
     elsewhere: str
+    handed_over: bool = False
+    """Whether the service hands over what is on record once more, to where documents were kept."""
 
 
 ATTACKS = (
@@ -95,6 +102,12 @@ ATTACKS = (
     Attack("rewrite a chain and the checkpoints on record", tampering.rewrite_checkpoints, NO_MATTER, MISSED, FOUND),
     Attack(
         "rewrite a chain and remove the checkpoints on record", tampering.remove_checkpoints, NO_MATTER, MISSED, FOUND
+    ),
+    Attack(
+        "rewrite a chain and the checkpoints, and let the service hand them over again",
+        tampering.forge_what_is_handed_over,
+        *(NO_MATTER, MISSED, FOUND),
+        handed_over=True,
     ),
     Attack("add an entry with an older time", tampering.add_an_entry_of_yesterday, MISSED, MISSED, MISSED),
 )
@@ -162,6 +175,7 @@ class Copy:
     """A copy of the honest database, and one connection of a superuser to it, for attacks and exports."""
 
     readonly: str
+    owner: str
     superuser: psycopg.Connection[DictRow]
 
     def attack(self, do: Callable[[Attacker], object]) -> None:
@@ -191,7 +205,7 @@ def copied(postgres: RunningPostgres, honest: Honest) -> Iterator[Callable[[], C
             superuser = made.enter_context(psycopg.connect(postgres.superuser_url(name), row_factory=dict_row))
             superuser.execute("SET session_replication_role = replica")
             superuser.commit()
-            return Copy(postgres.url(READONLY, PASSWORD, name), superuser)
+            return Copy(postgres.url(READONLY, PASSWORD, name), postgres.superuser_url(name), superuser)
 
         yield copy
 
@@ -262,6 +276,7 @@ def test_ask_16_the_tampering_table(
     copied: Callable[[], Copy],
     honest: Honest,
     agree: Callable[[Copy, Path | None, str], None],
+    tmp_path: Path,
 ) -> None:
     copy = copied()
     if attack.later != NO_MATTER:
@@ -272,7 +287,22 @@ def test_ask_16_the_tampering_table(
     copy.attack(lambda attacker: attack.do(attacker, *honest.covered))
     agree(copy, None, attack.on_record)
     copy.attack(lambda attacker: attacker.rewrite_checkpoints())
-    agree(copy, honest.kept, attack.elsewhere)
+    kept = shutil.copytree(honest.kept, tmp_path / "bucket")
+    if attack.handed_over:
+        hand_over(copy, kept)
+    agree(copy, kept, attack.elsewhere)
+
+
+def hand_over(copy: Copy, bucket: Path) -> None:
+    """What the service does, by the command that the page tells to use; it does not get the forged ones through."""
+
+    async def work() -> None:
+        command = CheckpointCommand(KEEP, environ_of(bucket))
+        async with Database.open(copy.owner, pool_size=1) as database:
+            with pytest.raises(NotShipped, match="exit code 1 for checkpoint 2"):
+                await write_checkpoint.hand_over(database, command, system_now)
+
+    asyncio.run(work())
 
 
 def test_the_page_shows_this_table() -> None:

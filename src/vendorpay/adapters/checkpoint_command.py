@@ -17,9 +17,11 @@ COMMAND_S_MAX: Final = 300.0
 
 
 class CheckpointCommand:
-    """A shell command, like `aws s3 cp - "s3://bucket/$CHECKPOINT_FILE"`. Exit code 0 says that it keeps the document.
+    """A shell command, like `sh keep_checkpoint.sh bucket`. Exit code 0 says that it keeps the document for good.
 
-    It finds CHECKPOINT_FILE (checkpoint-7.json) and CHECKPOINT_NUMBER in its environment.
+    It may be handed one twice, and must not write another over what it kept under that name: the database that
+    remembers what it was handed may be the one that was tampered with. It finds CHECKPOINT_FILE (checkpoint-7.json) and
+    CHECKPOINT_NUMBER in its environment.
     """
 
     def __init__(self, command: str, environ: Mapping[str, str], *, seconds_max: float = COMMAND_S_MAX) -> None:

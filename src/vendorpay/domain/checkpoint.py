@@ -138,6 +138,13 @@ def root_of(lines: Sequence[str]) -> str:
     return tree_hash(line.encode() for line in lines).hex()
 
 
+def signs(said: Checkpoint, lines: Sequence[str]) -> bool:
+    """Whether these are the lines that a checkpoint was made of."""
+    heads = heads_of(lines)
+    roots = (root_of(lines), len(heads), root_of(heads))
+    return roots == (said.entries_root, said.chains, said.heads_root)
+
+
 def unfit(lines: Sequence[str], after: int) -> str | None:
     """Why no checkpoint can be made over these lines, the first ones after a position; None when one can."""
     for position, line in enumerate(lines, start=after + 1):

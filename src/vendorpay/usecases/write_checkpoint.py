@@ -21,7 +21,7 @@ from vendorpay.domain.checkpoint import (
     Document,
     Held,
     NotShipped,
-    root_of,
+    signs,
     unfit,
 )
 from vendorpay.domain.errors import Overloaded
@@ -66,7 +66,9 @@ async def make_and_hand_over(
     try:
         handed = await hand_over(database, destination, now, told)
     except NotShipped as error:
-        raise (NotShipped(f"{unmade} {error}") if unmade else error) from unmade
+        if unmade is None or str(unmade) == str(error):
+            raise
+        raise NotShipped(f"{unmade} {error}") from error
     if unmade is not None:
         raise unmade
     return made, handed
@@ -132,7 +134,7 @@ async def document(connection: Connection, row: StoredCheckpoint) -> Document:
     """What is kept of a checkpoint elsewhere. Raises NoLongerTrue or NotWritten."""
     said = _said_by(row)
     lines = await checkpoints.lines(connection, said.from_position, said.to_position)
-    if root_of(lines) != said.entries_root:
+    if not signs(said, lines):
         raise NoLongerTrue(row.number)
     return Document(checkpoint=said, hash=row.hash.hex(), entries=tuple(lines))
 
