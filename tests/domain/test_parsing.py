@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vendorpay.domain import new_payment
-from vendorpay.domain.errors import MalformedJson
+from vendorpay.domain.errors import FieldFault, MalformedJson
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.parsing import FAULTS_MAX, VALUE_CHARACTERS_MAX, convert, decode, parse
+from vendorpay.domain.reasons import ReasonCode
 
 INCIDENT = "22222222-2222-4222-8222-222222222222"
 GOOD: dict[str, Any] = {
@@ -21,6 +22,11 @@ GOOD: dict[str, Any] = {
     "amountCents": 10_500,
     "lineItems": [{"description": "Towing", "quantity": 2, "unitPriceCents": 5_250}],
 }
+
+
+class Reasoned(msgspec.Struct, rename="camel"):
+    reason_code: ReasonCode | None = None
+
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -118,6 +124,20 @@ def test_the_faults_of_a_huge_body_are_few(changes: dict[str, Any], count: int) 
 
 def test_a_huge_value_is_not_quoted_whole() -> None:
     assert len(faults_of({**GOOD, "payerType": "x" * 100_000})["payerType"]) < 2 * VALUE_CHARACTERS_MAX
+
+
+@pytest.mark.parametrize("value", ["bank", "", 7, None, []])
+def test_what_is_not_of_a_closed_set_is_told_what_the_set_holds(value: object) -> None:
+    """In the body of a request and in a row of an imported file alike."""
+    words = "is not one of: back_office, driver_ic"
+    assert faults_of({**GOOD, "payerType": value}) == {"payerType": words}
+    assert convert({**GOOD, "payerType": value}, NewPayment, new_payment.check)[1] == [FieldFault("payerType", words)]
+
+
+def test_a_set_behind_an_optional_type_names_its_values_too_and_a_long_one_does_not() -> None:
+    _, faults = convert({"reasonCode": "mood"}, Reasoned, lambda _: [])
+    assert faults[0].message == f"is not one of: {', '.join(ReasonCode)}"
+    assert faults_of({**GOOD, "currency": "XYZ"}) == {"currency": "is not one of the allowed values"}
 
 
 @pytest.mark.parametrize("number", [12.0, 1e3, "12", True, None, [], {}, 2**63, 10**30])

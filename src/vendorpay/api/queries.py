@@ -93,7 +93,7 @@ class FeedQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def check_feed(fields: Mapping[str, Any]) -> list[FieldFault]:
     """A type that no event has: who asks for it would wait for ever."""
     if fields.get("type") is not None and unknown_types([fields["type"]]):
-        return [FieldFault("type", "is no type of event")]
+        return [FieldFault("type", f"is not one of: {', '.join(EVENT_TYPES)}")]
     return []
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -81,7 +83,7 @@ def convert(data: Any, shape: type[T], rules: Rules, most: int = FAULTS_MAX) -> 
         return None, [FieldFault("$", "must be a JSON object")]
     values: dict[str, Any] = {}
     faults: list[FieldFault] = []
-    for field in msgspec.structs.fields(shape):  # type: ignore[arg-type]
+    for field in _fields(shape):  # type: ignore[arg-type]
         if field.encode_name not in data:
             if field.required:
                 faults.append(FieldFault(field.encode_name, "is required"))
@@ -92,9 +94,18 @@ def convert(data: Any, shape: type[T], rules: Rules, most: int = FAULTS_MAX) -> 
         faults.extend(found)
         if not found:
             values[field.name] = msgspec.convert(data[field.encode_name], field.type)
-    faults.extend(_unknown(data, shape, ""))
+    faults.extend(islice(_unknown(data, shape, ""), most))
     faults.extend(rules(values))
     return (None, faults[:most]) if faults else (shape(**values), [])
+
+
+@cache  # it reads the type's annotations each time, and is asked for each element of a wrong list
+def _fields(shape: type) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(shape)
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= KEY_SHOWN_MAX else f"{name[:KEY_SHOWN_MAX]}.."
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -106,7 +117,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 def _unknown(data: Mapping[str, Any], shape: type, prefix: str) -> Iterator[FieldFault]:
     if shape.__struct_config__.forbid_unknown_fields:  # type: ignore[attr-defined]
         known = set(shape.__struct_encode_fields__)  # type: ignore[attr-defined]
-        yield from (FieldFault(f"{prefix}{name}", "is not a known field") for name in data if name not in known)
+        yield from (FieldFault(f"{prefix}{_shown(name)}", "is not a known field") for name in data if name not in known)
 
 
 def _faults(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
@@ -115,14 +126,14 @@ def _faults(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         within = _faults_within(value, kind, path)
-        yield next(within, FieldFault(path, _in_words(str(error))))
+        yield next(within, FieldFault(path, _allowed(kind) or _in_words(str(error))))
         yield from within
 
 
 def _faults_within(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
     inner = _struct_in(kind)
     if inner is not None and isinstance(value, dict):
-        for field in msgspec.structs.fields(inner):
+        for field in _fields(inner):
             if field.encode_name in value:
                 yield from _faults(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
             elif field.required:
@@ -155,9 +166,26 @@ def _element_in(kind: Any) -> Any | None:
     return None
 
 
+def _allowed(kind: Any) -> str:
+    """What a closed set holds, through Annotated and optional types; nothing when the type is none."""
+    values = _members(kind)
+    return f"is not one of: {', '.join(values)}" if values else ""
+
+
+def _members(kind: Any) -> tuple[str, ...]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return tuple(str(member.value) for member in kind)
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _members(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return next(filter(None, map(_members, get_args(kind))), ())
+    return ()
+
+
 _WORDS = (
+    ("Invalid enum value", "is not one of the allowed values"),  # too many to be named, like currencies
     ("matching regex", "contains a character that is not allowed"),
-    ("Invalid enum value", "is not one of the allowed values"),
     ("Invalid UUID", "must be a UUID"),
     ("Invalid RFC3339", "must be an RFC 3339 time with its zone"),
     ("Expected `datetime` with a timezone", "must be an RFC 3339 time with its zone"),
@@ -179,7 +207,7 @@ def _in_words(message: str) -> str:
     message = message.split(" - at `")[0][:VALUE_CHARACTERS_MAX]
     for start, words in _WORDS:
         if start in message:
-            return f"{words}: {message}" if start == "Invalid enum value" else words
+            return words
     for found, name in _TYPES:
         message = message.replace(found, name)
     return message[:1].lower() + message[1:]
