@@ -34,6 +34,7 @@ FACTS: Final = frozenset(
         "code",
         "payment_id",
         "event_id",
+        "endpoint_id",
         "version",
     }
     | {"fault"}  # a sentence of ours

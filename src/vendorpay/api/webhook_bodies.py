@@ -19,7 +19,7 @@ from vendorpay.domain.webhooks import (
     Position,
     WebhookEndpoint,
 )
-from vendorpay.usecases.list_deliveries import DeliveryState
+from vendorpay.usecases.list_deliveries import DeliveryFilter
 from vendorpay.usecases.list_webhook_endpoints import EndpointView
 
 _STATUSES = (EndpointStatus.ENABLED.value, EndpointStatus.DISABLED.value)
@@ -38,9 +38,9 @@ class ReplayBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
 
 
 class DeliveriesQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
-    """Which deliveries."""
+    """Which deliveries; `failing` are those that wait and were tried in vain."""
 
-    state: DeliveryState | None = None
+    state: DeliveryFilter | None = None
 
 
 class EndpointWithSecret(WebhookEndpoint, frozen=True, kw_only=True, rename="camel"):

@@ -50,7 +50,14 @@ ROTATED: Final = {
         {"secretId": SECRET_ID, "createdAt": example.CREATED_AT, "expiresAt": "2026-03-04T15:20:41.507Z"},
     ],
 }
-SEEN: Final = {**ENDPOINT, "failingSince": None, "replay": None}
+SEEN: Final = {
+    **ENDPOINT,
+    "failingSince": example.DECIDED_AT,
+    "pending": 2,
+    "oldestPendingAt": example.CREATED_AT,
+    "lastError": "answered with status 503",
+    "replay": None,
+}
 SWITCHED_OFF: Final = {
     **ENDPOINT,
     "status": "disabled",
@@ -70,6 +77,8 @@ DELIVERIES: Final = {
             "aggregateId": example.PAYMENT_ID,
             "sequence": 2,
             "state": "delivered",
+            "waitsFor": None,
+            "paused": False,
             "dueAt": None,
             "settledAt": example.DECIDED_AT,
             "lastError": None,

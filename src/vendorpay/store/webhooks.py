@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,10 +16,20 @@ from vendorpay.store.db import Connection, rows
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint and how it fares."""
+    """An endpoint and how it fares; what waits is counted up to 1,001."""
 
     state: EndpointState
     failing_since: datetime | None
+    pending: int
+    oldest_pending_at: datetime | None
+    last_error: str | None
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a try that failed is to its endpoint: the first one of a row, or one of too many for too long."""
+
+    first: bool = False
+    too_long: bool = False
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +58,8 @@ async def endpoint(connection: Connection, org_id: str, endpoint_id: UUID) -> St
 
 
 def _standing(row: DictRow) -> Standing:
-    return Standing(state=endpoint_rows.state_of(row, row), failing_since=row["failing_since"])
+    fares = {name: row[name] for name in Standing.__struct_fields__ if name != "state"}
+    return Standing(state=endpoint_rows.state_of(row, row), **fares)
 
 
 async def secret(connection: Connection, org_id: str, secret_id: UUID) -> bytes | None:
@@ -62,20 +73,25 @@ async def deliveries(
     org_id: str,
     endpoint_id: UUID,
     *,
-    state: str | None,
+    states: Collection[str],
     before: UUID,
     limit: int,
     attempts: int,
 ) -> list[DictRow]:
-    """The deliveries to an endpoint, newest first, each with its newest `attempts` tries as JSON."""
+    """The deliveries to an endpoint in these states, newest first, each with its newest `attempts` tries as JSON.
+
+    The state `failing` stands alone: what is pending, and was tried in vain.
+    """
     parameters = {
         "org_id": org_id,
         "endpoint_id": endpoint_id,
+        "states": literal(states),
         "before": before,
         "limit": limit,
         "attempts": attempts,
     }
-    return await rows(connection, _sql("deliveries" if state is None else f"deliveries_{state}"), parameters)
+    name = "failing_deliveries" if "failing" in states else "deliveries"
+    return await rows(connection, _sql(name), parameters)
 
 
 async def delivery(connection: Connection, org_id: str, delivery_id: UUID) -> DictRow | None:
@@ -86,9 +102,8 @@ async def delivery(connection: Connection, org_id: str, delivery_id: UUID) -> Di
 
 async def waiting_after(connection: Connection, org_id: str, endpoint_id: UUID) -> int | None:
     """The position before the first event that waits to be sent to an endpoint; None when none does."""
-    (found,) = await rows(connection, _sql("waiting_after"), {"org_id": org_id, "endpoint_id": endpoint_id})
-    position: int | None = found["position"]
-    return position
+    found = await rows(connection, _sql("waiting_after"), {"org_id": org_id, "endpoint_id": endpoint_id})
+    return int(found[0]["position"]) if found else None
 
 
 async def limits(connection: Connection, endpoint_ids: Sequence[UUID], *, failing: int) -> Mapping[UUID, int]:
@@ -113,17 +128,19 @@ async def sending(
     return Sending(**{**row, "secrets": tuple(map(bytes, row["secrets"]))})
 
 
-async def count_failure(connection: Connection, org_id: str, endpoint_id: UUID, *, tries: int, seconds: float) -> bool:
-    """Counts one more try that failed; whether there are so many by now, without a success for so long."""
+async def count_failure(
+    connection: Connection, org_id: str, endpoint_id: UUID, *, tries: int, seconds: float
+) -> Failure:
+    """Counts one more try that failed; too long is so many by now, without a success for so long."""
     parameters = {"org_id": org_id, "endpoint_id": endpoint_id, "tries": tries, "seconds": seconds}
     found = await rows(connection, _sql("count_failure"), parameters)
-    return bool(found and found[0]["too_long"])
+    return Failure(**found[0]) if found else Failure()
 
 
-async def forget_failures(connection: Connection, org_id: str, endpoint_id: UUID) -> None:
-    """It works (again)."""
+async def forget_failures(connection: Connection, org_id: str, endpoint_id: UUID) -> bool:
+    """It works (again); whether this is news."""
     parameters = {"org_id": org_id, "endpoint_id": endpoint_id}
-    await connection.execute(_sql("forget_failures").encode(), parameters)
+    return bool(await rows(connection, _sql("forget_failures"), parameters))
 
 
 async def replaying(connection: Connection, *, limit: int) -> list[tuple[str, UUID]]:
@@ -142,7 +159,7 @@ async def replay(connection: Connection, org_id: str, endpoint_id: UUID, *, limi
 
 
 async def cancel_deleted(connection: Connection, *, limit: int) -> int:
-    """Cancels what waits for deleted endpoints; how many, at most `limit`."""
+    """Cancels what waits for deleted endpoints, and their dead letters; how many, at most `limit`."""
     return len(await rows(connection, _sql("cancel_deleted"), {"limit": limit}))
 
 

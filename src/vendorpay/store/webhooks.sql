@@ -11,47 +11,68 @@ e.created_at, e.updated_at, s.replay_after, s.replay_until, s.replay_again
                  ORDER BY k.created_at DESC, k.secret_id DESC)::text
  FROM webhook_secrets k WHERE k.org_id = e.org_id AND k.endpoint_id = e.endpoint_id)
 
--- name: endpoints
-SELECT @endpoint, @live_secrets AS secrets, f.failing_since
+-- name: pending_max
+1001
+
+-- name: standing
+-- How an endpoint fares: what waits, counted up to a limit, since when, and why the oldest of it that was tried does.
+SELECT @endpoint, @live_secrets AS secrets, f.failing_since, w.pending, w.oldest_pending_at, w.last_error
 FROM webhook_endpoints e JOIN subscriptions s ON s.subscription_id = e.endpoint_id
 LEFT JOIN webhook_failures f ON f.endpoint_id = e.endpoint_id
+CROSS JOIN LATERAL (
+    SELECT count(*)::integer AS pending, min(o.created_at) AS oldest_pending_at,
+           (array_agg(o.last_error ORDER BY o.delivery_id) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
+    FROM (SELECT d.delivery_id, d.created_at, d.last_error FROM deliveries d
+          WHERE d.org_id = e.org_id AND d.subscription_id = e.endpoint_id AND d.state = 'pending'
+          ORDER BY d.delivery_id LIMIT @pending_max) o) w
+
+-- name: endpoints
+@standing
 WHERE e.org_id = %(org_id)s AND e.status <> 'deleted'
 ORDER BY e.endpoint_id LIMIT %(limit)s
 
 -- name: endpoint_by_id
-SELECT @endpoint, @live_secrets AS secrets, f.failing_since
-FROM webhook_endpoints e JOIN subscriptions s ON s.subscription_id = e.endpoint_id
-LEFT JOIN webhook_failures f ON f.endpoint_id = e.endpoint_id
+@standing
 WHERE e.org_id = %(org_id)s AND e.endpoint_id = %(endpoint_id)s AND e.status <> 'deleted'
 
 -- name: secret
 SELECT k.secret FROM webhook_secrets k WHERE k.org_id = %(org_id)s AND k.secret_id = %(secret_id)s
 
--- name: deliveries
-@delivery_log ORDER BY d.delivery_id DESC LIMIT %(limit)s
-
--- name: deliveries_pending
-@delivery_log AND d.state = 'pending' ORDER BY d.delivery_id DESC LIMIT %(limit)s
-
--- name: deliveries_delivered
-@delivery_log AND d.state = 'delivered' ORDER BY d.delivery_id DESC LIMIT %(limit)s
-
--- name: deliveries_dead
-@delivery_log AND d.state = 'dead' ORDER BY d.delivery_id DESC LIMIT %(limit)s
-
--- name: deliveries_cancelled
-@delivery_log AND d.state = 'cancelled' ORDER BY d.delivery_id DESC LIMIT %(limit)s
-
 -- name: delivery_log
+-- With the head of the line that a pending one stands in, found as the relay finds it (deliveries.sql, due); a line's
+-- rows are only marked as blocked once the relay has come across them.
 SELECT d.delivery_id, d.event_id, d.event_type, d.position, d.aggregate_id, d.sequence, d.state,
        CASE d.state WHEN 'pending' THEN d.due_at END AS due_at, d.settled_at, d.last_error, d.created_at,
+       CASE WHEN d.state = 'pending' THEN
+           (SELECT nullif(h.delivery_id, d.delivery_id) FROM deliveries h
+            WHERE h.aggregate_id = d.aggregate_id AND h.subscription_id::text = d.subscription_id::text
+                  AND h.state = 'pending'
+            ORDER BY h.sequence LIMIT 1) END AS waits_for,
        coalesce((SELECT json_agg(json_build_object(
                             'attempt', a.attempt, 'at', a.attempted_at, 'durationMs', a.duration_ms, 'status', a.status,
                             'error', a.error, 'answer', a.answer) ORDER BY a.attempt DESC)
                  FROM (SELECT * FROM delivery_attempts l WHERE l.delivery_id = d.delivery_id
                        ORDER BY l.attempt DESC LIMIT %(attempts)s) a), '[]')::text AS attempts
-FROM deliveries d
-WHERE d.org_id = %(org_id)s AND d.subscription_id = %(endpoint_id)s AND d.delivery_id < %(before)s
+
+-- name: deliveries
+-- As many of each state as are shown at most, along an index by state, and of these the newest.
+@delivery_log
+FROM (SELECT n.* FROM unnest(%(states)s::text[]) AS s (state) CROSS JOIN LATERAL (
+          SELECT * FROM deliveries o
+          WHERE o.org_id = %(org_id)s AND o.subscription_id = %(endpoint_id)s AND o.state = s.state
+                AND o.delivery_id < %(before)s
+          ORDER BY o.delivery_id DESC LIMIT %(limit)s) n
+      ORDER BY n.delivery_id DESC LIMIT %(limit)s) d
+ORDER BY d.delivery_id DESC
+
+-- name: failing_deliveries
+-- What was tried in vain and is tried again: the heads of lines.
+@delivery_log
+FROM (SELECT * FROM deliveries o
+      WHERE o.org_id = %(org_id)s AND o.subscription_id = %(endpoint_id)s AND o.state = 'pending' AND NOT o.blocked
+            AND o.attempts > 0 AND o.delivery_id < %(before)s
+      ORDER BY o.delivery_id DESC LIMIT %(limit)s) d
+ORDER BY d.delivery_id DESC
 
 -- name: delivery
 SELECT d.event_id, e.endpoint_id
@@ -59,8 +80,9 @@ FROM deliveries d JOIN webhook_endpoints e ON e.endpoint_id = d.subscription_id
 WHERE d.org_id = %(org_id)s AND d.delivery_id = %(delivery_id)s AND e.status <> 'deleted'
 
 -- name: waiting_after
-SELECT min(d.position) - 1 AS position FROM deliveries d
+SELECT d.position - 1 AS position FROM deliveries d
 WHERE d.org_id = %(org_id)s AND d.subscription_id = %(endpoint_id)s AND d.state = 'pending'
+ORDER BY d.position LIMIT 1
 
 -- name: limits
 -- For the relay: one that is disabled, or for which events are still being put in line, is sent nothing; and one that
@@ -91,10 +113,12 @@ INSERT INTO webhook_failures AS f (endpoint_id, org_id, failing_since)
 SELECT e.endpoint_id, e.org_id, now() FROM webhook_endpoints e
 WHERE e.org_id = %(org_id)s AND e.endpoint_id = %(endpoint_id)s AND e.status = 'enabled'
 ON CONFLICT (endpoint_id) DO UPDATE SET failed_tries = f.failed_tries + 1
-RETURNING f.failed_tries >= %(tries)s AND f.failing_since <= now() - make_interval(secs => %(seconds)s) AS too_long
+RETURNING f.failed_tries = 1 AS first,
+          f.failed_tries >= %(tries)s AND f.failing_since <= now() - make_interval(secs => %(seconds)s) AS too_long
 
 -- name: forget_failures
 DELETE FROM webhook_failures f WHERE f.org_id = %(org_id)s AND f.endpoint_id = %(endpoint_id)s
+RETURNING f.endpoint_id
 
 -- name: replaying
 SELECT s.org_id, s.subscription_id FROM subscriptions s
@@ -136,16 +160,17 @@ WITH subscription AS MATERIALIZED (
 SELECT m.replay_after IS NOT NULL AS more FROM moved m
 
 -- name: cancel_deleted
--- A part of what waits for endpoints that are deleted.
-WITH waiting AS MATERIALIZED (
-    SELECT w.delivery_id FROM webhook_endpoints e
+-- A part of what waits for endpoints that are deleted, or was given up: nobody will send it again.
+WITH unsent AS MATERIALIZED (
+    SELECT w.delivery_id FROM webhook_endpoints e CROSS JOIN (VALUES ('pending'), ('dead')) AS u (state)
     CROSS JOIN LATERAL (
         SELECT d.delivery_id FROM deliveries d
-        WHERE d.org_id = e.org_id AND d.subscription_id = e.endpoint_id AND d.state = 'pending' LIMIT %(limit)s) w
+        WHERE d.org_id = e.org_id AND d.subscription_id = e.endpoint_id AND d.state = u.state
+        ORDER BY d.delivery_id LIMIT %(limit)s) w
     WHERE e.status = 'deleted' LIMIT %(limit)s
 )
 UPDATE deliveries d SET state = 'cancelled', settled_at = now()
-WHERE d.delivery_id IN (SELECT w.delivery_id FROM waiting w) AND d.state = 'pending'
+WHERE d.delivery_id IN (SELECT w.delivery_id FROM unsent w) AND d.state IN ('pending', 'dead')
 RETURNING d.delivery_id
 
 -- name: forget_secrets

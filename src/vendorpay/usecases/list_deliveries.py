@@ -8,9 +8,11 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 
 from vendorpay.domain.errors import NotFound
 from vendorpay.domain.roles import Caller
+from vendorpay.domain.webhooks import EndpointStatus
 from vendorpay.store import read_payments, webhooks
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
@@ -24,6 +26,16 @@ class DeliveryState(StrEnum):
     """Waiting to be sent (again), arrived, given up, or no longer wanted."""
 
     PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class DeliveryFilter(StrEnum):
+    """One of the states; or `failing`, which is pending and was tried in vain at least once."""
+
+    PENDING = "pending"
+    FAILING = "failing"
     DELIVERED = "delivered"
     DEAD = "dead"
     CANCELLED = "cancelled"
@@ -44,7 +56,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One event on its way to one endpoint; `dueAt` is when it is tried (again) at the earliest, while it waits."""
+    """One event on its way to one endpoint; `dueAt` is when it is tried (again) at the earliest, while it waits.
+
+    It waits longer when it is `paused`, for the endpoint is disabled or a replay is still being put in line; and when
+    it `waitsFor` another delivery, the first of its payment that is pending.
+    """
 
     delivery_id: UUID
     event_id: UUID
@@ -53,6 +69,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     aggregate_id: UUID
     sequence: int
     state: DeliveryState
+    waits_for: UUID | None
+    paused: bool
     due_at: datetime | None
     settled_at: datetime | None
     last_error: str | None
@@ -75,7 +93,7 @@ async def page(
     caller: Caller,
     endpoint_id: UUID,
     *,
-    state: DeliveryState | None,
+    state: DeliveryFilter | None,
     limit: int,
     cursor: str | None = None,
 ) -> DeliveryPage:
@@ -85,20 +103,26 @@ async def page(
     before = read_payments.LAST if cursor is None else cursors.read(_KIND, cursor)
     org_id = caller.scope().org_id
     async with deps.database.reading() as connection:
-        if await webhooks.endpoint(connection, org_id, endpoint_id) is None:
+        endpoint = await webhooks.endpoint(connection, org_id, endpoint_id)
+        if endpoint is None:
             raise NotFound(subject="webhook endpoint", id=endpoint_id)
         found = await webhooks.deliveries(
             connection,
             org_id,
             endpoint_id,
-            state=None if state is None else state.value,
+            states=[one.value for one in DeliveryState] if state is None else [state.value],
             before=before,
             limit=limit + 1,
             attempts=ATTEMPTS_SHOWN_MAX,
         )
-    shown = tuple(
-        Delivery(**{**row, "state": DeliveryState(row["state"]), "attempts": _attempts.decode(row["attempts"])})
-        for row in found[:limit]
-    )
+    paused = endpoint.state.endpoint.status is not EndpointStatus.ENABLED or endpoint.state.replay is not None
+    shown = tuple(_shown(row, paused=paused) for row in found[:limit])
     more = len(found) > limit
     return DeliveryPage(deliveries=shown, next_cursor=cursors.write(_KIND, shown[-1].delivery_id) if more else None)
+
+
+def _shown(row: DictRow, *, paused: bool) -> Delivery:
+    state = DeliveryState(row["state"])
+    attempts = _attempts.decode(row["attempts"])
+    paused = paused and state is DeliveryState.PENDING
+    return Delivery(**{**row, "state": state, "paused": paused, "attempts": attempts})

@@ -18,10 +18,15 @@ from vendorpay.usecases.deps import Deps
 
 class EndpointView(WebhookEndpoint, frozen=True, kw_only=True, rename="camel"):
     """An endpoint and how it fares. `failingSince` is the first of the tries that failed without one between them that
-    did not; `replay` are the events that are still to be put in line before anything else is sent.
+    did not; `replay` are the events that are still to be put in line before anything else is sent. `pending` counts
+    what waits in line up to 1,001, which stands for more than a thousand; `oldestPendingAt` is when the oldest of it
+    was put there, `lastError` what kept the oldest that was tried from arriving.
     """
 
     failing_since: datetime | None
+    pending: int
+    oldest_pending_at: datetime | None
+    last_error: str | None
     replay: Replay | None
 
 
@@ -54,4 +59,11 @@ def _seen(found: webhooks.Standing, now: datetime) -> EndpointView:
         one for one in endpoint.secrets if one.expires_at is None or one.expires_at > now
     )
     facts = {**msgspec.structs.asdict(endpoint), "secrets": live}
-    return EndpointView(**facts, failing_since=found.failing_since, replay=found.state.replay)
+    return EndpointView(
+        **facts,
+        failing_since=found.failing_since,
+        pending=found.pending,
+        oldest_pending_at=found.oldest_pending_at,
+        last_error=found.last_error,
+        replay=found.state.replay,
+    )
