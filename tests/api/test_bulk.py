@@ -11,6 +11,8 @@ from vendorpay.api import answers, bulk, examples
 from vendorpay.api.bulk_bodies import APPROVALS_MAX, ITEMS_MAX
 from vendorpay.api.operation import BODY_BYTES_MAX, BULK_BYTES_MAX
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
+from vendorpay.domain.fault_budget import ITEM_FAULTS_MAX
+from vendorpay.domain.parsing import FAULTS_MAX
 from vendorpay.usecases.approve_payments import ApproveInBulk
 from vendorpay.usecases.create_payments import CreateInBulk
 
@@ -213,3 +215,13 @@ async def test_when_nothing_can_be_done_the_whole_is_503_else_only_those_items(
 
 def test_the_items_that_are_sent_are_those_of_the_document() -> None:
     assert bulk._Item.__struct_encode_fields__ == answers.BulkResult.__struct_encode_fields__
+
+
+async def test_the_faults_of_one_answer_are_counted_together(caller: Caller) -> None:
+    """A thousand for each item made 42 MiB of answer out of 2 MiB of body, and took 27 seconds."""
+    wrong = {f"k{n}": 1 for n in range(FAULTS_MAX)}
+    answer = await caller.ask("POST", BULK, body=[wrong, wrong, {}, wrong])
+    counts = [len(each["problem"]["errors"]) for each in answer.json["results"]]
+    assert counts == [FAULTS_MAX, ITEM_FAULTS_MAX, ITEM_FAULTS_MAX, ITEM_FAULTS_MAX]
+    few = await caller.ask("POST", BULK, body=[{**a_payment(), "vendorId": 1, "currancy": 1}] * 3)
+    assert {len(each["problem"]["errors"]) for each in few.json["results"]} == {2}

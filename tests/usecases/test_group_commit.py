@@ -14,6 +14,7 @@ from tests.usecases.odd_commands import Looking
 from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_new_payment, open_world, payment_in
 from vendorpay.domain.errors import AlreadyDecided, NotFound, Overloaded
 from vendorpay.store.claims import lock_hash
+from vendorpay.usecases import group_commit
 from vendorpay.usecases.group_commit import GroupCommit
 
 pytestmark = pytest.mark.anyio
@@ -206,3 +207,15 @@ async def test_crowds_take_turns_and_leave_room_for_one_who_comes_alone(database
         await world.create()
         assert [len(done) for done in await together] == [12] * 20
     assert world.count("payments") == 241
+
+
+async def test_a_batch_holds_so_many_lines_that_others_are_answered_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full batch of payments of two hundred lines each kept its process to itself for a second."""
+    monkeypatch.setattr(group_commit, "BATCH_LINES_MAX", 10)
+    wanted = [world.creation(a_new_payment(lines=[(1, 1)] * 4)) for _ in range(9)]
+    made = [payment_in(done) for done in await world.group.submit_all(wanted)]
+    assert [len(payment.line_items) for payment in made] == [4] * 9
+    together = world.rows("SELECT count(*) AS payments FROM payments GROUP BY xmin::text")
+    assert max(row["payments"] for row in together) == 3

@@ -154,6 +154,10 @@ class Command:
         """What else must not be touched twice in one batch."""
         return ()
 
+    def lines(self) -> int:
+        """How many lines it writes: a batch holds so many, for they are made and sent without a pause."""
+        return 1
+
     def decide(self, facts: Facts) -> Outcome:
         """What happens; pure. Raises a VendorPayError to refuse."""
         raise TypeError(f"{type(self).__name__} does not decide")

@@ -27,6 +27,9 @@ class CreatePayment(Command):
     def job_claim(self) -> JobClaim:
         return job_of(self, self.new)
 
+    def lines(self) -> int:
+        return len(self.new.line_items)
+
     def decide(self, facts: Facts) -> Outcome:
         if facts.twin is not None and facts.twin.live:
             raise DuplicatePayment(facts.twin.payment_id)

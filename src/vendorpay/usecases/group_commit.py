@@ -18,6 +18,8 @@ from vendorpay.usecases.carry_out import Result, Straggler, WritePath, carry_out
 from vendorpay.usecases.command import Command, Done
 
 BATCH_MAX: Final = 256
+BATCH_LINES_MAX: Final = 8_000
+"""Enough for a full batch of usual payments; one of 51,200 lines kept everybody waiting for a second."""
 QUEUE_MAX: Final = 4096
 WRITERS: Final = 2
 STRAGGLERS_MAX: Final = 4
@@ -168,13 +170,15 @@ class GroupCommit:
         left: deque[_Waiting] = deque()
         taken = set(self._busy)
         oldest = asyncio.get_running_loop().time() - self._wait_s_max
-        while self._queue and len(batch) < self._batch_max:
+        lines = 0
+        while self._queue and len(batch) < self._batch_max and lines < BATCH_LINES_MAX:
             waiting = self._queue.popleft()
             if waiting.since < oldest:
                 waiting.settle(Overloaded())
                 continue
             if taken.isdisjoint(waiting.claims):
                 batch.append(waiting)
+                lines += waiting.command.lines()
             else:
                 left.append(waiting)
             taken.update(waiting.claims)

@@ -68,6 +68,9 @@ class AcceptEvent(Command):
     def job_claim(self) -> JobClaim:
         return job_of(self, self.new)
 
+    def lines(self) -> int:
+        return len(self.new.line_items)
+
     def decide(self, facts: Facts) -> Outcome:
         if facts.seen is not None:
             return self._outcome(Verdict.DUPLICATE, facts.seen)

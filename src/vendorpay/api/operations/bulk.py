@@ -28,7 +28,8 @@ BULK: Final[tuple[Operation, ...]] = (
         "each is what POST /payments takes. Not atomic: each has the status and the payment or problem that it would "
         "have got there, and a bad one never fails its neighbours. Of two for the same job the first wins. Item n has "
         "the key `<Idempotency-Key>#<n>`: a repeated request gets the answers of what was finished and does the rest; "
-        "what was refused is tried again.",
+        "what was refused is tried again. Of the wrong fields, 1,000 are named in one answer, and then at most 5 for "
+        "each item.",
         tag="payments",
         rate_class=RateClass.BULK,
         body=RequestBody(

@@ -27,7 +27,8 @@ EVENTS: Final[tuple[Operation, ...]] = (
         permission=Permission.EVENTS_PUBLISH,
         function=events.publish,
         summary="Publish WorkCompleted events",
-        description="One event or an array of them. Each has a result of its own; what is rejected is kept for replay.",
+        description="One event or an array of them. Each has a result of its own; what is rejected is kept for "
+        "replay. An event has at most 1 MiB. Equal ones in one request are written once, and each is answered.",
         tag="events",
         rate_class=RateClass.BULK,
         body=RequestBody(
