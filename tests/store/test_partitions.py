@@ -56,18 +56,47 @@ def test_the_service_makes_more_when_time_has_passed(app_connection: Connection[
         assert "MINVALUE" not in partitions(app_connection, parent)[max(partitions(app_connection, parent))]
 
 
-def test_months_left_end_at_the_first_gap(app_connection: Connection[TupleRow]) -> None:
-    assert number(app_connection, "SELECT partition_months_left(now())") == 24
-    app_connection.execute("SELECT ensure_partitions(now() + interval '30 months', 0)")
-    assert number(app_connection, "SELECT partition_months_left(now())") == 24
-    assert number(app_connection, "SELECT partition_months_left(now() + interval '23 months')") == 1
-    assert number(app_connection, "SELECT partition_months_left(now() + interval '24 months')") == 0
+def drop_months(connection: Connection[TupleRow], first: int, last: int) -> None:
+    """As somebody might who has rights to, by hand: those months after this one have no partitions then."""
+    for parent in PARENTS:
+        for name in sorted(partitions(connection, parent))[first : last + 1]:
+            connection.execute(f"DROP TABLE {name}".encode())
 
 
-def test_a_gap_is_filled_by_the_next_call(app_connection: Connection[TupleRow]) -> None:
-    app_connection.execute("SELECT ensure_partitions(now() + interval '30 months', 0)")
-    assert number(app_connection, "SELECT ensure_partitions(now(), 30)") == len(PARENTS) * 5
-    assert number(app_connection, "SELECT partition_months_left(now())") == 30
+def test_months_left_end_at_the_first_gap(owner_connection: Connection[TupleRow]) -> None:
+    assert number(owner_connection, "SELECT partition_months_left(now())") == 24
+    drop_months(owner_connection, 20, 22)
+    assert number(owner_connection, "SELECT partition_months_left(now())") == 19
+    assert number(owner_connection, "SELECT partition_months_left(now() + interval '18 months')") == 1
+    assert number(owner_connection, "SELECT partition_months_left(now() + interval '19 months')") == 0
+
+
+def test_a_gap_is_filled_by_the_next_call(owner_connection: Connection[TupleRow]) -> None:
+    drop_months(owner_connection, 20, 22)
+    assert number(owner_connection, "SELECT ensure_partitions(now(), 24)") == len(PARENTS) * 3
+    assert number(owner_connection, "SELECT partition_months_left(now())") == 24
+
+
+def test_nobody_makes_a_gap(app_connection: Connection[TupleRow]) -> None:
+    months = "date_trunc('month', now(), 'UTC') + interval '{} months'"
+    expect_refusal(app_connection, sql_alone(f"SELECT ensure_partitions({months.format(26)}, 60)"), "partitions_dense")
+    assert number(app_connection, f"SELECT ensure_partitions({months.format(25)}, 1)") == len(PARENTS) * 2
+    assert number(app_connection, "SELECT partition_months_left(now())") == 26
+
+
+def test_after_years_away_the_months_between_are_made_too(owner_connection: Connection[TupleRow]) -> None:
+    drop_months(owner_connection, 0, 24)
+    for parent in PARENTS:
+        owner_connection.execute(
+            f"CREATE TABLE {parent}_y2023m12 PARTITION OF {parent} FOR VALUES FROM (MINVALUE)"
+            f" TO ('{new_id(datetime(2024, 1, 1, tzinfo=UTC)).hex[:12]}00000000000000000000')".encode()
+        )
+    owner_connection.execute("SELECT ensure_partitions(now(), 24)")
+    for parent in PARENTS:
+        bounds = [one for _, one in sorted(partitions(owner_connection, parent).items())]
+        assert [one.split("FROM ")[1].split(" TO")[0] for one in bounds[1:]] == [
+            one.split("TO ")[1] for one in bounds[:-1]
+        ]
 
 
 def test_a_payment_of_a_clock_that_jumped_back_is_accepted(app_connection: Connection[TupleRow]) -> None:

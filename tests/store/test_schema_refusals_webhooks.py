@@ -89,6 +89,11 @@ def secret_then(sets: str) -> Attempt:
     return afterwards(f"UPDATE webhook_secrets SET {sets} WHERE endpoint_id = %(endpoint_id)s")
 
 
+def one_more_secret(connection: Connection[TupleRow]) -> None:
+    endpoint = put(connection, a_new_endpoint())
+    put(connection, EndpointRows(endpoint=endpoint, subscription={}, sets={}, secrets=[a_secret(endpoint)]))
+
+
 def of_a_payment(connection: Connection[TupleRow]) -> None:
     """An endpoint's event or entry under a payment's label."""
     rows = a_change(put(connection, a_new_endpoint()))
@@ -252,6 +257,8 @@ REFUSALS = (
     ),
     Refusal("15", "another secret under the same id", secret_then("secret = '\\x00'"), DENIED),
     Refusal("15", "a secret that lives again", secret_then("expires_at = NULL"), "webhook_secrets_only_ended"),
+    Refusal("15", "the only secret given an end", secret_then("expires_at = now()"), "webhook_endpoints_has_secret"),
+    Refusal("15", "a second secret without an end", one_more_secret, "webhook_endpoints_has_secret"),
     Refusal(
         "15",
         "a live secret that is forgotten",

@@ -100,6 +100,16 @@ def last_position(world: World, org_id: str = ADMIN.org_id) -> int:
     return int(found[0]["last_position"]) if found else 0
 
 
+def deliver(world: World, where: str = "true") -> None:
+    """Deliveries that arrived, each with its try."""
+    world.rows(
+        "WITH arrived AS (UPDATE deliveries SET state = 'delivered', attempts = attempts + 1, settled_at = now()"
+        f" WHERE state = 'pending' AND {where} RETURNING delivery_id)"
+        " INSERT INTO delivery_attempts (delivery_id, attempt, attempted_at, duration_ms, status)"
+        " SELECT delivery_id, 1, now(), 3, 204 FROM arrived"
+    )
+
+
 def in_line(world: World, endpoint_id: UUID) -> list[tuple[str, int, str]]:
     """What is, or was, to be sent to an endpoint, in the order of positions: type, sequence and state."""
     found = world.rows(

@@ -80,7 +80,7 @@ SELECT k.kind,
        (SELECT count(*) FROM (
            SELECT FROM subscriptions s CROSS JOIN LATERAL (
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'dead'
-               ORDER BY d.subscription_id LIMIT @few_max) d
+               ORDER BY d.delivery_id LIMIT @few_max) d
            WHERE s.kind = k.kind LIMIT @few_max) n)::float8 AS dead
 FROM (VALUES ('consumer'), ('webhook')) AS k (kind)
 

@@ -11,17 +11,15 @@ SELECT now() AS now, partition_months_left(now()) AS months_left
 SELECT delete_expired_commands(%(most)s) AS deleted
 
 -- name: delete_deliveries
--- Along each subscription's deliveries from the oldest on. One is settled after it was made, so that younger ones need
--- not be looked at; dead letters stay until somebody has dealt with them. Their attempts go with them.
+-- Along what is settled of each subscription, from the oldest on. Dead letters stay until somebody has dealt with them.
+-- Attempts go with their delivery. That nothing goes before its time, the schema sees to as well (0012).
 WITH old AS MATERIALIZED (
     SELECT d.delivery_id
     FROM subscriptions s CROSS JOIN LATERAL (
         SELECT o.delivery_id FROM deliveries o
-        WHERE o.subscription_id = s.subscription_id
-              AND o.delivery_id < uuid7_floor(now() - make_interval(days => %(days)s::integer))
-              AND o.state IN ('delivered', 'cancelled')
+        WHERE o.subscription_id = s.subscription_id AND o.state IN ('delivered', 'cancelled')
               AND o.settled_at <= now() - make_interval(days => %(days)s::integer)
-        ORDER BY o.delivery_id LIMIT %(most)s) d
+        ORDER BY o.settled_at LIMIT %(most)s) d
     WHERE s.kind = %(kind)s
     LIMIT %(most)s
 ), gone AS (

@@ -24,8 +24,11 @@ CREATE TRIGGER payments_check_editor AFTER UPDATE ON payments FOR EACH ROW
     EXECUTE FUNCTION payments_check_editor();
 
 -- An approval comes with an update of its payment's row, whose lock it so has: the editor read here is the present one.
+-- The settings are those of all checks of whole statements (0012).
 CREATE FUNCTION approvals_check_editor() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_material = off SET jit = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM new_rows n JOIN payments p USING (payment_id) WHERE p.edited_by = n.approver_id) THEN
         PERFORM refuse('approvals_four_eyes', 'whoever edited the content cannot approve it');
