@@ -22,7 +22,7 @@ from tests.workers.relaying import (
     things,
 )
 from vendorpay import observe
-from vendorpay.store import deliveries
+from vendorpay.store import standing
 from vendorpay.usecases.relay_target import Due, Result
 
 pytestmark = pytest.mark.anyio
@@ -92,10 +92,10 @@ async def test_a_result_whose_recording_was_cut_off_is_recorded_once(world: Worl
 async def test_the_standing_tells_what_waits_and_what_is_dead_by_kind(world: World) -> None:
     subscribe(world)
     publish(world, things(4))
-    world.rows("UPDATE deliveries SET created_at = now() - interval '90 seconds' WHERE position = 2")
+    world.rows("UPDATE deliveries SET created_at = now() - interval '90 seconds'")
     world.rows("UPDATE deliveries SET state = 'dead', settled_at = now() WHERE position = 1")
     world.rows("UPDATE deliveries SET state = 'delivered', settled_at = now() WHERE position = 3")
     async with world.database.reading() as connection:
-        (found,) = await deliveries.standing(connection)
-    assert (found.kind, found.pending, found.paused, found.dead) == ("webhook", 2, 0, 1)
-    assert 90 <= found.oldest_pending_s < 120
+        found = {row["kind"]: row for row in (await standing.look(connection)).deliveries}
+    assert (found["webhook"]["pending"], found["webhook"]["dead"], found["consumer"]["pending"]) == (2, 1, 0)
+    assert 90 <= found["webhook"]["oldest_s"] < 120

@@ -50,17 +50,6 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     answer: str | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How the deliveries to one kind of subscription stand, for metrics."""
-
-    kind: str
-    pending: int
-    oldest_pending_s: float
-    paused: int
-    """Waiting for a subscription that is switched off."""
-    dead: int
-
-
 async def due(connection: Connection, most: Mapping[Shard, int], busy: Collection[UUID]) -> list[Found]:
     """Of each shard up to so many as are due longest, but none of the `busy`."""
     parameters = {
@@ -96,11 +85,6 @@ async def record(connection: Connection, holder: str, said: Sequence[Said]) -> s
     )
     parameters = {**columns("said", names, [_row(one) for one in said]), "holder": holder}
     return {row["delivery_id"] for row in await rows(connection, _sql("record"), parameters)}
-
-
-async def standing(connection: Connection) -> list[Standing]:
-    """How the deliveries stand, by kind of subscription."""
-    return [Standing(**row) for row in await rows(connection, _sql("standing"), {})]
 
 
 def _row(said: Said) -> tuple[Any, ...]:

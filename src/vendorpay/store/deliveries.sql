@@ -72,20 +72,6 @@ WITH said AS MATERIALIZED (
 )
 SELECT r.delivery_id FROM recorded r
 
--- name: standing
--- For metrics, by kind of subscription: what waits and since when, what waits for an endpoint that is switched off,
--- and what is dead.
-SELECT s.kind, coalesce(sum(p.many) FILTER (WHERE s.active), 0)::bigint AS pending,
-       coalesce(extract(epoch FROM now() - min(p.oldest) FILTER (WHERE s.active)), 0)::float8 AS oldest_pending_s,
-       coalesce(sum(p.many) FILTER (WHERE NOT s.active), 0)::bigint AS paused,
-       coalesce(sum(x.many), 0)::bigint AS dead
-FROM subscriptions s
-LEFT JOIN (SELECT d.subscription_id, count(*) AS many, min(d.created_at) AS oldest FROM deliveries d
-           WHERE d.state = 'pending' GROUP BY d.subscription_id) p USING (subscription_id)
-LEFT JOIN (SELECT d.subscription_id, count(*) AS many FROM deliveries d
-           WHERE d.state = 'dead' GROUP BY d.subscription_id) x USING (subscription_id)
-GROUP BY s.kind ORDER BY s.kind
-
 -- name: dead_letters
 SELECT d.delivery_id, d.subscription_id, s.kind AS subscription_kind, s.name AS subscription_name, d.event_id,
        d.event_type, d.aggregate_id, d.sequence, d.position, d.attempts, d.last_error, d.created_at,
