@@ -129,6 +129,15 @@ async def test_a_repeated_request_asks_for_each_twin_again_one_after_another(wor
     assert counting.largest == 1, "no two of them wait in the queue at once"
 
 
+async def test_an_item_that_was_made_has_its_answer_again_though_its_twin_is_refused(world: World) -> None:
+    """The first was refused when the second was made, because of a payment that was rejected in between."""
+    new = a_new_payment()
+    half = await create(world, [WRONG, new], a_key("k"))
+    again = await create(world, [new, new], a_key("k"))
+    assert kinds(again) == [DuplicatePayment, Done]
+    assert ids(again)[1] == ids(half)[1]
+
+
 async def test_a_repetition_under_the_key_gives_the_same_answers_and_does_nothing(world: World) -> None:
     wanted = [a_new_payment() for _ in range(AT_ONCE_MAX + 5)]
     first = await create(world, wanted, a_key("k"))
