@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -158,6 +159,7 @@ def test_another_content_under_the_same_name_is_not_taken_for_the_rest(imported:
         file.write(json.dumps(payment(11, next(runs))) + "\n")
     refused = imported(path)
     assert (refused.code, "content is another" in refused.err, "--restart" in refused.err) == (2, True, True)
+    assert (str(path) in refused.err, "FILE" in refused.err) == (True, False)
     assert totals(imported.counted(path, "--restart")) == {"created": 1, "duplicate": 10, "rejected": 0}
 
 
@@ -177,7 +179,8 @@ def test_wrong_usage_names_every_fault(run: CommandLine, tmp_path: Path) -> None
     refused = run("payments", "import", tmp_path / "a.txt", "--chunk", "0", "--url", "x", "--state", tmp_path / "a.txt")
     assert refused.code == 2
     named = ("cannot be read", "--format", "--chunk", "--url", "--token", "three files")
-    assert [name for name in named if name not in refused.err] == []
+    assert [name for name in (*named, str(tmp_path / "a.txt")) if name not in refused.err] == []
+    assert "FILE" not in refused.err
     stdin = run("payments", "import", "-", "--format", "jsonl", "--token", "t")
     assert (stdin.code, "stdin" in stdin.err) == (2, True)
     os.mkfifo(tmp_path / "pipe.csv")
@@ -190,7 +193,7 @@ def test_a_wrong_header_is_wrong_usage_and_leaves_nothing_behind(run: CommandLin
     (tmp_path / "a.csv").write_text("incident,vendorId\n1,2\n")
     refused = run("payments", "import", tmp_path / "a.csv", "--url", NOBODY, "--token", "t")
     assert refused.code == 2
-    named = ("'incident'", "'incidentId'", "'quantity'", "unitPriceCents")
+    named = (f"{tmp_path / 'a.csv'} has no column", "'incident'", "'incidentId'", "'quantity'", "unitPriceCents")
     assert [name for name in named if name not in refused.err] == []
     assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
 
@@ -235,10 +238,19 @@ def test_a_payment_that_is_not_settled_yet_is_asked_for_again(
 def test_where_nobody_watches_a_terminal_a_line_comes_now_and_then(
     imported: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
-    shown = imported(write_jsonl(tmp_path / "a.jsonl", 20, run=next(runs)), "--chunk", 10).err.splitlines()
-    assert len(shown) == 2
-    assert shown[1].startswith("20 lines (100 %), 20 created, 0 duplicate, 0 rejected, ")
+    """Also while the service lets it wait: minutes without a word look like an import that hangs."""
+
+    async def lets_wait(*asked: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await sent(*asked)
+
+    sent = sending._send
+    monkeypatch.setattr(sending, "_send", lets_wait)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.05)
+    shown = imported(write_jsonl(tmp_path / "a.jsonl", 30, run=next(runs)), "--chunk", 10).err.splitlines()
+    assert len(shown) >= 4
+    assert shown[0].startswith("0 lines (0 %), 0 created, 0 duplicate, 0 rejected, ")
+    assert any(line.startswith("20 lines (") for line in shown)
 
 
 def test_a_state_with_a_taken_away_file_of_errors_goes_on(imported: Importer, tmp_path: Path) -> None:

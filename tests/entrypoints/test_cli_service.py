@@ -207,17 +207,28 @@ def test_payments_are_held_released_sent_back_and_edited(
         payment: dict[str, Any] = json.loads(run("payments", "show", payment_id, "--json", *client).out)
         return payment
 
-    assert run("payments", "hold", *ids, "--reason", "no photo", "--reason-code", "other", *client).code == 0
+    held = run("payments", "hold", *ids, "--reason", "no photo", "--reason-code", "other", *client)
+    assert (held.code, held.out.count("pending_approval, held")) == (0, 2)
+    page = run("payments", "show", ids[0], *client).out
+    (hold,) = shown(ids[0])["holds"]
+    assert f"manual, by {hold['by']} since {hold['at']}: no photo" in page
     assert [hold["reason"] for hold in shown(ids[0])["holds"]] == ["no photo"]
     refused = run("payments", "approve", *ids, *client)
     assert (refused.code, refused.out.count("payment_held")) == (1, 2)
     assert run("payments", "release", *ids, "--notes", "it came", *client).code == 0
-    assert run("payments", "approve", *ids, *client).code == 0
+    assert run("payments", "approve", *ids, "--notes", "seen twice", *client).code == 0
+    page = run("payments", "show", ids[0], *client).out
+    (approval,) = (payment := shown(ids[0]))["approvals"]
+    assert f"by {approval['approverId']} (dispatcher) at {approval['at']}: seen twice" in page
+    said = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in page.splitlines() if len(line.split()) > 1}
+    assert said["version"] == str(payment["version"])
+    assert said["metadata"].split(", ") == list(payment["metadata"])
     undone = run("payments", "undo-approval", ids[0], "--json", *client)
-    assert json.loads(undone.out)["results"] == [{"paymentId": ids[0], "status": "pending_approval"}]
+    assert json.loads(undone.out)["results"] == [{"paymentId": ids[0], "status": "pending_approval", "held": False}]
     edited = run("payments", "edit", ids[0], "--metadata", '{"km": 7, "duration": null}', "--reference", "R-1", *client)
     assert (edited.code, "6" in edited.out) == (0, True)
     after = shown(ids[0])
+    assert "R-1" in run("payments", "show", ids[0], *client).out
     assert (after["reference"], after["metadata"]["km"], "duration" in after["metadata"]) == ("R-1", 7, False)
     assert after["metadata"]["serviceType"], "what the edit did not name is still there"
     unfit = run("payments", "edit", ids[0], "--reference", " R", *client)

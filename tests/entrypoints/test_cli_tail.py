@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -19,6 +20,8 @@ import pytest
 from tests.entrypoints.command_line import CommandLine, environment, run_apart
 from tests.entrypoints.serving import Serve, eventually, work_completed
 from vendorpay.entrypoints import embedded_postgres
+from vendorpay.entrypoints.cli import tailing
+from vendorpay.entrypoints.cli.http_client import Refused, service
 
 FAST_S = 20.0
 
@@ -138,8 +141,35 @@ def test_following_shows_what_comes_through_a_kill_of_the_service_and_ctrl_c_end
             serve.process, serve.said = again.process, again.said
         assert tail.end(signal.SIGINT) == 0
         assert "Traceback" not in tail.log.read_text()
+        assert f"--after {end + 3}\n" in tail.log.read_text()
     finally:
         tail.clean_up()
+
+
+def test_a_token_that_expires_ends_it_with_the_position_to_go_on_from(
+    serve: Serve, token: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a type nothing may have been printed that would tell it."""
+    publish(serve, token, 110)
+    end = _end(serve, token)
+    expired = run_apart("token", "--role", "service", "--ttl", "-1h", "--data-dir", serve.data_dir).out.strip()
+    monkeypatch.setattr(tailing, "POLL_S", 0.01)
+
+    async def followed() -> None:
+        async with service(serve.url, token) as opened:
+            ask = opened.get
+
+            async def once(path: str, **query: object) -> dict[str, Any]:
+                page = await ask(path, **query)
+                opened._client.headers["Authorization"] = f"Bearer {expired}"
+                return page
+
+            monkeypatch.setattr(opened, "get", once)
+            await tailing.tail(opened, 0, follow=True, event_type="PaymentCancelled", as_json=True)
+
+    with pytest.raises(Refused, match="401"):
+        asyncio.run(followed())
+    assert capfd.readouterr().err == f"vendorpay: everything up to position {end} was seen: --after {end}\n"
 
 
 def _restarted(serve: Serve) -> Serve:

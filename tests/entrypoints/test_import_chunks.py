@@ -139,7 +139,14 @@ def test_whoever_is_killed_while_saving_leaves_the_old_state(tmp_path: Path, mon
 
 
 def a_wish(folder: Path, **fields: Any) -> Wish:
-    usual: dict[str, Any] = {"format": "jsonl", "url": "http://here/", "token": "x", "chunk": None, "errors": None}
+    usual: dict[str, Any] = {
+        "file": folder / "a",
+        "format": "jsonl",
+        "url": "http://here/",
+        "token": "x",
+        "chunk": None,
+        "errors": None,
+    }
     return Wish(**{**usual, "errors_usual": folder / "e", **fields})
 
 

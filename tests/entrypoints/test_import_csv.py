@@ -139,7 +139,7 @@ def test_columns_may_stand_in_any_order_and_optional_ones_be_missing() -> None:
     ],
 )
 def test_a_header_that_does_not_fit_is_refused_with_every_fault(header: bytes, named: list[str]) -> None:
-    with pytest.raises(ValueError, match="FILE") as refused:
+    with pytest.raises(ValueError, match="The file") as refused:
         csv_header.read(io.BytesIO(header))
     assert [word for word in named if word not in str(refused.value)] == []
 

@@ -129,7 +129,7 @@ def _each(
     if in_json:
         as_json({"results": results})
     else:
-        table(("payment", "result"), [(each["paymentId"], each.get("status") or each["reason"]) for each in results])
+        table(("payment", "result"), [(each["paymentId"], _result(each)) for each in results])
     raise typer.Exit(1 if any("reason" in each for each in results) else 0)
 
 
@@ -144,7 +144,7 @@ async def _all(url: str, token: str | None, ids: list[str], verb: str, body: byt
             try:
                 # A key of its own: an answer that was lost on the way is given again, not refused.
                 payment = await opened.post(f"/payments/{each}/{verb}", body, key=str(uuid4()))
-                results.append({"paymentId": each, "status": payment["status"]})
+                results.append({"paymentId": each, "status": payment["status"], "held": bool(payment["holds"])})
             except Refused as refused:
                 if refused.status == 401:
                     raise
@@ -153,6 +153,11 @@ async def _all(url: str, token: str | None, ids: list[str], verb: str, body: byt
                 results.append({"paymentId": each, "code": "no_answer", "reason": str(failed)})
                 break
     return results
+
+
+def _result(each: dict[str, Any]) -> str:
+    """A payment that is held keeps its status: without this, `hold` would seem to have done nothing."""
+    return str(each["reason"] if "reason" in each else each["status"] + (", held" if each["held"] else ""))
 
 
 def _body(given: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from vendorpay.entrypoints.cli.checks import Faults
 from vendorpay.entrypoints.cli.failures import WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import amount, as_json, field, table
+from vendorpay.entrypoints.cli.payment_page import print_payment
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
 
 app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
@@ -69,7 +70,7 @@ def show(
     token: Token = None,
     json: AsJson = False,
 ) -> None:
-    """Show one payment with its line items.
+    """Show one payment: who approved it, what holds it, its line items, and the keys of its metadata.
 
     Example:
 
@@ -83,23 +84,7 @@ def show(
     if json:
         as_json(payment)
         return
-    names = ("paymentId", "status", "vendorId", "incidentId", "reference", "payerType", "createdBy", "createdAt")
-    rows = [(name, field(payment, name)) for name in (*names, "approvedBy", "approvedAt", "failedReason")]
-    table(("field", "value"), [(name, value) for name, value in rows if value])
-    print()
-    currency = payment["currency"]
-    lines = [
-        (
-            field(line, "lineNo"),
-            field(line, "description"),
-            field(line, "quantity"),
-            amount(line["unitPriceCents"], currency),
-            amount(line["totalCents"], currency),
-        )
-        for line in payment["lineItems"]
-    ]
-    lines.append(("", "Total", "", "", amount(payment["amountCents"], currency)))
-    table(("line", "description", "quantity", "price", "total"), lines, right=("quantity", "price", "total"))
+    print_payment(payment)
 
 
 def _get(url: str, token: str | None, path: str, **query: object) -> dict[str, Any]:

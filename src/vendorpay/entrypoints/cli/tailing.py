@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from vendorpay.entrypoints.cli.failures import CommandFailed
@@ -27,7 +28,29 @@ async def tail(service: Service, after: int, *, follow: bool, event_type: str | 
 
     A service that is away is waited for when following. Raises Gap, Refused, CommandFailed.
     """
+    place = _Place(after)
+    try:
+        await _tail(service, place, follow=follow, event_type=event_type, as_json=as_json)
+    except Gap:  # names its positions itself
+        raise
+    except (CommandFailed, asyncio.CancelledError):  # a token that has expired, Ctrl-C
+        if place.after > after:  # with a type, the last line that was printed does not tell
+            print(
+                f"vendorpay: everything up to position {place.after} was seen: --after {place.after}", file=sys.stderr
+            )
+        raise
+
+
+@dataclass
+class _Place:
+    """Up to where the feed was seen."""
+
+    after: int
+
+
+async def _tail(service: Service, place: _Place, *, follow: bool, event_type: str | None, as_json: bool) -> None:
     while True:
+        after = place.after
         try:
             page = await service.get("/events", after=after, limit=PAGE_EVENTS, type=event_type)
         except Refused:
@@ -39,8 +62,8 @@ async def tail(service: Service, after: int, *, follow: bool, event_type: str | 
             continue
         if after > (last := int(page["lastPosition"])):
             raise Gap(f"The feed ends at position {last}, before {after}: it is another one than was read. Begin anew.")
-        before, after = after, _shown(page, after, dense=event_type is None, as_json=as_json)
-        if after > before:  # also when a page of one type has passed over events of others alone
+        place.after = _shown(page, after, dense=event_type is None, as_json=as_json)
+        if place.after > after:  # also when a page of one type has passed over events of others alone
             continue
         if not follow:
             return

@@ -16,6 +16,7 @@ from vendorpay.entrypoints.cli.payments_import.state import VERSION, State, load
 class Wish:
     """What the options ask for."""
 
+    file: Path
     format: str
     url: str
     token: str
@@ -57,7 +58,9 @@ def _differences(known: State, wish: Wish, sha256: str) -> list[str]:
     caller = caller_of(wish.token)
     faults = []
     if known.sha256 != sha256:
-        faults.append(f"FILE is not the one whose import was begun and stands {where}: its content is another one.")
+        faults.append(
+            f"{wish.file} is not the one whose import was begun and stands {where}: its content is another one."
+        )
     if known.format != wish.format:
         faults.append(f"The import was begun with --format {known.format}.")
     if known.url != wish.url.rstrip("/"):

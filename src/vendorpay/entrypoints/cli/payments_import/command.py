@@ -74,7 +74,15 @@ def import_payments(
     from vendorpay.entrypoints.cli.payments_import.beginning import Wish
     from vendorpay.entrypoints.cli.payments_import.source import opened
 
-    wish = Wish(format=kind, url=url, token=token or "", chunk=items_max, errors=errors, errors_usual=errors_usual)
+    wish = Wish(
+        file=path,
+        format=kind,
+        url=url,
+        token=token or "",
+        chunk=items_max,
+        errors=errors,
+        errors_usual=errors_usual,
+    )
     with opened(path) as source:
         begun = _begun(source, wish, state_path, restart=restart)
         resumed_from = begun.line
@@ -95,7 +103,7 @@ def _faults(path: Path, kind: str, *, named: bool, others: set[Path]) -> Faults:
     if kind not in FORMATS:
         faults.add("--format must be csv or jsonl." if named else f"{str(path)!r} is no .csv and no .jsonl: --format.")
     if len({each.absolute() for each in (path, *others)}) < 3:
-        faults.add("FILE, --state and --errors must be three files.")
+        faults.add(f"{str(path)!r}, --state and --errors must be three files.")
     return faults
 
 
@@ -135,7 +143,7 @@ def _chunks(source: Source, state: State) -> Iterator[Chunk]:
         return chunks(json_lines.records(source.file, state.position), state.chunk)
     source.file.seek(0)
     try:
-        columns, start = csv_header.read(source.file)
+        columns, start = csv_header.read(source.file, str(source.path))
     except ValueError as error:
         raise WrongUsage(*str(error).splitlines()) from None
     if state.offset == 0:
@@ -145,12 +153,13 @@ def _chunks(source: Source, state: State) -> Iterator[Chunk]:
 
 async def _send(found: Iterator[Chunk], ledger: Ledger, size: int, wish: Wish) -> None:
     from vendorpay.entrypoints.cli.http_client import service
-    from vendorpay.entrypoints.cli.payments_import.progress import shown
+    from vendorpay.entrypoints.cli.payments_import.progress import repeated, shown
     from vendorpay.entrypoints.cli.payments_import.sending import ATTEMPTS_MAX, send_all
 
     async with service(wish.url, wish.token, attempts_max=ATTEMPTS_MAX) as opened:
         with shown(ledger.state, size) as progress:
-            await send_all(opened, found, ledger, progress)
+            async with repeated(progress):
+                await send_all(opened, found, ledger, progress)
 
 
 def _print(state: State, state_path: Path, resumed_from: int, *, json: bool) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from vendorpay.entrypoints.cli.payments_import.state import State
 
 LINE_EVERY_S: Final = 10.0
+"""From one line to the next it is twice this at most, also while the service lets us wait."""
 
 
 @contextmanager
@@ -30,6 +32,23 @@ def shown(state: State, size: int) -> Iterator[Callable[[], None]]:
             bar.update(task, completed=state.offset, description=f"{state.line - 1} lines, {_counts(state)}")
 
         yield show
+
+
+@asynccontextmanager
+async def repeated(show: Callable[[], None]) -> AsyncIterator[None]:
+    """Calls it now and then: chunks alone would say nothing while the service is away, or slow."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(LINE_EVERY_S)
+            show()
+
+    repeating = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        repeating.cancel()
+        await asyncio.gather(repeating, return_exceptions=True)
 
 
 def _lines(state: State, size: int) -> Callable[[], None]:

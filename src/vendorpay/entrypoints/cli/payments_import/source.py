@@ -38,13 +38,13 @@ class Source:
 def fault_of(path: Path) -> str | None:
     """Why this cannot be imported, None when it can."""
     if str(path) == "-":
-        return "FILE: stdin cannot be read again where an import was cut off: write it to a file first."
+        return "stdin cannot be read again where an import was cut off: write it to a file first."
     try:
         kind = path.stat().st_mode
     except OSError as error:
-        return f"FILE: {str(path)!r} cannot be read: {error.strerror}."
+        return f"{str(path)!r} cannot be read: {error.strerror}."
     if not stat.S_ISREG(kind):
-        return f"FILE: {str(path)!r} is no regular file; only one can be resumed."
+        return f"{str(path)!r} is no regular file; only one can be resumed."
     return None
 
 
