@@ -146,12 +146,16 @@ async def test_as_many_are_under_way_at_once_as_the_relay_hands_out() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         nonlocal under_way
         under_way += 1
-        await go_on.wait()
+        try:
+            await go_on.wait()
+        finally:
+            under_way -= 1
         return []
 
     async with aclosing(HttpWebhookSender(resolve=resolve, tls=_NO_TLS)) as sender:
-        sending = [asyncio.create_task(sender.send(a_request(f"https://{NAME}/"))) for _ in range(ROOM_MAX["webhook"])]
-        async with asyncio.timeout(5):
+        request = a_request(f"https://{NAME}/", timeout_s=30.0)
+        sending = [asyncio.create_task(sender.send(request)) for _ in range(ROOM_MAX["webhook"])]
+        async with asyncio.timeout(4):
             while under_way < len(sending):
                 await asyncio.sleep(0.01)
         go_on.set()
