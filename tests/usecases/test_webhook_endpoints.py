@@ -332,7 +332,8 @@ async def test_an_answer_is_the_endpoint_as_it_can_be_read(world: World) -> None
     endpoint = await create(world)
     view = await list_webhook_endpoints.get(world.deps, ADMIN, endpoint.endpoint_id)
     facts = msgspec.structs.asdict(view)
-    assert (facts.pop("failing_since"), facts.pop("replay")) == (None, None)
+    fares = ("failing_since", "pending", "oldest_pending_at", "last_error", "replay")
+    assert [facts.pop(name) for name in fares] == [None, 0, None, None, None]
     assert facts == msgspec.structs.asdict(endpoint)
     assert await list_webhook_endpoints.endpoints(world.deps, ADMIN) == [view]
 
