@@ -166,6 +166,17 @@ async def test_a_delivery_that_waits_for_the_one_before_it_is_not_overdue(world:
     assert found["deliveries_oldest_pending_seconds:consumer"] == pytest.approx(10 * 60, abs=30)
 
 
+async def test_what_waits_for_an_endpoint_that_fails_is_pending_and_not_overdue(world: World) -> None:
+    """Its owner has to act, not the operator: a relay is at work."""
+    theirs = subscription(world, "webhook", active=True)
+    world.rows(DELIVERY, theirs, "pending", 5, "pending", 10)
+    world.rows("ALTER TABLE webhook_failures DROP CONSTRAINT webhook_failures_endpoint_fkey")
+    world.rows("INSERT INTO webhook_failures (endpoint_id, org_id, failing_since) VALUES (%s, 'o', now())", theirs)
+    found = await standing(world)
+    assert found["deliveries_overdue_seconds:webhook"] == 0
+    assert found["deliveries_oldest_pending_seconds:webhook"] == pytest.approx(10 * 60, abs=30)
+
+
 async def test_expired_keys_are_counted_by_the_databases_clock(world: World) -> None:
     world.clock.advance(days=-31)
     await world.create()

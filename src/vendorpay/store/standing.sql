@@ -76,7 +76,10 @@ SELECT k.kind,
                WHERE o.subscription_id = s.subscription_id AND o.shard = n.shard AND o.state = 'pending'
                      AND NOT o.blocked
                ORDER BY o.due_at LIMIT 1) d
-           WHERE s.kind = k.kind AND s.active AND n.shard < s.shards LIMIT @heads_max) h))), 0)::float8 AS overdue_s,
+           WHERE s.kind = k.kind AND s.active AND n.shard < s.shards
+                 -- What waits for a receiver that fails is its owner's business, and no sign of a relay that stands still.
+                 AND NOT EXISTS (SELECT FROM webhook_failures f WHERE f.endpoint_id = s.subscription_id)
+           LIMIT @heads_max) h))), 0)::float8 AS overdue_s,
        (SELECT count(*) FROM (
            SELECT FROM subscriptions s CROSS JOIN LATERAL (
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'dead'
