@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.scenarios.webhook_receiver import Exchange, accept, drop
-from tests.usecases.endpoints import create, last_position, number_events, patch
+from tests.usecases.endpoints import create, deliver, last_position, number_events, patch
 from tests.usecases.world import World, rounds, seeded
 from tests.workers.webhook_office import NoSender, Office, assert_in_order
 from vendorpay.domain.feed import FeedEvent
@@ -76,7 +76,7 @@ async def test_an_event_that_was_chosen_before_an_earlier_one_was_put_in_line_wa
         event=event,
     )
     assert isinstance(await WebhookTarget(world.deps, NoSender()).deliver(due), Paused)
-    world.rows("UPDATE deliveries SET state = 'delivered', settled_at = now() WHERE sequence = 1")
+    deliver(world, "sequence = 1")
     with pytest.raises(AssertionError, match=r"receiver\.example"):
         await WebhookTarget(world.deps, NoSender()).deliver(due)
     await patch(world, endpoint.endpoint_id, status="disabled")
