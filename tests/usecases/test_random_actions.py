@@ -37,6 +37,7 @@ class Model:
 
     status: str = "pending_approval"
     content: str = "a"
+    editor: str | None = None
     version: int = 1
     approvals: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Model:
         if self.status != "pending_approval":
             return "already_decided"
         for code, applies in (
-            ("four_eyes", person == DISPATCHER.sub),
+            ("four_eyes", person in (DISPATCHER.sub, self.editor)),
             ("payment_held", bool(self.holds)),
             ("already_approved", person in self.approvals),
             ("digest_mismatch", seen != self.content),
@@ -70,12 +71,12 @@ class Model:
         self.status = "pending_approval"
         return self._done()
 
-    def edit(self, content: str) -> str | None:
+    def edit(self, content: str, person: str) -> str | None:
         if self.status not in ("pending_approval", "approved"):
             return "invalid_transition"
         if content == self.content:
             return None
-        self.content, self.approvals, self.status = content, [], "pending_approval"
+        self.content, self.editor, self.approvals, self.status = content, person, [], "pending_approval"
         return self._done()
 
     def label(self, name: str, value: int | None) -> str | None:
@@ -141,8 +142,8 @@ class Walk:
                 lambda: self._submit(world.undoing(payment_id, by=person)),
             ),
             (
-                f"edit to {content}",
-                lambda model: model.edit(content),
+                f"edit to {content} by {person.sub}",
+                lambda model: model.edit(content, person.sub),
                 lambda: world.update(payment_id, a_patch(lines=CONTENTS[content]), by=person),
             ),
             (
@@ -204,6 +205,7 @@ def as_model(shown: Payment, digests: dict[str, str]) -> Model:
     return Model(
         status=shown.status,
         content=next(name for name, digest in digests.items() if digest == shown.digest),
+        editor=shown.edited_by,
         version=shown.version,
         approvals=[one.approver_id for one in shown.approvals],
         holds=[one.by for one in shown.holds],

@@ -54,7 +54,7 @@ WITHOUT_AN_ORGANISATION = {
     # What came to its end, whoever's it was.
     ("webhooks.sql", "forget_secrets"),
     # Numbers of everything together, which name nobody.
-    *(("standing.sql", name) for name in ("approvals", "sequencer", "upkeep")),
+    *(("standing.sql", name) for name in ("approvals", "deliveries", "sequencer", "upkeep")),
     # Checkpoints sign the entries of all organisations together.
     ("checkpoints.sql", "lines"),
     ("checkpoints.sql", "entries_now"),
