@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.dying import OUTLIVED, rounds, seed_of
+from tests.faults.dying import OUTLIVED, SOAK, rounds, seed_of
 from tests.faults.load import Load, Notes
 from tests.faults.reconciling import reconcile
 from tests.scenarios.asking import Office, client_of
@@ -29,6 +29,7 @@ def notes() -> Notes:
 
 
 @pytest.mark.anyio
+@pytest.mark.skipif(not SOAK, reason="each of these deaths is among those of test_subscriber; here they come in series")
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("dies", OUTLIVED)
 async def test_serve_gets_over_the_death_of(dies: str, serve: Serve, notes: Notes) -> None:
