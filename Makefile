@@ -5,8 +5,8 @@ SHELL := /bin/sh
 
 # An interpreter of your choice; left empty, scripts/setup.sh takes the first that works and is 3.11 or newer.
 PYTHON ?=
-# Processes the tests run in.
-JOBS ?= 2
+# Processes the tests run in: one more than two cores, for many tests wait for processes that they started.
+JOBS ?= 3
 # Arguments for `make up`, for example ARGS="--port 9000".
 ARGS ?=
 export PYTHON
@@ -33,7 +33,7 @@ up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
 	@exec $(VENDORPAY) serve $(ARGS)
 
 # worksteal keeps neighbouring tests in one process, so that fixtures of a module are built once, and still evens out.
-test: setup-dev ## run the test suite (JOBS=2 processes)
+test: setup-dev ## run the test suite (JOBS=3 processes)
 	$(PYTEST) -n $(JOBS) --dist worksteal
 
 soak: setup-dev ## the random, race and fault tests with their full counts

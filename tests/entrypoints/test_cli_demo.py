@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.entrypoints.command_line import run_apart
+from tests.faults.dying import SOAK
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -19,6 +22,7 @@ def test_the_demo_walks_through_the_life_of_payments_and_ends_with_0() -> None:
         assert word in shown.out
 
 
+@pytest.mark.skipif(not SOAK, reason="a second demo takes ten seconds")
 def test_a_demo_that_comes_out_otherwise_ends_with_1(tmp_path: Path) -> None:
     events = (EXAMPLES / "work_completed.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "work_completed.jsonl").write_bytes(b"".join(events[:-1]))

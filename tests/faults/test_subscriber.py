@@ -20,7 +20,7 @@ from tests.scenarios.webhook_receiver import WebhookReceiver
 from tests.scenarios.working import Worker
 
 ROUNDS, ROUNDS_SOAK = 5, 100
-SHARED_ROUNDS, SHARED_ROUNDS_SOAK = 2, 20
+SHARED_ROUNDS, SHARED_ROUNDS_SOAK = 1, 20
 SETTLED_EVERY = 10
 """After so many rounds everything must have come; in between, the next kill hits what is still on its way."""
 TO_PRIVATE = {"VENDORPAY_WEBHOOKS_TO_PRIVATE": "on"}

@@ -55,7 +55,8 @@ def _advice(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} on {host} is in use by another program. "
-            f"Stop that program, or choose another port: --port {port + 1 if port < 65535 else 8081} (VENDORPAY_PORT, for a worker VENDORPAY_WORKER_METRICS_PORT)."
+            f"Stop that program, or choose another port: --port {port + 1 if port < 65535 else 8081} "
+            "(VENDORPAY_PORT, for a worker VENDORPAY_WORKER_METRICS_PORT)."
         )
     if error.errno == errno.EACCES:
         return f"Port {port} may not be used by this user. Choose one above 1023 with --port."

@@ -1,4 +1,4 @@
-"""Tidy up after webhook endpoints: cancel what waits for deleted ones and their dead letters, forget secrets that sign no more."""
+"""Tidy up after webhook endpoints: cancel what waits for deleted ones, forget secrets that sign no more."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, data
 
 if TYPE_CHECKING:
     from vendorpay.entrypoints.database_home import DatabaseHome
-    from vendorpay.settings import Settings
     from vendorpay.usecases.verify_audit import AuditReport
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
