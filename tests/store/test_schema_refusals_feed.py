@@ -1,5 +1,7 @@
 """What the database refuses about positions: they are given once, by the sequencer, 1 to n."""
 
+from uuid import RFC_4122
+
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -146,3 +148,12 @@ def test_what_the_attempts_above_begin_with_is_right(owner_connection: Connectio
     numbered(owner_connection)
     for name in ("feed_positions", "audit_positions"):
         assert owner_connection.execute(f"SELECT position FROM {name}".encode()).fetchall() == [(1,)]
+
+
+def test_ids_of_one_moment_sort_as_their_counter(owner_connection: Connection[TupleRow]) -> None:
+    """A delivery log pages by id, and a pass of the sequencer makes many deliveries at one moment."""
+    rows = owner_connection.execute(
+        "SELECT n, uuid7_of('2026-11-23T10:00:00Z', n) AS id FROM generate_series(4000, 12000, 7) AS n ORDER BY id"
+    ).fetchall()
+    assert [n for n, _ in rows] == list(range(4000, 12001, 7))
+    assert {(one.version, one.variant, one.int >> 80) for _, one in rows} == {(7, RFC_4122, rows[0][1].int >> 80)}

@@ -139,7 +139,7 @@ WITH subscription AS MATERIALIZED (
 ), lined_up AS (
     INSERT INTO deliveries AS d (delivery_id, subscription_id, shard, org_id, position, aggregate_id, sequence,
                                  event_id, event_type, due_at, created_at)
-    SELECT uuid7_of(now()), s.subscription_id, shard_of(p.aggregate_id, s.shards), s.org_id, p.position,
+    SELECT uuid7_of(now(), p.position), s.subscription_id, shard_of(p.aggregate_id, s.shards), s.org_id, p.position,
            p.aggregate_id, p.sequence, o.event_id, o.event_type, now(), now()
     FROM subscription s CROSS JOIN part p
     JOIN outbox o ON o.org_id = s.org_id AND o.aggregate_id = p.aggregate_id AND o.sequence = p.sequence

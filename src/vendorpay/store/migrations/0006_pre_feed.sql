@@ -210,6 +210,13 @@ CREATE FUNCTION uuid7_of(at timestamptz) RETURNS uuid
     RETURN overlay(overlay(gen_random_uuid()::text PLACING substr(uuid7_floor(at)::text, 1, 13) FROM 1)
                    PLACING '7' FROM 15)::uuid;
 
+-- The same for rows of one moment that have an order: within a millisecond their ids sort as the low 24 bits of
+-- `counter` do (RFC 9562, 6.2, method 1).
+CREATE FUNCTION uuid7_of(at timestamptz, counter bigint) RETURNS uuid
+    LANGUAGE sql VOLATILE
+    RETURN overlay(overlay(uuid7_of(at)::text PLACING lpad(to_hex(counter >> 12 & 4095), 3, '0') FROM 16)
+                   PLACING '8' || lpad(to_hex(counter & 4095), 3, '0') FROM 20)::uuid;
+
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON feed_positions
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_positions

@@ -147,7 +147,7 @@ BEGIN
     ), lined_up AS (
         INSERT INTO deliveries (delivery_id, subscription_id, shard, org_id, position, aggregate_id, sequence, event_id,
                                 event_type, due_at, created_at)
-        SELECT uuid7_of(at), s.subscription_id, shard_of(n.aggregate_id, s.shards), n.org_id, n.position,
+        SELECT uuid7_of(at, n.position), s.subscription_id, shard_of(n.aggregate_id, s.shards), n.org_id, n.position,
                n.aggregate_id, n.sequence, n.event_id, n.event_type, at, at
         FROM numbered n CROSS JOIN LATERAL (
             SELECT w.* FROM subscriptions w WHERE w.active AND w.org_id = n.org_id
