@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier, Literal
 
+from tests import tally
 from tests.database import DatabaseUrls
 from vendorpay.entrypoints import embedded_postgres
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
@@ -34,6 +36,26 @@ settings.load_profile("soak" if os.environ.get("VENDORPAY_SOAK") == "1" else "qu
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first: left to the end, they would keep one process at work and the others waiting."""
     items.sort(key=lambda item: "faults" not in item.path.parts)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several hands what it counted to the one that started it."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["tally"] = tally.taken()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes it; a process that died has nothing to hand over."""
+    tally.add(getattr(node, "workeroutput", {}).get("tally") or tally.NOTHING)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The run ends by telling what chance has tried."""
+    if told := list(tally.lines()):
+        terminalreporter.section("what was tried")
+        for line in told:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
