@@ -99,6 +99,37 @@ def test_the_schema_of_a_new_payment_refuses_what_the_parser_refuses() -> None:
     assert not schema.is_valid({**good, "lineItems": [{**good["lineItems"][0], "description": "line\nbreak"}]})
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+def test_a_link_gives_what_its_operation_asks_for(operation: Operation) -> None:
+    """From the example of the answer: a link's id is one, and a link's parameters are its operation's."""
+    by_name = {each.name: each for each in OPERATIONS}
+    success = described(operation)["responses"][str(operation.success)]
+    for reference in success.get("links", {}).values():
+        link = DOCUMENT["components"]["links"][reference["$ref"].rpartition("/")[2]]
+        target = described(by_name[link["operationId"]])
+        asked = [
+            DOCUMENT["components"]["parameters"].get(each.get("$ref", "").rpartition("/")[2], each)["name"]
+            for each in target["parameters"]
+        ]
+        assert link["parameters"].keys() <= set(asked)
+        assert "If-Match" not in link["parameters"] or "ETag" in success["headers"]
+        for name, expression in link["parameters"].items():
+            pointer = expression.partition("#/")[2]
+            found = pointed_at(operation.answer_example, pointer) if pointer else None
+            assert found is not None or name in ("cursor", "If-Match")  # a last page has no next
+
+
+def pointed_at(value: Any, pointer: str) -> Any:
+    for name in pointer.split("/"):
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+def test_every_operation_on_one_thing_is_reached_by_a_link() -> None:
+    reached = {link["operationId"] for link in DOCUMENT["components"]["links"].values()}
+    assert {each.name for each in OPERATIONS if "{" in each.path} <= reached
+
+
 @pytest.mark.anyio
 async def test_the_document_is_served_to_anyone(caller: Caller) -> None:
     answer = await caller.ask("GET", "/openapi.json", role=None)

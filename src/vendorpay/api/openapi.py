@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from vendorpay import __version__
-from vendorpay.api import examples, schemas
+from vendorpay.api import examples, links, schemas
 from vendorpay.api.errors import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType
 from vendorpay.api.operation import Operation
 from vendorpay.api.problems import title_of
@@ -124,7 +124,7 @@ def document(operations: Sequence[Operation]) -> Schema:
         described = _operation(operation, body, next(schema_of))
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
         named |= schemas.named_by_parameters(operation.query)
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": _INFO,
         "servers": [{"url": "/"}],
@@ -137,6 +137,8 @@ def document(operations: Sequence[Operation]) -> Schema:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
+    links.add(described, operations)
+    return described
 
 
 def errors_of(operation: Operation) -> list[type[VendorPayError]]:
