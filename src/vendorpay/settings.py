@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from vendorpay.domain.rate_limits import RateClass
+from vendorpay.domain.rate_limits import parsed as _rate_limits
+from vendorpay.domain.token_bucket import Limit
+
 PREFIX: Final = "VENDORPAY_"
 # Read elsewhere: by the commands that act over HTTP, and by the test suite.
 NOT_SETTINGS: Final = frozenset({f"{PREFIX}{name}" for name in ("URL", "TOKEN", "SOAK")})
@@ -110,6 +114,7 @@ class Settings:
     checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009
     checkpoint_command: str | None = _setting(_text, None, secret=True)
     checkpoint_every_s: int = _setting(_whole(1, CHECKPOINT_EVERY_S_MAX), CHECKPOINT_EVERY_S)
+    rate_limits: Mapping[RateClass, Limit] | None = _setting(_rate_limits, None)
     metrics: bool = _setting(_on_off, True)
     worker_metrics_port: int | None = _setting(_whole(0, 65535), None)
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info")

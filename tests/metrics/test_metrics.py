@@ -146,6 +146,7 @@ def test_names_follow_the_conventions_and_labels_name_nobody() -> None:
         assert set(family.labels) <= {
             "operation",
             "status",
+            "rate_class",
             "stream",
             "kind",
             "outcome",

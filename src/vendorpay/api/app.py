@@ -18,6 +18,7 @@ from vendorpay.api.answer import Answer
 from vendorpay.api.edge import Exchange
 from vendorpay.api.errors import BodyTooLarge
 from vendorpay.api.operations import OPERATIONS
+from vendorpay.api.rate_limits import RateLimits
 from vendorpay.api.request import ClientGone, Headers, ReadBody, Request
 from vendorpay.api.service import Service
 from vendorpay.domain.errors import MalformedJson
@@ -36,11 +37,12 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 
 
 class App:
-    """The API as an ASGI 3 application; `metrics` says whether it shows any."""
+    """The API as an ASGI 3 application; `metrics` says whether it shows any, `limits` what each caller may ask."""
 
-    def __init__(self, opening: Opening, *, metrics: bool = True) -> None:
+    def __init__(self, opening: Opening, *, metrics: bool = True, limits: RateLimits | None = None) -> None:
         self._opening = opening
         self._metrics = metrics
+        self._limits = limits
         self._opened = AsyncExitStack()
         self._service: Service | None = None
 
@@ -57,7 +59,9 @@ class App:
         """Takes up what the use cases need; an ASGI server does it by its lifespan messages."""
         deps, verifier = await self._opened.enter_async_context(self._opening())
         document = openapi.encoded(OPERATIONS)
-        self._service = Service(deps=deps, verifier=verifier, document=document, metrics=self._metrics)
+        self._service = Service(
+            deps=deps, verifier=verifier, document=document, metrics=self._metrics, limits=self._limits
+        )
 
     def drain(self) -> None:
         """From here on /health/ready says no, so that nothing new is sent here; what comes is still answered."""
@@ -103,7 +107,11 @@ class App:
 
 
 def build(
-    deps: Deps, verifier: TokenVerifier, lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+    deps: Deps,
+    verifier: TokenVerifier,
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+    *,
+    limits: RateLimits | None = None,
 ) -> App:
     """An app on dependencies that are open already; `lifespan` surrounds its serving."""
 
@@ -114,7 +122,7 @@ def build(
                 await stack.enter_async_context(lifespan())
             yield deps, verifier
 
-    return App(opening)
+    return App(opening, limits=limits)
 
 
 def _body_of(receive: Receive) -> ReadBody:

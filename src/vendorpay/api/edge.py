@@ -70,6 +70,8 @@ class Exchange:
             self.caller = await authenticate(request.headers, self.service.verifier)
             self.caller.require(operation.permission)
             self.caller.scope()  # A vendor's token without its vendor may see nothing: 403 before all else.
+            if self.service.limits is not None:
+                self.service.limits.admit(self.caller, operation.rate_class)
         call = await read(self.service, operation, request, found, self.caller, self.request_id)
         return await operation.function(call)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vendorpay.domain.errors import VendorPayError
+from vendorpay.domain.rate_limits import RateClass
 
 
 class NoSuchPath(VendorPayError):
@@ -34,6 +35,16 @@ class UnsupportedMediaType(VendorPayError):
     """The request body must be JSON in UTF-8, announced by `Content-Type: application/json`: {reason}."""
 
     code = "unsupported_media_type"
+
+
+class RateLimited(VendorPayError):
+    """You have used up your {rate_class} requests for now; nothing was done, repeat this one in {retry_after_s} s."""
+
+    code = "rate_limited"
+
+    def __init__(self, rate_class: RateClass, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(rate_class=rate_class, retry_after_s=retry_after_s)
 
 
 class NotReady(VendorPayError):

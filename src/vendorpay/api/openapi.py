@@ -11,7 +11,7 @@ import msgspec
 
 from vendorpay import __version__
 from vendorpay.api import examples, links, schemas
-from vendorpay.api.errors import BodyTooLarge, MethodNotAllowed, UnsupportedMediaType
+from vendorpay.api.errors import BodyTooLarge, MethodNotAllowed, RateLimited, UnsupportedMediaType
 from vendorpay.api.operation import Operation
 from vendorpay.api.problems import title_of
 from vendorpay.api.schemas import PREFIX, Schema
@@ -24,6 +24,7 @@ WITH_A_CALLER: Final = (
     errors.Unauthenticated,
     errors.IssuerUnavailable,
     errors.Forbidden,
+    RateLimited,
     errors.DatabaseUnavailable,
 )
 WITH_A_BODY: Final = (
@@ -46,6 +47,7 @@ _PHRASES: Final = {
     415: "The body is not announced as JSON.",
     422: "The Idempotency-Key belongs to another request.",
     428: "Changing something unseen is not possible: send If-Match.",
+    429: "The caller asks more often than the operator allows one caller; wait Retry-After seconds.",
     503: "Try again after Retry-After seconds.",
 }
 _HEADERS: Final[dict[str, Schema]] = {
@@ -60,7 +62,7 @@ _HEADERS: Final[dict[str, Schema]] = {
     "Allow": {"description": "The methods that the path answers.", "schema": {"type": "string"}},
 }
 _LINES: Final = ("application/x-ndjson", "application/jsonl")
-_HEADERS_OF_STATUS: Final = {401: ("WWW-Authenticate",), 405: ("Allow",), 503: ("Retry-After",)}
+_HEADERS_OF_STATUS: Final = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PARAMETERS: Final[dict[str, Schema]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from vendorpay.api.call import Call
 from vendorpay.api.queries import NoQuery
 from vendorpay.domain.errors import FieldFault, VendorPayError
 from vendorpay.domain.parsing import Rules
+from vendorpay.domain.rate_limits import RateClass as RateClass  # for the rows of the table
 from vendorpay.domain.roles import Permission
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -23,16 +23,6 @@ BULK_BYTES_MAX: Final = EVENTS_BYTES_MAX
 Function = Callable[[Call], Awaitable[Answer]]
 ReadRaw = Callable[[bytes], tuple[Any, list[FieldFault]]]
 """From a body's bytes to its value, or to every wrong field of it. Raises MalformedJson."""
-
-
-class RateClass(StrEnum):
-    """Which budget of requests an operation draws on."""
-
-    PUBLIC = "public"
-    READ = "read"
-    WRITE = "write"
-    SENSITIVE = "sensitive"
-    BULK = "bulk"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from vendorpay import observe
 from vendorpay.api.answer import PROBLEM_JSON, Answer, Header
-from vendorpay.api.errors import MethodNotAllowed, NotReady
+from vendorpay.api.errors import MethodNotAllowed, NotReady, RateLimited
 from vendorpay.api.statuses import STATUS
 from vendorpay.domain.errors import DuplicatePayment, FieldFault, InvalidEvent, InvalidRequest, VendorPayError
 from vendorpay.domain.parsing import FAULTS_MAX
@@ -86,6 +86,8 @@ def title_of(code: str) -> str:
 def _headers(error: VendorPayError, status: int) -> tuple[Header, ...]:
     if status == 401:
         return ((b"www-authenticate", b'Bearer realm="vendorpay"'),)
+    if isinstance(error, RateLimited):
+        return ((b"retry-after", str(error.retry_after_s).encode()),)
     if status == 503:
         return ((b"retry-after", str(RETRY_AFTER_S).encode()),)
     if isinstance(error, MethodNotAllowed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from vendorpay.api.rate_limits import RateLimits
 from vendorpay.ports import TokenVerifier
 from vendorpay.usecases import check_readiness
 from vendorpay.usecases.check_readiness import Readiness
@@ -13,14 +14,23 @@ from vendorpay.usecases.read_standing import StandingReader
 
 class Service:
     """The use cases' dependencies, the token verifier, the OpenAPI document, how things stand for the metrics (None
-    where these are not shown), and whether the server is going down."""
+    where these are not shown), what each caller may ask (None without limits), and whether the server is going down."""
 
-    __slots__ = ("_looking", "deps", "document", "draining", "standing", "verifier")
+    __slots__ = ("_looking", "deps", "document", "draining", "limits", "standing", "verifier")
 
-    def __init__(self, *, deps: Deps, verifier: TokenVerifier, document: bytes, metrics: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        deps: Deps,
+        verifier: TokenVerifier,
+        document: bytes,
+        metrics: bool = True,
+        limits: RateLimits | None = None,
+    ) -> None:
         self.deps = deps
         self.verifier = verifier
         self.document = document
+        self.limits = limits
         self.standing = StandingReader(deps) if metrics else None
         self.draining = False
         self._looking: asyncio.Future[Readiness] | None = None

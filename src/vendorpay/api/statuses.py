@@ -33,6 +33,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     edge.UnsupportedMediaType: 415,
     errors.IdempotencyKeyReused: 422,
     errors.PreconditionRequired: 428,
+    edge.RateLimited: 429,
     errors.DatabaseUnavailable: 503,
     errors.Overloaded: 503,
     errors.IssuerUnavailable: 503,

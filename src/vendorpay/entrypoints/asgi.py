@@ -11,4 +11,4 @@ __all__ = ["App", "make"]
 
 def make(handoff: Handoff) -> App:
     """The app; what it needs is opened by its lifespan, not here."""
-    return App(lambda: wiring.opened(handoff), metrics=handoff.metrics)
+    return App(lambda: wiring.opened(handoff), metrics=handoff.metrics, limits=wiring.rate_limits(handoff))

@@ -6,6 +6,8 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from vendorpay.domain.rate_limits import RateClass
+from vendorpay.domain.token_bucket import Limit
 from vendorpay.settings import Settings
 
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -38,6 +40,7 @@ class Handoff(Work, frozen=True, kw_only=True):
 
     data_dir: str
     issuer: Issuer | None
+    rate_limits: dict[RateClass, Limit] = {}
     metrics: bool
     log_level: str
     log_format: str
@@ -73,6 +76,7 @@ def made(settings: Settings, *, database_url: str, socket: int, memory: int, num
         **msgspec.structs.asdict(work),
         data_dir=str(settings.data_dir.absolute()),
         issuer=issuer,
+        rate_limits=dict(settings.rate_limits or {}),
         metrics=settings.metrics,
         log_level=settings.log_level,
         log_format=settings.log_format,

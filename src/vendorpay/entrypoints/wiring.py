@@ -15,6 +15,7 @@ from vendorpay.adapters.jwks import JwksCache
 from vendorpay.adapters.jwks_source import JwksUrl
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
 from vendorpay.adapters.token_verifier import JwtVerifier
+from vendorpay.api.rate_limits import RateLimits
 from vendorpay.entrypoints import background
 from vendorpay.entrypoints.background import Bell
 from vendorpay.entrypoints.handoff import Handoff, Work
@@ -54,6 +55,14 @@ async def working(work: Work) -> AsyncIterator[Deps]:
             )
             await stack.enter_async_context(at_work)
         yield deps
+
+
+def rate_limits(handoff: Handoff) -> RateLimits | None:
+    """What each caller may ask of this process, its part of what the settings allow; None without limits."""
+    if not handoff.rate_limits:
+        return None
+    parts = {rate_class: limit.shared_by(handoff.workers) for rate_class, limit in handoff.rate_limits.items()}
+    return RateLimits(parts, monotonic_ns=time.monotonic_ns)
 
 
 def _write_path(database: Database) -> WritePath:

@@ -117,6 +117,11 @@ def request_ended(operation: str, status: int, seconds: float) -> None:
     _observe(families.REQUEST_SECONDS, (operation,), seconds)
 
 
+def rate_limited(rate_class: str) -> None:
+    """A caller was told to wait before its next request of that class."""
+    _add(families.RATE_LIMITED, (rate_class,))
+
+
 def batch(commands: int, seconds: float) -> None:
     """A batch of so many commands was carried out, one way or another."""
     _observe(families.BATCH_COMMANDS, (), commands)

@@ -48,6 +48,10 @@ REQUEST_SECONDS: Final = _histogram(
 )
 REQUESTS_IN_FLIGHT: Final = _gauge("requests_in_flight", "Requests that wait for their answer.")
 
+RATE_LIMITED: Final = _counter(
+    "rate_limited_total", "Requests refused because their caller had used up its limit, by class.", "rate_class"
+)
+
 BATCH_COMMANDS: Final = _histogram("batch_commands", "Commands that were committed together.", buckets=_COMMANDS)
 BATCH_SECONDS: Final = _histogram(
     "batch_duration_seconds", "From a batch's first lock to the answer to its COMMIT.", buckets=_SECONDS
@@ -97,7 +101,7 @@ PROCESS_RESIDENT: Final = _gauge("process_resident_bytes", "Memory that each pro
 PROCESS_CPU: Final = _counter("process_cpu_seconds_total", "Time on processors of each process; Linux only.", "process")
 
 COUNTED: Final[tuple[Family, ...]] = (
-    *(REQUESTS, REQUEST_SECONDS, REQUESTS_IN_FLIGHT),
+    *(REQUESTS, REQUEST_SECONDS, REQUESTS_IN_FLIGHT, RATE_LIMITED),
     *(BATCH_COMMANDS, BATCH_SECONDS, QUEUE_COMMANDS, STRAGGLERS, STRAGGLERS_WAITING),
     *(POOL_CONNECTIONS_MAX, POOL_CONNECTIONS_IN_USE, POOL_WAITING),
     *(SEQUENCER_PASSES, SEQUENCER_NUMBERED, DELIVERY_ATTEMPTS, DELIVERY_SECONDS),
