@@ -10,6 +10,7 @@ Header = tuple[bytes, bytes]
 
 JSON: Final = b"application/json"
 PROBLEM_JSON: Final = b"application/problem+json"
+NO_STORE: Final = b"no-store"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -19,3 +20,4 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
     headers: tuple[Header, ...] = ()
     content_type: bytes = JSON
+    cache_control: bytes = NO_STORE

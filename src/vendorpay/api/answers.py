@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -92,3 +92,6 @@ Metrics = str
 
 Document = dict[str, Any]
 """An OpenAPI 3.1 document."""
+
+Reference = Annotated[str, msgspec.Meta(description="A page of HTML.")]
+"""The same document for people."""

@@ -23,7 +23,7 @@ CLIENT_GONE: Final = 499
 """The status that the log shows for a request whose client hung up before it was complete."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}\Z")
-_ALWAYS: Final[tuple[Header, ...]] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_NO_SNIFFING: Final[Header] = (b"x-content-type-options", b"nosniff")
 _NO_BODY: Final = frozenset({204, 304})
 _ROUTER: Final = Router(OPERATIONS)
 
@@ -102,5 +102,6 @@ def _finished(answer: Answer, request_id: str) -> Answer:
     kind: tuple[Header, ...] = ()
     if answer.status not in _NO_BODY:  # nor its type or length
         kind = ((b"content-type", answer.content_type), (b"content-length", str(len(answer.body)).encode()))
-    headers = (*kind, (b"x-request-id", request_id.encode()), *_ALWAYS, *answer.headers)
+    always = ((b"x-request-id", request_id.encode()), (b"cache-control", answer.cache_control), _NO_SNIFFING)
+    headers = (*kind, *always, *answer.headers)
     return Answer(answer.status, answer.body, headers, answer.content_type)

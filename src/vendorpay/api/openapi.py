@@ -13,11 +13,12 @@ from vendorpay import __version__
 from vendorpay.api import examples, links, schemas
 from vendorpay.api.errors import BodyTooLarge, MethodNotAllowed, RateLimited, UnsupportedMediaType
 from vendorpay.api.operation import Operation
-from vendorpay.api.problems import title_of
+from vendorpay.api.problems import meaning_of, title_of
 from vendorpay.api.schemas import PREFIX, Schema
 from vendorpay.api.statuses import STATUS
 from vendorpay.domain import errors
 from vendorpay.domain.errors import VendorPayError
+from vendorpay.domain.roles import GRANTS, Role
 
 EVERYWHERE: Final = (errors.InvalidRequest, MethodNotAllowed)
 WITH_A_CALLER: Final = (
@@ -74,7 +75,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "An ETag: 304 without a body when it is still the payment's.",
+        "description": "An ETag: 304 without a body when it is still that of what is shown.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
@@ -165,6 +166,9 @@ def _operation(operation: Operation, body: Schema | None, answer: Schema) -> Sch
         "security": [{"bearer": []}] if operation.permission else [],
         "x-rate-class": operation.rate_class,
     }
+    if operation.permission is not None:
+        described["x-permission"] = operation.permission
+        described["x-roles"] = [role for role in Role if role in GRANTS[operation.permission]]
     if operation.body is not None:
         shown = {name: {"value": value} for name, value in operation.body.examples.items()}
         content: Schema = {"application/json": {"schema": body, "examples": shown}}
@@ -218,9 +222,16 @@ def _responses(operation: Operation, answer: Schema) -> Schema:
 
 
 def _refusal(status: int, same: Sequence[type[VendorPayError]]) -> Schema:
-    codes = sorted({error.code for error in same})
+    meanings = {error.code: meaning_of(error) for error in reversed(same)}
+    codes = sorted(meanings)
     schema = {"allOf": [{"$ref": f"{PREFIX}Problem"}, {"properties": {"code": {"enum": codes}}}]}
-    shown = {code: {"value": examples.problem(code, status, title_of(code), _PHRASES[status])} for code in codes}
+    shown = {
+        code: {
+            "summary": meanings[code],
+            "value": examples.problem(code, status, title_of(code), _PHRASES[status]),
+        }
+        for code in codes
+    }
     return {
         "description": f"{_PHRASES[status]} Codes: {', '.join(f'`{code}`' for code in codes)}.",
         "headers": _headers(_HEADERS_OF_STATUS.get(status, ())),

@@ -83,6 +83,11 @@ def title_of(code: str) -> str:
     return code.replace("_", " ").capitalize()
 
 
+def meaning_of(kind: type[VendorPayError]) -> str:
+    """What a kind of refusal says, with the names of what it fills in."""
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
 def _headers(error: VendorPayError, status: int) -> tuple[Header, ...]:
     if status == 401:
         return ((b"www-authenticate", b'Bearer realm="vendorpay"'),)

@@ -39,7 +39,7 @@ def payment(call: Call, found: Payment) -> Answer:
     """A payment with its ETag, or 304 for a caller who has this version."""
     etag = f'"{found.version}"'.encode()
     headers = ((b"etag", etag),)
-    if _has(call, etag):
+    if has(call, etag):
         return Answer(304, b"", headers)
     (seen,) = seen_by(call.caller, (found,))
     return Answer(200, msgspec.json.encode(seen), headers)
@@ -65,7 +65,7 @@ def _etag_in(stored: bytes) -> bytes:
     return b'"%s"' % found[1]
 
 
-def _has(call: Call, etag: bytes) -> bool:
+def has(call: Call, etag: bytes) -> bool:
     """Whether If-None-Match names this ETag; weak comparison, as HTTP has it for GET."""
     known = b",".join(call.headers.all(b"if-none-match"))
     names = {name.strip().removeprefix(b"W/") for name in known.split(b",")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from vendorpay import metrics
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
@@ -25,6 +27,17 @@ async def ready(call: Call) -> Answer:
 
 async def document(call: Call) -> Answer:
     return Answer(200, call.service.document)
+
+
+async def reference(call: Call) -> Answer:
+    """Made, and its code imported, when somebody asks for it: no start waits for a page that nobody reads, and no
+    other request for its making."""
+    from vendorpay.api.reference.page import page
+
+    found = await asyncio.to_thread(page, call.service.document)
+    if rendering.has(call, found.etag):
+        return Answer(304, b"", found.answer.headers, cache_control=found.answer.cache_control)
+    return found.answer
 
 
 async def measured(call: Call) -> Answer:
