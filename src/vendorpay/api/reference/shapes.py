@@ -41,7 +41,8 @@ def kind(schema: Schema) -> Markup:
     if name := named(schema):
         return link(name)
     if "anyOf" in schema:
-        return joined((kind(each) for each in schema["anyOf"]), " or ")
+        # An empty schema stands for items that are refused one by one, and is nothing that anybody should send.
+        return joined((kind(each) for each in schema["anyOf"] if each), " or ")
     if schema.get("type") == "array":
         return joined(("array of ", kind(schema.get("items", {}))))
     if isinstance(values := schema.get("additionalProperties"), dict):
