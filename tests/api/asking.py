@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -15,6 +15,7 @@ from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
 from vendorpay.adapters.token_verifier import JwtVerifier
 from vendorpay.api import examples
 from vendorpay.api.app import App, Message, build
+from vendorpay.api.rate_limits import RateLimits
 from vendorpay.domain.errors import VendorPayError
 from vendorpay.entrypoints.ids import new_id, system_now
 from vendorpay.store.db import Database
@@ -116,34 +117,57 @@ class Caller:
         self, method: str, target: str, pairs: Sequence[tuple[str, str]], pieces: list[bytes], gone: bool
     ) -> Answered:
         path, _, query = target.partition("?")
-        scope: Message = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode("latin-1"),
-            "query_string": query.encode("latin-1"),
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
-        }
-        sent: list[Message] = []
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
 
-        async def receive() -> Message:
+        def reading() -> None:
             self.reads += 1
-            if not pieces:
-                return {"type": "http.disconnect"}
-            chunk = pieces.pop(0)
-            return {"type": "http.request", "body": chunk, "more_body": bool(pieces) or gone}
 
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        if not sent:
-            return Answered(0, {}, b"")
-        start, end = sent
-        return Answered(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, end["body"])
+        return await exchange(
+            self.app, method, path.encode("latin-1"), query.encode("latin-1"), headers, pieces, gone, reading
+        )
 
 
-async def opened(issuer: LocalIssuer, commands: Commands, database: Database | None = None) -> Caller:
+async def exchange(
+    app: App,
+    method: str,
+    path: bytes,
+    query: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    pieces: list[bytes],
+    gone: bool = False,
+    reading: Callable[[], None] = lambda: None,
+) -> Answered:
+    """One request, the body in these pieces; `gone` hangs up after them, `reading` is told of each that is asked for."""
+    scope: Message = {
+        "type": "http",
+        "method": method,
+        "path": path.decode("latin-1"),
+        "raw_path": path,
+        "query_string": query,
+        "headers": headers,
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        reading()
+        if not pieces:
+            return {"type": "http.disconnect"}
+        chunk = pieces.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": bool(pieces) or gone}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    if not sent:
+        return Answered(0, {}, b"")
+    start, end = sent
+    return Answered(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, end["body"])
+
+
+async def opened(
+    issuer: LocalIssuer, commands: Commands, database: Database | None = None, *, limits: RateLimits | None = None
+) -> Caller:
     """A caller of an app on these commands; without a database for tests of what comes before one."""
     verifier = JwtVerifier(
         JwksCache(issuer.jwks, monotonic=lambda: 0.0), issuer=ISSUER, audience=AUDIENCE, now=NOW.timestamp
@@ -155,6 +179,6 @@ async def opened(issuer: LocalIssuer, commands: Commands, database: Database | N
         new_id=new_id,
         event_sources=frozenset({"roadcall.incident-service"}),
     )
-    app = build(deps, verifier)
+    app = build(deps, verifier, limits=limits)
     await app.open()
     return Caller(app, issuer)

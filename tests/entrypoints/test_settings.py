@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from vendorpay.domain.rate_limits import RateClass
+from vendorpay.domain.token_bucket import Limit
 from vendorpay.settings import NOT_SETTINGS, Settings, SettingsError
 
 ISSUER = {
@@ -100,3 +103,15 @@ def test_checkpoints_go_to_one_place() -> None:
     (fault,) = faults({"VENDORPAY_CHECKPOINT_DIR": "x", "VENDORPAY_CHECKPOINT_COMMAND": "cat"})
     assert "exclude each other" in fault
     assert "hunter2" not in repr(Settings.read({"VENDORPAY_CHECKPOINT_COMMAND": "ship --password hunter2"}))
+
+
+def test_rate_limits_are_off_until_they_are_set_and_the_page_shows_how() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert Settings.read({}).rate_limits is None
+    (shown,) = re.findall(r"^VENDORPAY_RATE_LIMITS=(\S+)$", page, re.MULTILINE)
+    read = Settings.read({"VENDORPAY_RATE_LIMITS": shown}).rate_limits
+    assert read is not None
+    assert read[RateClass.READ] == Limit.of(tokens=100, period_s=1, burst=200)
+    (fault,) = faults({"VENDORPAY_RATE_LIMITS": "raed=5/s"})
+    assert fault.startswith("VENDORPAY_RATE_LIMITS must be limits like ")
+    assert fault.endswith("'raed=5/s' names none of read, write, sensitive, bulk.")

@@ -10,6 +10,7 @@ OF_THE_HEART = {1, 4, 7, 11, 25, 26, 29, 35, 41, 42, 43, 44, 49, 50, 52, 58, 59,
 """Numbers of the inventory of the predecessor's faults, as far as what exists here touches them."""
 
 OF_THE_WAY_OUT = {27, 28, 67, 80, 81}
+OF_THE_EDGE = {64}
 ASKED_BY_PEERS = {15, 16}
 """Numbers of what users of comparable systems ask for."""
 
@@ -23,7 +24,9 @@ def named(text: str) -> set[int]:
 
 def test_every_fault_has_a_test_that_names_it() -> None:
     files = [path for path in Path("tests").rglob("test_*.py") if path.name != Path(__file__).name]
-    missing = (OF_THE_HEART | OF_THE_WAY_OUT) - set().union(*(named(path.read_text("utf-8")) for path in files))
+    missing = (OF_THE_HEART | OF_THE_WAY_OUT | OF_THE_EDGE) - set().union(
+        *(named(path.read_text("utf-8")) for path in files)
+    )
     assert not missing, f"write a test each, and name the fault in it: {sorted(missing)}"
 
 
