@@ -43,6 +43,9 @@ def test_no_modules_import_each_other() -> None:
         ("metrics/cells", "from vendorpay.store import db"),
         ("settings", "from vendorpay.usecases.deps import Deps"),
         ("plugins/new", "import json"),
+        ("client/payments", "from vendorpay.domain.payment import Payment"),
+        ("client/payments", "from vendorpay import observe"),
+        ("usecases/pay", "from vendorpay.client import Client"),
     ],
 )
 def test_an_import_that_goes_up_or_sideways_is_found(file: str, text: str) -> None:
@@ -56,6 +59,7 @@ def test_an_import_that_goes_up_or_sideways_is_found(file: str, text: str) -> No
         ("usecases/pay", "from vendorpay import __version__, metrics, observe, ports"),
         ("store/db", "from vendorpay.observe import log\nfrom . import migrate\nimport vendorpay"),
         ("api/app", "from vendorpay.usecases import approve_payment"),
+        ("client/payments", "from vendorpay.client.asking import Asking\nimport http.client"),
         ("entrypoints/wiring", "from vendorpay.adapters import stripe\nfrom vendorpay.settings import Settings"),
         ("__main__", "from vendorpay.entrypoints.cli.main import main"),
     ],

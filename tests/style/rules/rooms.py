@@ -7,12 +7,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.style.rules.source import PACKAGE, Source
 
-ORDER = ("domain", "ports settings", "store adapters", "usecases", "api workers", "entrypoints __main__")
+ORDER = ("domain client", "ports settings", "store adapters", "usecases", "api workers", "entrypoints __main__")
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms.split()}
 
 # Rooms with doors of their own, whatever the ranks say.
 FOR_ANYONE = {"", "observe", "metrics"}
-ONLY_FOR_ENTRYPOINTS = {"adapters", "settings"}
+ONLY_FOR_ENTRYPOINTS = {"adapters", "settings", "client"}
 MAINS = {"entrypoints", "__main__"}
 
 DOMAIN_MAY_IMPORT = frozenset({"msgspec", PACKAGE}) | sys.stdlib_module_names
@@ -75,6 +75,8 @@ def wrong_imports(source: Source) -> list[str]:
 
 def _refusal(here: str, target: str) -> str | None:
     """Why a file of one room may not import another; None when it may."""
+    if here == "client":
+        return "the client is for programs without a server: it imports no other room (docs/decisions/0014)"
     if target in FOR_ANYONE or here in MAINS:
         return None
     if here in FOR_ANYONE:
