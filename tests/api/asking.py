@@ -137,7 +137,7 @@ async def exchange(
     gone: bool = False,
     reading: Callable[[], None] = lambda: None,
 ) -> Answered:
-    """One request, the body in these pieces; `gone` hangs up after them, `reading` is told of each that is asked for."""
+    """One request, its body in pieces; `gone` hangs up after them, `reading` is told of each that is asked for."""
     scope: Message = {
         "type": "http",
         "method": method,
