@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+import msgspec
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def literal(values: Iterable[Any]) -> str:
-    """A one-dimensional array literal of text, numbers, UUIDs, times, bytes and None."""
-    return "{" + ",".join(map(_element, values)) + "}"
+    """A one-dimensional array literal of text, numbers, UUIDs, times, bytes and None.
+
+    JSON and PostgreSQL write an array almost alike, and nothing else here makes JSON as fast: each string in quotation
+    marks with `\\"` and `\\\\` escaped, numbers, truth and null bare (PostgreSQL 18, 8.15.6). They differ in the
+    brackets, and in what JSON calls control characters, as `\\n`.
+    """
+    elements = [_hexadecimal(value) if type(value) is bytes else value for value in values]
+    text = _encode(elements)
+    if b"\\" in text and b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
+        text = b"[" + b",".join(map(_controlled, elements)) + b"]"
+    return f"{{{text[1:-1].decode()}}}"
 
 
 def columns(prefix: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Mapping[str, str]:
@@ -18,18 +30,13 @@ def columns(prefix: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     return {f"{prefix}.{name}": literal(column) for name, column in zip(names, by_column, strict=True)}
 
 
-def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
-    if isinstance(value, datetime):
-        return f'"{value.isoformat()}"'
-    return str(value)
+def _hexadecimal(value: bytes) -> str:
+    return f"\\x{value.hex()}"
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _controlled(value: Any) -> bytes:
+    """One element, its control characters as they are."""
+    if not isinstance(value, str):
+        return _encode(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'.encode()

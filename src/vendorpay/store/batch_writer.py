@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from vendorpay.store import queries
-from vendorpay.store.arrays import columns
+from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection
 
 Row = Sequence[Any]
+
+MIXTURES_MAX: Final = 256
+"""How many statements for different mixtures of blocks are kept; batches of one kind of command are alike."""
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "payments": (
@@ -80,24 +84,28 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The columns of each block of writes.sql, in the order its rows bring them."""
 
+IN_UTF_8: Final = frozenset({"audit.canonical", "commands.answer"})
+"""Columns of bytes that are text, and go as such."""
+
 
 @dataclass(frozen=True)
 class Rows:
     """The rows of one batch, by block."""
 
-    by_block: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+    by_block: dict[str, list[Row]] = field(default_factory=dict)
 
     def add(self, block: str, *rows: Row) -> None:
         """Puts rows, their values in the order of COLUMNS, to be written."""
-        self.by_block[block].extend(rows)
+        if rows:
+            self.by_block.setdefault(block, []).extend(rows)
 
     def take(self, others: Rows) -> None:
         """Puts all rows of `others` to be written."""
         for block, found in others.by_block.items():
-            self.by_block[block].extend(found)
+            self.add(block, *found)
 
     def __bool__(self) -> bool:
-        return any(self.by_block.values())
+        return bool(self.by_block)
 
 
 async def write_and_commit(connection: Connection, rows: Rows) -> None:
@@ -106,12 +114,26 @@ async def write_and_commit(connection: Connection, rows: Rows) -> None:
     A psycopg error with the connection still alive means that nothing was written; a lost connection means that
     nobody knows (correctness.md 5).
     """
-    blocks = queries.load("writes.sql")
-    used = {name: found for name, found in rows.by_block.items() if found}
-    statement = "WITH " + ",\n".join(f"{name} AS (\n{blocks[name]}\n)" for name in used) + "\nSELECT"
-    parameters: dict[str, str] = {}
-    for name, found in used.items():
-        parameters |= columns(name, COLUMNS[name], found)
     async with connection.pipeline():
-        await connection.execute(statement.encode(), parameters)
+        await connection.execute(_statement(_used(rows)), _parameters(rows))
         await connection.execute(b"COMMIT")
+
+
+def _used(rows: Rows) -> tuple[str, ...]:
+    return tuple(name for name in COLUMNS if name in rows.by_block)
+
+
+@lru_cache(maxsize=MIXTURES_MAX)
+def _statement(used: tuple[str, ...]) -> bytes:
+    blocks = queries.load("writes.sql")
+    return ("WITH " + ",\n".join(f"{name} AS (\n{blocks[name]}\n)" for name in used) + "\nSELECT").encode()
+
+
+def _parameters(rows: Rows) -> dict[str, str]:
+    """`<block>.<column>` for each block that has rows, one array per column."""
+    parameters: dict[str, str] = {}
+    for block, found in rows.by_block.items():
+        for column, values in zip(COLUMNS[block], zip(*found, strict=True), strict=True):
+            name = f"{block}.{column}"
+            parameters[name] = literal(map(bytes.decode, values) if name in IN_UTF_8 else values)
+    return parameters

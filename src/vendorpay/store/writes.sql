@@ -169,16 +169,22 @@ FROM unnest(%(redeliveries.org_id)s::text[], %(redeliveries.delivery_id)s::uuid[
 WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state <> 'pending'
 
 -- name: audit
+-- What is UTF-8 comes as text, which is shorter on its way than the hexadecimal digits of bytes.
 INSERT INTO payment_audit_log (
     log_id, org_id, subject_type, subject_id, payment_id, seq, action, actor_id, actor_type, previous_status, new_status,
     reason_code, content_digest, notes_digest, "timestamp", canonical, prev_hash, hash)
-SELECT * FROM unnest(
+SELECT a.log_id, a.org_id, a.subject_type, a.subject_id, a.payment_id, a.seq, a.action, a.actor_id, a.actor_type,
+       a.previous_status, a.new_status, a.reason_code, a.content_digest, a.notes_digest, a."timestamp",
+       convert_to(a.canonical, 'UTF8'), a.prev_hash, a.hash
+FROM unnest(
     %(audit.log_id)s::uuid[], %(audit.org_id)s::text[], %(audit.subject_type)s::text[], %(audit.subject_id)s::uuid[],
     %(audit.payment_id)s::uuid[], %(audit.seq)s::integer[], %(audit.action)s::text[], %(audit.actor_id)s::text[],
     %(audit.actor_type)s::text[], %(audit.previous_status)s::text[], %(audit.new_status)s::text[],
     %(audit.reason_code)s::text[], %(audit.content_digest)s::text[], %(audit.notes_digest)s::bytea[],
-    %(audit.timestamp)s::timestamptz[], %(audit.canonical)s::bytea[], %(audit.prev_hash)s::bytea[],
+    %(audit.timestamp)s::timestamptz[], %(audit.canonical)s::text[], %(audit.prev_hash)s::bytea[],
     %(audit.hash)s::bytea[])
+    AS a (log_id, org_id, subject_type, subject_id, payment_id, seq, action, actor_id, actor_type, previous_status,
+          new_status, reason_code, content_digest, notes_digest, "timestamp", canonical, prev_hash, hash)
 
 -- name: texts
 INSERT INTO audit_texts (org_id, subject_id, seq, salt, text)
@@ -231,7 +237,10 @@ WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state = 'dead'
 -- name: commands
 INSERT INTO commands (
     command_id, org_id, operation, caller, idempotency_key, fingerprint, payment_id, answer, created_at)
-SELECT * FROM unnest(
+SELECT c.command_id, c.org_id, c.operation, c.caller, c.idempotency_key, c.fingerprint, c.payment_id,
+       convert_to(c.answer, 'UTF8'), c.created_at
+FROM unnest(
     %(commands.command_id)s::uuid[], %(commands.org_id)s::text[], %(commands.operation)s::text[],
     %(commands.caller)s::text[], %(commands.idempotency_key)s::text[], %(commands.fingerprint)s::bytea[],
-    %(commands.payment_id)s::uuid[], %(commands.answer)s::bytea[], %(commands.created_at)s::timestamptz[])
+    %(commands.payment_id)s::uuid[], %(commands.answer)s::text[], %(commands.created_at)s::timestamptz[])
+    AS c (command_id, org_id, operation, caller, idempotency_key, fingerprint, payment_id, answer, created_at)
