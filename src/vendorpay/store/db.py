@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection
@@ -31,6 +33,8 @@ CONNECT_S_MAX: Final = 3
 PATIENCE_S: Final = 30.0
 """How long a connection may take for what it was asked for: longer than any timeout of the server's own."""
 CHECK_S_MAX: Final = 3.0
+FRESH_S: Final = 1.0
+"""For how long after its last use a connection is only looked at before the next, and not asked."""
 
 Connection = AsyncConnection[DictRow]
 
@@ -40,6 +44,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
+        self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -79,8 +84,12 @@ class Database:
         """Raises when the connection is dead; then its idle neighbours are replaced too.
 
         After a failover all of them are dead, and the pool itself would try them one by one, each a second or more
-        after the one before.
+        after the one before. One that was in use just now is asked only when something came on it since, such as the
+        end of a server that was killed: a question costs as much as the statement it is for.
         """
+        used_at = self._used_at.get(connection)
+        if used_at is not None and _now_s() - used_at < FRESH_S and not _has_news(connection):
+            return
         try:
             with _hung_up_after(CHECK_S_MAX, connection):
                 await AsyncConnectionPool.check_connection(connection)
@@ -109,6 +118,7 @@ class Database:
                 yield connection
         finally:
             metrics.pool_in_use(-1)
+            self._used_at[connection] = _now_s()
             await self._pool.putconn(connection)
 
     @asynccontextmanager
@@ -119,6 +129,19 @@ class Database:
                 yield connection
             except psycopg.Error as error:
                 raise explained(error) from error
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _has_news(connection: Connection) -> bool:
+    """Whether something came that nobody asked for; a closed connection is always news."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextmanager
