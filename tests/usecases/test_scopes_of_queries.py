@@ -84,6 +84,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("relay_leases", name) for name in ("standing_of_lines", "take")),  # whose relay works on what, of everybody
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
+    ("read_payments", "by_ids"),  # each question names its scope
     ("db", "rows"),  # runs what the functions above hand it
 }
 

@@ -39,11 +39,13 @@ WHERE p.org_id = %(org_id)s AND p.payment_id = %(payment_id)s
   AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
   AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
 
--- name: by_id
-SELECT @whole FROM payments p
-WHERE p.org_id = %(org_id)s AND p.payment_id = %(payment_id)s
-  AND (%(scope_vendor_id)s::uuid IS NULL OR p.vendor_id = %(scope_vendor_id)s)
-  AND (%(scope_payer_id)s::uuid IS NULL OR p.payer_id = %(scope_payer_id)s)
+-- name: by_ids
+-- Each payment that its scope holds; `n` counts the questions from 1.
+SELECT w.n, @whole
+FROM unnest(%(org_ids)s::text[], %(payment_ids)s::uuid[], %(scope_vendor_ids)s::uuid[], %(scope_payer_ids)s::uuid[])
+     WITH ORDINALITY AS w (org_id, payment_id, vendor_id, payer_id, n)
+JOIN payments p ON p.org_id = w.org_id AND p.payment_id = w.payment_id
+WHERE (w.vendor_id IS NULL OR p.vendor_id = w.vendor_id) AND (w.payer_id IS NULL OR p.payer_id = w.payer_id)
 
 -- name: newest_for_incident
 -- The newest live payment of an incident, else the newest.

@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Scope
 from vendorpay.store import queries
+from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, rows
 from vendorpay.store.payment_rows import payment_of
 
@@ -19,10 +20,18 @@ FIRST: Final = UUID(int=0)
 LAST: Final = UUID(int=2**128 - 1)
 
 
-async def by_id(connection: Connection, scope: Scope, payment_id: UUID) -> Payment | None:
-    """The payment, when the scope holds it."""
-    found = await _all(connection, "by_id", {**_scoped(scope), "payment_id": payment_id})
-    return found[0] if found else None
+async def by_ids(connection: Connection, asked: Sequence[tuple[Scope, UUID]]) -> list[Payment | None]:
+    """For each id the payment, when the scope beside it holds it."""
+    parameters = {
+        "org_ids": literal(scope.org_id for scope, _ in asked),
+        "payment_ids": literal(payment_id for _, payment_id in asked),
+        "scope_vendor_ids": literal(scope.vendor_id for scope, _ in asked),
+        "scope_payer_ids": literal(scope.payer_id for scope, _ in asked),
+    }
+    found: list[Payment | None] = [None] * len(asked)
+    for row in await rows(connection, queries.load(_FILE)["by_ids"], parameters):
+        found[row["n"] - 1] = _payment(row)
+    return found
 
 
 async def job(connection: Connection, scope: Scope, payment_id: UUID) -> tuple[UUID, UUID] | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from vendorpay.ports import CheckpointDestination
 from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
+from vendorpay.usecases.payment_reads import PaymentReads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,3 +28,8 @@ class Deps:
     """Whether webhooks may go to the own network and over plain http: on a laptop, and in tests."""
     checkpoints: CheckpointDestination | None = None
     """Where the timer hands checkpoints; without one there is no timer."""
+
+    @cached_property
+    def payments(self) -> PaymentReads:
+        """Where single payments and queues are read, those asked for at once together."""
+        return PaymentReads(self.database)

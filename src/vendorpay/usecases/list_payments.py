@@ -15,6 +15,7 @@ from vendorpay.domain.roles import Caller
 from vendorpay.store import read_payments
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.payment_reads import PendingPage
 
 _NEWEST_FIRST: Final = "payments"
 _PENDING: Final = "pending"
@@ -55,8 +56,8 @@ async def page(
 async def pending(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None, offset: int = 0) -> PaymentPage:
     """What waits for the back office's approval, oldest first. Raises InvalidRequest for a foreign cursor."""
     after = read_payments.FIRST if cursor is None else cursors.read(_PENDING, cursor)
-    async with deps.database.reading() as connection:
-        found = await read_payments.pending(connection, caller.scope(), after=after, limit=limit + 1, offset=offset)
+    asked = PendingPage(scope=caller.scope(), after=after, limit=limit + 1, offset=offset)
+    found = await deps.payments.pending(asked)
     return _page(_PENDING, found, limit)
 
 

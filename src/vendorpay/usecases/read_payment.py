@@ -13,8 +13,7 @@ from vendorpay.usecases.deps import Deps
 
 async def get(deps: Deps, caller: Caller, payment_id: UUID) -> Payment:
     """The payment, when the caller may see it; else raises NotFound, whether it exists or not."""
-    async with deps.database.reading() as connection:
-        found = await read_payments.by_id(connection, caller.scope(), payment_id)
+    found = await deps.payments.by_id(caller.scope(), payment_id)
     if found is None:
         raise NotFound(subject="payment", id=payment_id)
     return found
