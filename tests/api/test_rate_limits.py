@@ -183,12 +183,21 @@ def test_a_crowd_pushes_no_bucket_out_and_shares_what_is_left() -> None:
     assert len(table) <= places + SHARED_MAX
 
 
-def test_places_are_given_up_when_their_buckets_are_full() -> None:
-    table = Buckets(Limit.of(1, 1, 1), principals_max=100)
+def test_who_gets_a_place_after_he_shared_has_no_new_bucket() -> None:
+    table = Buckets(Limit.of(1, 1, 2), principals_max=1)
+    assert table.take(("org", "first"), 0) == 0
+    assert [table.take(("org", "second"), NS_PER_S - 1) for _ in range(2)] == [0, 0]
+    assert table.take(("org", "second"), NS_PER_S) == NS_PER_S - 1  # the first one's bucket is full, its place free
+    assert table.take(("org", "third"), NS_PER_S) == 0
+
+
+def test_places_are_given_up_when_their_buckets_are_full_so_that_few_ever_share() -> None:
+    places = 20
+    table = Buckets(Limit.of(1, 1, 1), principals_max=places)
     for second in range(50):
-        for number in range(10):
+        for number in range(places // 2):
             assert table.take(("org", f"{second}-{number}"), second * NS_PER_S) == 0
-        assert len(table) <= 20  # those of this second, and what the last one left
+            assert len(table) <= places  # nobody shares: that would be beside all places
 
 
 # --- from the setting to the process -------------------------------------------------------------------------

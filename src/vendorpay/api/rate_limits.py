@@ -18,11 +18,11 @@ from vendorpay.domain.roles import Caller
 from vendorpay.domain.token_bucket import Limit
 
 PRINCIPALS_MAX: Final = 10_000
-"""How many callers have a bucket of their own, of each class: those whose bucket is not full at the moment."""
+"""How many callers have a bucket of their own, of each class: about 4 MB of them."""
 SHARED_MAX: Final = 1024
 """How many buckets there are for those who come while all places are taken; who shares one is chance."""
 LOOKS: Final = 2
-"""How many places are looked at when somebody new comes, so that more are given up than taken."""
+"""How many places are looked at when somebody new finds all taken, so that more are given up than taken."""
 
 Principal = tuple[str, str]
 """Organisation and `sub`: the same person in two organisations is two callers."""
@@ -51,7 +51,8 @@ class Buckets:
         own = self._own
         full_at_ns = own.get(principal)
         if full_at_ns is None:
-            self._give_up_full_places(now_ns)
+            if len(own) >= self._principals_max:
+                self._give_up_full_places(now_ns)
             # Python's own hash: it is secret, so that nobody can choose with whom to share.
             place = hash(principal) % SHARED_MAX
             full_at_ns = self._shared.get(place, token_bucket.FULL)
