@@ -17,7 +17,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev up test soak check check-docs docs demo lock clean
+.PHONY: help setup setup-dev up test soak bench check check-docs docs demo lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -38,6 +38,9 @@ test: setup-dev ## run the test suite (JOBS=3 processes)
 
 soak: setup-dev ## the random, race and fault tests with their full counts
 	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600
+
+bench: setup-dev ## the service against the database's own limit (QUICK=1: under two minutes)
+	@exec .venv/bin/python -m bench
 
 check: setup-dev ## lint, types, style and stale generated docs
 	.venv/bin/ruff check
