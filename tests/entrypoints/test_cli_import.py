@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ import pytest
 from tests.entrypoints.command_line import CommandLine, Result
 from tests.entrypoints.payment_files import expected, kind_of, payment, write_csv, write_jsonl
 from tests.scenarios.serving import Serve, quick_home, serving
-from vendorpay.entrypoints.cli.payments_import import ledger, progress, sending
+from vendorpay.client import Outcome, Patience, ProblemDetail
+from vendorpay.client.answers import read
+from vendorpay.entrypoints.cli.payments_import import progress, sending
+from vendorpay.entrypoints.cli.payments_import.ledger import Ledger
 from vendorpay.entrypoints.cli.payments_import.state import Totals, load, save
 
 NOBODY = "http://127.0.0.1:1"
@@ -119,17 +122,18 @@ def test_cut_off_after_any_chunk_it_ends_with_the_same(
     """Cut off where it hurts most: the service has done the chunk, and the state does not know."""
     path = WRITE[kind](tmp_path / f"a.{kind}", 200, run=next(runs))
     state = path.with_name(f"{path.name}.import.json")
+    settle = Ledger.settle
     resumed: list[int] = []
     for _ in range(3):
-        chunks_left = iter([True, True])  # two are under way at once, and the second may be answered first
+        chunks_left = iter([True, True])
 
-        def cut(answer: bytes, count: int, left: Iterator[bool] = chunks_left) -> Any:
+        def cut(books: Ledger, chunk: Any, results: Any, left: Iterator[bool] = chunks_left) -> None:
             if not next(left, False):
                 raise OSError("cut off")
-            return ledger.results_in(answer, count)
+            settle(books, chunk, results)
 
         with monkeypatch.context() as patch:
-            patch.setattr(sending, "results_in", cut)
+            patch.setattr(Ledger, "settle", cut)
             assert imported(path, "--chunk", 20).code == 1
         known = load(state)
         assert known is not None
@@ -203,8 +207,7 @@ def test_a_service_that_is_away_or_refuses_leaves_a_state_to_go_on_from(
 ) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", 10, run=next(runs))
     state = tmp_path / "a.jsonl.import.json"
-    monkeypatch.setattr("vendorpay.entrypoints.cli.http_client.PAUSE_S_FIRST", 0.001)
-    monkeypatch.setattr("vendorpay.entrypoints.cli.http_client.PAUSE_S_MAX", 0.001)
+    monkeypatch.setattr(sending, "PATIENCE", Patience(attempts_max=4, pause_s_max=0.001))
     away = run("payments", "import", path, "--url", NOBODY, "--token", "t", "--json")
     assert (away.code, totals(json.loads(away.out))) == (1, {"created": 0, "duplicate": 0, "rejected": 0})
     assert "did not answer POST /payments/bulk" in away.err
@@ -223,14 +226,15 @@ def test_a_payment_that_is_not_settled_yet_is_asked_for_again(
     answers = iter([503, 409])
     codes = {503: "overloaded", 409: "idempotency_in_flight"}
 
-    def one_is_late(answer: bytes, count: int) -> Any:
-        found = ledger.results_in(answer, count)
+    def one_is_late(raw: bytes, shape: Any) -> Any:
+        found = read(raw, shape)
         if status := next(answers, None):
-            found[3] = ledger.Result(3, status, False, ledger.ProblemSaid(codes[status]))
+            problem = ProblemDetail(status=status, code=codes[status])
+            found.results[3] = Outcome(index=3, status=status, problem=problem)
         return found
 
-    monkeypatch.setattr(sending, "results_in", one_is_late)
-    monkeypatch.setattr(sending, "PAUSE_S_FIRST", 0.001)
+    monkeypatch.setattr("vendorpay.client.bulk.read", one_is_late)
+    monkeypatch.setattr(sending, "PATIENCE", Patience(pause_s_first=0.001))
     summary = imported.counted(path)
     assert (summary["created"], summary["replayed"]) == (10, 10)
 
@@ -240,12 +244,13 @@ def test_where_nobody_watches_a_terminal_a_line_comes_now_and_then(
 ) -> None:
     """Also while the service lets it wait: minutes without a word look like an import that hangs."""
 
-    async def lets_wait(*asked: Any) -> Any:
-        await asyncio.sleep(0.3)
-        return await sent(*asked)
+    def lets_wait(*asked: Any) -> Any:
+        time.sleep(0.3)
+        return sent(*asked)
 
-    sent = sending._send
-    monkeypatch.setattr(sending, "_send", lets_wait)
+    sent = sending._sent
+    monkeypatch.setattr(sending, "IN_FLIGHT_MAX", 1)
+    monkeypatch.setattr(sending, "_sent", lets_wait)
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.05)
     shown = imported(write_jsonl(tmp_path / "a.jsonl", 30, run=next(runs)), "--chunk", 10).err.splitlines()
     assert len(shown) >= 4

@@ -13,8 +13,9 @@ import pytest
 
 from tests.entrypoints.command_line import CommandLine, Result, run_apart
 from tests.entrypoints.serving import Serve, work_completed
+from vendorpay.client import Patience
 from vendorpay.entrypoints import embedded_postgres
-from vendorpay.entrypoints.cli import event_lines
+from vendorpay.entrypoints.cli import asked_service, event_lines
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -144,11 +145,11 @@ def test_wrong_filters_of_a_list_are_wrong_usage_and_named_together(
 def test_a_service_that_is_away_is_tried_again_and_then_told(
     run: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vendorpay.entrypoints.cli.http_client.PAUSE_S_FIRST", 0.001)
+    monkeypatch.setattr(asked_service, "PATIENCE", Patience(pause_s_first=0.001))
     (tmp_path / "e.jsonl").write_bytes(lines(1))
     refused = run("events", "publish", tmp_path / "e.jsonl", "--url", NOBODY, "--token", "t")
     assert refused.code == 1
-    assert f"{NOBODY} does not answer yet (ConnectError); trying again" in refused.err
+    assert f"{NOBODY} does not answer yet (ConnectionRefusedError); trying again" in refused.err
     assert "did not answer POST /events in 8 attempts" in refused.err
 
 

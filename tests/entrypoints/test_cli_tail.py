@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import select
@@ -19,9 +18,10 @@ import pytest
 
 from tests.entrypoints.command_line import CommandLine, environment, run_apart
 from tests.entrypoints.serving import Serve, eventually, work_completed
+from vendorpay.client import Client
 from vendorpay.entrypoints import embedded_postgres
-from vendorpay.entrypoints.cli import tailing
-from vendorpay.entrypoints.cli.http_client import Refused, service
+from vendorpay.entrypoints.cli import asked_service, tailing
+from vendorpay.entrypoints.cli.failures import CommandFailed
 
 FAST_S = 20.0
 
@@ -155,20 +155,12 @@ def test_a_token_that_expires_ends_it_with_the_position_to_go_on_from(
     expired = run_apart("token", "--role", "service", "--ttl", "-1h", "--data-dir", serve.data_dir).out.strip()
     monkeypatch.setattr(tailing, "POLL_S", 0.01)
 
-    async def followed() -> None:
-        async with service(serve.url, token) as opened:
-            ask = opened.get
-
-            async def once(path: str, **query: object) -> dict[str, Any]:
-                page = await ask(path, **query)
-                opened._client.headers["Authorization"] = f"Bearer {expired}"
-                return page
-
-            monkeypatch.setattr(opened, "get", once)
-            await tailing.tail(opened, 0, follow=True, event_type="PaymentCancelled", as_json=True)
-
-    with pytest.raises(Refused, match="401"):
-        asyncio.run(followed())
+    given = iter([token])
+    with (
+        pytest.raises(CommandFailed, match=r"401.* vendorpay token"),
+        asked_service.said(Client(serve.url, lambda: next(given, expired))) as client,
+    ):
+        tailing.tail(client, 0, follow=True, event_type="PaymentCancelled", as_json=True)
     assert capfd.readouterr().err == f"vendorpay: everything up to position {end} was seen: --after {end}\n"
 
 

@@ -59,10 +59,17 @@ class EventOperations(Asking):
         `place` moves on with them: give a Place to know where to go on. Raises FeedGap where the feed is not what it
         promises to be.
         """
+        for page in self.feed_pages(place, follow=follow, poll_s=poll_s):
+            yield from page
+
+    def feed_pages(
+        self, place: Place | int = 0, *, follow: bool = False, poll_s: float = 1.0
+    ) -> Iterator[Iterator[Event]]:
+        """The same a page at a time, each to be gone through before the next; those at the end are empty."""
         place = Place(place) if isinstance(place, int) else place
         while True:
             before = place.after
-            yield from place.events_of(self.read_feed(after=before, limit=place.limit, type=place.event_type))
+            yield place.events_of(self.read_feed(after=before, limit=place.limit, type=place.event_type))
             if place.after > before:  # also when a page of one type has passed over events of others alone
                 continue
             if not follow:

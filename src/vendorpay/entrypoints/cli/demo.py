@@ -9,10 +9,10 @@ import typer
 
 from vendorpay.entrypoints.cli.failures import CommandFailed
 from vendorpay.entrypoints.cli.options import AsJson
-from vendorpay.entrypoints.cli.output import amount, as_json, field, table
+from vendorpay.entrypoints.cli.output import amount, as_json, table
 
 if TYPE_CHECKING:
-    from vendorpay.entrypoints.cli.http_client import Service
+    from vendorpay.client import Client
     from vendorpay.entrypoints.cli.temporary_service import TemporaryService
 
 EVENTS = "work_completed.jsonl"
@@ -36,8 +36,6 @@ def demo(
 
         vendorpay demo
     """
-    import asyncio
-
     from vendorpay.entrypoints.cli.temporary_service import running
 
     folder = _found(examples)
@@ -45,25 +43,25 @@ def demo(
     _say(json, "Starting the service with an empty database of its own")
     with running() as service:
         _say(json, f"  it answers on {service.url}")
-        asyncio.run(_walk(service, folder, steps, quiet=json))
+        _walk(service, folder, steps, quiet=json)
         _verify_audit(service, steps, quiet=json)
     _say(json, "Stopped. Everything came out as expected.")
     if json:
         as_json(steps)
 
 
-async def _walk(temporary: TemporaryService, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
-    from vendorpay.entrypoints.cli.http_client import service
+def _walk(temporary: TemporaryService, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+    from vendorpay.entrypoints.cli.asked_service import service
 
-    async with service(temporary.url, temporary.token("service")) as publisher:
-        await _publish(publisher, folder, steps, quiet=quiet)
-    async with service(temporary.url, temporary.token("dispatcher")) as dispatcher:
-        await _sum_up(dispatcher, folder, steps, quiet=quiet)
-        approved = await _approve(dispatcher, steps, quiet=quiet)
-        await _show(dispatcher, approved, quiet=quiet)
+    with service(temporary.url, temporary.token("service")) as publisher:
+        _publish(publisher, folder, steps, quiet=quiet)
+    with service(temporary.url, temporary.token("dispatcher")) as dispatcher:
+        _sum_up(dispatcher, folder, steps, quiet=quiet)
+        approved = _approve(dispatcher, steps, quiet=quiet)
+        _show(dispatcher, approved, quiet=quiet)
 
 
-async def _publish(service: Service, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+def _publish(client: Client, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
     import msgspec
 
     from vendorpay.entrypoints.cli.event_lines import batches
@@ -73,7 +71,7 @@ async def _publish(service: Service, folder: Path, steps: dict[str, object], *, 
     expected = msgspec.json.decode((folder / EXPECTED).read_bytes())
     tally = Tally()
     with (folder / EVENTS).open("rb") as source:
-        await publish(service, batches(source), tally, concurrency=1, progress=lambda batch: None)
+        publish(client, batches(source), tally, concurrency=1, progress=lambda batch: None)
     _say(quiet, f"  accepted {tally.accepted}, duplicate {tally.duplicate}, rejected {tally.rejected}")
     for error in tally.errors[:3]:
         _say(quiet, f"  line {error['line']} was rejected: {error['reason']}")
@@ -84,61 +82,51 @@ async def _publish(service: Service, folder: Path, steps: dict[str, object], *, 
     steps["published"] = {"accepted": tally.accepted, "duplicate": tally.duplicate, "rejected": tally.rejected}
 
 
-async def _sum_up(service: Service, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
+def _sum_up(client: Client, folder: Path, steps: dict[str, object], *, quiet: bool) -> None:
     """Reads back every payment: their sum must be to the cent what the accepted events said."""
     import msgspec
 
-    total, cursor = 0, None
-    while True:
-        page = await service.get("/payments", limit=PAGE, cursor=cursor)
-        total += sum(payment["amountCents"] for payment in page["payments"])
-        if (cursor := page["nextCursor"]) is None:
-            break
+    total = sum(payment.amount_cents for payment in client.list_payments(limit=PAGE))
     expected = msgspec.json.decode((folder / EXPECTED).read_bytes())
     _expect("sum of all payments", total, expected["acceptedAmountCents"])
     _say(quiet, f"  all of them add up to {amount(total, 'USD')}, as expected")
     steps["acceptedAmountCents"] = total
 
 
-async def _approve(service: Service, steps: dict[str, object], *, quiet: bool) -> list[str]:
+def _approve(client: Client, steps: dict[str, object], *, quiet: bool) -> list[str]:
     """Approves the oldest that wait, as a person who did not create them; returns their ids."""
-    pending = (await service.get("/payments/pending", limit=SHOWN_COUNT))["payments"]
+    pending = client.list_pending_payments(limit=SHOWN_COUNT).first().payments
     _say(quiet, "\nThe oldest payments that wait for approval")
     if not quiet:
         rows = [
-            (field(each, "paymentId"), amount(each["amountCents"], each["currency"]), field(each, "vendorId"))
-            for each in pending
+            (str(each.payment_id), amount(each.amount_cents, each.currency), str(each.vendor_id)) for each in pending
         ]
         table(("payment", "amount", "vendor"), rows, right=("amount",))
     _say(quiet, f"\nA dispatcher approves {APPROVED_COUNT} of them")
     approved = []
     for payment in pending[:APPROVED_COUNT]:
-        path = f"/payments/{payment['paymentId']}/approve"
-        answer = await service.post(
-            path, b'{"notes":"Checked against the photos."}', key=f"demo-{payment['paymentId']}"
+        answer = client.approve_payment(
+            payment.payment_id, expected_digest=payment.digest, notes="Checked against the photos."
         )
-        _expect(f"status of {payment['paymentId']}", answer["status"], "approved")
-        _say(quiet, f"  {answer['paymentId']}: {answer['status']}")
-        approved.append(answer["paymentId"])
+        _expect(f"status of {payment.payment_id}", answer.status, "approved")
+        _say(quiet, f"  {answer.payment_id}: {answer.status}")
+        approved.append(str(answer.payment_id))
     _expect("approved", len(approved), APPROVED_COUNT)
     steps["approved"] = approved
     return approved
 
 
-async def _show(service: Service, approved: list[str], *, quiet: bool) -> None:
-    payment = await service.get(f"/payments/{approved[0]}")
-    entries = (await service.get(f"/payments/{approved[0]}/audit-log"))["entries"]
-    _expect("audit entries", [entry["action"] for entry in entries], ["payment_created", "payment_approved"])
+def _show(client: Client, approved: list[str], *, quiet: bool) -> None:
+    payment = client.get_payment(approved[0])
+    entries = client.get_payment_audit_log(approved[0]).entries
+    _expect("audit entries", [entry.action for entry in entries], ["payment_created", "payment_approved"])
     if quiet:
         return
-    print(f"\nOne of them, {approved[0]}, for {amount(payment['amountCents'], payment['currency'])}")
-    currency = payment["currency"]
-    lines = [(field(line, "description"), amount(line["totalCents"], currency)) for line in payment["lineItems"]]
+    print(f"\nOne of them, {approved[0]}, for {amount(payment.amount_cents, payment.currency)}")
+    lines = [(line.description, amount(line.total_cents, payment.currency)) for line in payment.line_items]
     table(("line", "total"), lines, right=("total",))
     print("\nand its audit log")
-    rows = [
-        (field(each, "seq"), field(each, "action"), field(each, "actorId"), field(each, "hash")) for each in entries
-    ]
+    rows = [(str(each.seq), each.action, each.actor_id, each.hash) for each in entries]
     table(("seq", "action", "by", "hash"), rows)
 
 

@@ -53,15 +53,13 @@ def publish(
     faults.address(url, token)
     faults.end()
 
-    import asyncio
-
     from vendorpay.entrypoints.cli.publishing import Tally
 
     tally = Tally()
     failure: CommandFailed | None = None
     try:
         with file.open("rb") as source:
-            asyncio.run(_publish(source, url, token, batches_under_way, tally))
+            _publish(source, url, token, batches_under_way, tally)
     except CommandFailed as error:
         failure = error
     _print(tally, json=json)
@@ -94,45 +92,46 @@ def tail(
     faults.address(url, token)
     faults.end()
 
-    import asyncio
     from contextlib import suppress
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(_tail(url, token, begin, follow, event_type, json))
+        _tail(url, token, begin, follow, event_type, json)
 
 
-async def _tail(url: str, token: str | None, after: int, follow: bool, event_type: str | None, json: bool) -> None:
-    from vendorpay.entrypoints.cli.http_client import Refused, service
+def _tail(url: str, token: str | None, after: int, follow: bool, event_type: str | None, json: bool) -> None:
+    from vendorpay.client import Problem
+    from vendorpay.entrypoints.cli.asked_service import service
     from vendorpay.entrypoints.cli.tailing import tail as show
 
-    async with service(url, token) as opened:
-        try:
-            await show(opened, after, follow=follow, event_type=event_type, as_json=json)
-        except Refused as refused:
-            if refused.status == 400:  # only the service knows every type of event
-                raise WrongUsage(str(refused)) from refused
-            raise
+    try:
+        with service(url, token) as client:
+            show(client, after, follow=follow, event_type=event_type, as_json=json)
+    except CommandFailed as failed:
+        cause = failed.__cause__
+        if isinstance(cause, Problem) and cause.status == 400:  # only the service knows every type of event
+            raise WrongUsage(str(cause)) from cause
+        raise
 
 
-async def _publish(source: BinaryIO, url: str, token: str | None, concurrency: int, tally: Tally) -> None:
+def _publish(source: BinaryIO, url: str, token: str | None, concurrency: int, tally: Tally) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from vendorpay.entrypoints.cli.asked_service import service
     from vendorpay.entrypoints.cli.event_lines import Batch, batches
-    from vendorpay.entrypoints.cli.http_client import service
     from vendorpay.entrypoints.cli.publishing import publish as send
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    async with service(url, token) as opened:
+    with service(url, token) as client:
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
             size = os.fstat(source.fileno()).st_size
             task = shown.add_task("publishing (bytes)", total=size or None)  # A pipe has no size.
 
             def progress(batch: Batch) -> None:
-                shown.update(task, completed=max(batch.end, int(shown.tasks[0].completed)))
+                shown.update(task, completed=batch.end)
 
-            await send(opened, batches(source), tally, concurrency=concurrency, progress=progress)
+            send(client, batches(source), tally, concurrency=concurrency, progress=progress)
 
 
 def _print(tally: Tally, *, json: bool) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
 
 
 def as_json(value: object) -> None:
     """One line of JSON on stdout."""
     print(json.dumps(value, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def as_written(value: bytes) -> None:
+    """One line of JSON on stdout, as the service wrote it."""
+    print(value.decode(), flush=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -38,10 +43,14 @@ def amount(cents: int, currency: str) -> str:
         return f"{cents} {currency}"
 
 
-def field(record: dict[str, Any], name: str) -> str:
-    """A field for people; empty where it is missing."""
-    value = record.get(name)
-    return "" if value is None else str(value)
+def text(value: object) -> str:
+    """A value for people; empty where there is none."""
+    return "" if value is None else moment(value) if isinstance(value, datetime) else str(value)
+
+
+def moment(at: datetime) -> str:
+    """A moment as the service writes it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def printable(text: str) -> str:

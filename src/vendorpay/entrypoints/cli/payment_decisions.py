@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.failures import CommandFailed
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import as_json, table
+from vendorpay.entrypoints.cli.output import as_json, as_written, table
+
+if TYPE_CHECKING:
+    from vendorpay.client import Client, ClientError, Payment
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID..")]
+Result = dict[str, Any]
+"""What became of one payment: its status, or the code and reason of a refusal."""
+APPROVALS_MAX: Final = 1_000
+"""How many the service approves in one request."""
 Notes = Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")]
 
 
 def approve(
     payment_ids: Ids, notes: Notes = None, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False
 ) -> None:
-    """Approve payments one by one. Exit code 1 when one of them was refused; the others are approved all the same.
+    """Approve payments, each for itself. Exit code 1 when one was refused; the others are approved all the same.
 
     Example:
 
         vendorpay payments approve 0190a1b2-0000-7000-8000-000000000001 --notes "photos seen" --token "$TOKEN"
     """
-    _each(payment_ids, "approve", {"notes": notes}, url=url, token=token, in_json=json)
+    ids = _checked(payment_ids, url, token)
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        results = list(_together(client, ids, notes))
+    _show(results, in_json=json)
 
 
 def hold(
@@ -42,8 +54,16 @@ def hold(
 
         vendorpay payments hold 0190a1b2-0000-7000-8000-000000000001 --reason "no photo" --token "$TOKEN"
     """
-    body = {"reason": reason, "reasonCode": reason_code, "notes": notes}
-    _each(payment_ids, "hold", body, url=url, token=token, in_json=json)
+    ids = _checked(payment_ids, url, token)
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        results = list(
+            _one_by_one(
+                ids, lambda each: client.hold_payment(each, reason=reason, reason_code=reason_code, notes=notes)
+            )
+        )
+    _show(results, in_json=json)
 
 
 def release(
@@ -55,7 +75,12 @@ def release(
 
         vendorpay payments release 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    _each(payment_ids, "release", {"notes": notes}, url=url, token=token, in_json=json)
+    ids = _checked(payment_ids, url, token)
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        results = list(_one_by_one(ids, lambda each: client.release_payment(each, notes=notes)))
+    _show(results, in_json=json)
 
 
 def undo_approval(
@@ -67,7 +92,12 @@ def undo_approval(
 
         vendorpay payments undo-approval 0190a1b2-0000-7000-8000-000000000001 --notes "wrong one" --token "$TOKEN"
     """
-    _each(payment_ids, "undo-approval", {"notes": notes}, url=url, token=token, in_json=json)
+    ids = _checked(payment_ids, url, token)
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        results = list(_one_by_one(ids, lambda each: client.undo_approval(each, notes=notes)))
+    _show(results, in_json=json)
 
 
 def edit(
@@ -88,79 +118,96 @@ def edit(
     """
     faults = Faults()
     ids = faults.payment_ids([payment_id])
-    given = {"metadata": faults.json_object("--metadata", metadata), "reference": reference}
+    changes = faults.json_object("--metadata", metadata)
     if metadata is None and reference is None:
         faults.add("Nothing is to be changed: give --metadata or --reference.")
     faults.address(url, token)
     faults.end()
 
-    import asyncio
+    from msgspec import UNSET
 
-    payment = asyncio.run(_edited(url, token, ids[0], _body(given)))
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        seen = client.get_payment(ids[0])
+        payment = client.update_payment(
+            ids[0],
+            if_match=seen.version,
+            metadata=UNSET if changes is None else changes,
+            reference=UNSET if reference is None else reference,
+        )
     if json:
-        as_json(payment)
+        as_written(payment.json)
     else:
-        table(("payment", "version"), [(payment["paymentId"], str(payment["version"]))])
+        table(("payment", "version"), [(str(payment.payment_id), str(payment.version))])
 
 
-async def _edited(url: str, token: str | None, payment_id: str, body: bytes) -> dict[str, Any]:
-    from uuid import uuid4
-
-    from vendorpay.entrypoints.cli.http_client import service
-
-    path = f"/payments/{payment_id}"
-    async with service(url, token) as opened:
-        seen = await opened.get(path)
-        return await opened.patch(path, body, version=seen["version"], key=str(uuid4()))
-
-
-def _each(
-    payment_ids: list[str], verb: str, given: dict[str, Any], *, url: str, token: str | None, in_json: bool
-) -> None:
-    """Does it to each payment, and shows what became of them. Exits with 1 when one of them was refused."""
+def _checked(payment_ids: list[str], url: str, token: str | None) -> list[str]:
+    """Each id once. Raises WrongUsage with every fault."""
     faults = Faults()
     ids = faults.payment_ids(payment_ids)
     faults.address(url, token)
     faults.end()
+    return list(dict.fromkeys(ids))
 
-    import asyncio
 
-    results = asyncio.run(_all(url, token, ids, verb, _body(given)))
+def _together(client: Client, ids: Sequence[str], notes: str | None) -> Iterator[Result]:
+    """Approves all of them, as many at once as the service takes; each is answered for itself."""
+    from vendorpay.client import ClientError, Problem
+
+    for first in range(0, len(ids), APPROVALS_MAX):
+        some = ids[first : first + APPROVALS_MAX]
+        try:
+            found = client.approve_payments(some, notes=notes)
+        except ClientError as error:
+            if isinstance(error, Problem) and error.status == 401:
+                raise
+            yield from (_refused(each, error) for each in some)
+            continue
+        for each, result in zip(some, found.results, strict=True):
+            if result.payment is not None:
+                yield _done(each, result.payment)
+            elif result.problem is not None:
+                yield {"paymentId": each, "code": result.problem.code, "reason": str(result.problem)}
+
+
+def _one_by_one(ids: Sequence[str], decide: Callable[[str], Payment]) -> Iterator[Result]:
+    """Does it to each payment; stops where the service stays away."""
+    from vendorpay.client import ClientError, Problem
+
+    for each in ids:
+        try:
+            # The client gives each a key of its own: an answer that was lost is given again, not refused.
+            yield _done(each, decide(each))
+        except ClientError as error:
+            if isinstance(error, Problem) and error.status == 401:
+                raise
+            yield _refused(each, error)
+            if not isinstance(error, Problem):
+                return
+
+
+def _done(payment_id: str, payment: Payment) -> Result:
+    return {"paymentId": payment_id, "status": payment.status, "held": bool(payment.holds)}
+
+
+def _refused(payment_id: str, error: ClientError) -> Result:
+    from vendorpay.client import Problem
+    from vendorpay.entrypoints.cli.asked_service import words
+
+    code = error.code if isinstance(error, Problem) else "no_answer"
+    return {"paymentId": payment_id, "code": code, "reason": words(error)}
+
+
+def _show(results: Sequence[Result], *, in_json: bool) -> NoReturn:
+    """Shows what became of them. Exits with 1 when one of them was refused."""
     if in_json:
         as_json({"results": results})
     else:
-        table(("payment", "result"), [(each["paymentId"], _result(each)) for each in results])
+        table(("payment", "result"), [(str(each["paymentId"]), _result(each)) for each in results])
     raise typer.Exit(1 if any("reason" in each for each in results) else 0)
 
 
-async def _all(url: str, token: str | None, ids: list[str], verb: str, body: bytes) -> list[dict[str, Any]]:
-    from uuid import uuid4
-
-    from vendorpay.entrypoints.cli.http_client import Refused, service
-
-    results: list[dict[str, Any]] = []
-    async with service(url, token) as opened:
-        for each in ids:
-            try:
-                # A key of its own: an answer that was lost on the way is given again, not refused.
-                payment = await opened.post(f"/payments/{each}/{verb}", body, key=str(uuid4()))
-                results.append({"paymentId": each, "status": payment["status"], "held": bool(payment["holds"])})
-            except Refused as refused:
-                if refused.status == 401:
-                    raise
-                results.append({"paymentId": each, "code": refused.code, "reason": str(refused)})
-            except CommandFailed as failed:
-                results.append({"paymentId": each, "code": "no_answer", "reason": str(failed)})
-                break
-    return results
-
-
-def _result(each: dict[str, Any]) -> str:
+def _result(each: Result) -> str:
     """A payment that is held keeps its status: without this, `hold` would seem to have done nothing."""
     return str(each["reason"] if "reason" in each else each["status"] + (", held" if each["held"] else ""))
-
-
-def _body(given: dict[str, Any]) -> bytes:
-    import json
-
-    return json.dumps({name: value for name, value in given.items() if value is not None}).encode()

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from vendorpay.entrypoints.cli.output import amount, field, table
+from vendorpay.entrypoints.cli.output import amount, moment, table, text
+
+if TYPE_CHECKING:
+    from vendorpay.client import Payment
 
 _NAMES: Final = (
-    *("paymentId", "status", "version", "vendorId", "incidentId", "reference", "payerType", "createdBy", "createdAt"),
-    *("editedBy", "requiredApprovals", "approvedBy", "approvedAt", "failedReason"),
+    *("payment_id", "status", "version", "vendor_id", "incident_id", "reference", "payer_type", "created_by"),
+    *("created_at", "edited_by", "required_approvals", "approved_by", "approved_at", "failed_reason"),
 )
 
 
-def print_payment(payment: dict[str, Any]) -> None:
+def print_payment(payment: Payment) -> None:
     """Prints what it is and what stands in its way, then its line items. Vendors and drivers are shown less."""
-    rows = [*((name, field(payment, name)) for name in _NAMES), *_approvals(payment), *_holds(payment)]
-    rows.append(("metadata", ", ".join(payment.get("metadata") or ())))
+    names = dict(zip(payment.__struct_fields__, payment.__struct_encode_fields__, strict=True))
+    rows = [(names[name], text(getattr(payment, name))) for name in _NAMES]
+    rows += [*_approvals(payment), *_holds(payment), ("metadata", ", ".join(payment.metadata))]
     table(("field", "value"), [(name, value) for name, value in rows if value])
     print()
-    currency = payment["currency"]
+    currency = payment.currency
     lines = [
         (
-            field(line, "lineNo"),
-            field(line, "description"),
-            field(line, "quantity"),
-            amount(line["unitPriceCents"], currency),
-            amount(line["totalCents"], currency),
+            str(line.line_no),
+            line.description,
+            str(line.quantity),
+            amount(line.unit_price_cents, currency),
+            amount(line.total_cents, currency),
         )
-        for line in payment["lineItems"]
+        for line in payment.line_items
     ]
-    lines.append(("", "Total", "", "", amount(payment["amountCents"], currency)))
+    lines.append(("", "Total", "", "", amount(payment.amount_cents, currency)))
     table(("line", "description", "quantity", "price", "total"), lines, right=("quantity", "price", "total"))
 
 
-def _approvals(payment: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for each in payment.get("approvals") or ():
-        notes = f": {each['notes']}" if each.get("notes") else ""
-        yield "approval", f"by {each['approverId']} ({each['role']}) at {each['at']}{notes}"
+def _approvals(payment: Payment) -> Iterator[tuple[str, str]]:
+    for each in payment.approvals:
+        notes = f": {each.notes}" if each.notes else ""
+        yield "approval", f"by {each.approver_id} ({each.role}) at {moment(each.at)}{notes}"
 
 
-def _holds(payment: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for each in payment.get("holds") or ():
-        yield "hold", f"{each['kind']}, by {each['by']} since {each['at']}: {each['reason']}"
+def _holds(payment: Payment) -> Iterator[tuple[str, str]]:
+    for each in payment.holds:
+        yield "hold", f"{each.kind}, by {each.by} since {moment(each.at)}: {each.reason}"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from vendorpay.entrypoints.cli import payment_decisions
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import amount, as_json, field, table
+from vendorpay.entrypoints.cli.output import amount, as_written, moment, table
 from vendorpay.entrypoints.cli.payment_page import print_payment
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
+
+if TYPE_CHECKING:
+    from vendorpay.client import Client
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
 
@@ -35,32 +41,35 @@ def list_payments(
         vendorpay payments list --status pending_approval --token "$TOKEN"
     """
     faults = Faults()
-    asked = {
-        "limit": faults.whole("--limit", limit, 1, 200),
-        "vendorId": faults.uuid("--vendor", vendor),
-        "incidentId": faults.uuid("--incident", incident),
-    }
+    many = faults.whole("--limit", limit, 1, 200)
+    vendor_id, incident_id = faults.uuid("--vendor", vendor), faults.uuid("--incident", incident)
     faults.address(url, token)
     faults.end()
-    found = _get(url, token, "/payments", status=status, cursor=cursor, **asked)
+    found = _read(
+        url,
+        token,
+        lambda client: client.list_payments(
+            status=status, vendor_id=vendor_id, incident_id=incident_id, limit=many, cursor=cursor
+        ).first(),
+    )
     if json:
-        as_json(found)
+        as_written(found.json)
         return
     columns = ("payment", "status", "amount", "vendor", "incident", "created")
     rows = [
         (
-            field(each, "paymentId"),
-            field(each, "status"),
-            amount(each["amountCents"], each["currency"]),
-            field(each, "vendorId"),
-            field(each, "incidentId"),
-            field(each, "createdAt"),
+            str(each.payment_id),
+            each.status,
+            amount(each.amount_cents, each.currency),
+            str(each.vendor_id),
+            str(each.incident_id),
+            moment(each.created_at),
         )
-        for each in found["payments"]
+        for each in found.payments
     ]
     table(columns, rows, right=("amount",))
-    if found.get("nextCursor"):
-        print(f"There are more: --cursor {found['nextCursor']}")
+    if found.next_cursor:
+        print(f"There are more: --cursor {found.next_cursor}")
 
 
 @app.command()
@@ -80,27 +89,25 @@ def show(
     ids = faults.payment_ids([payment_id])
     faults.address(url, token)
     faults.end()
-    payment = _get(url, token, f"/payments/{ids[0]}")
+    payment = _read(url, token, lambda client: client.get_payment(ids[0]))
     if json:
-        as_json(payment)
+        as_written(payment.json)
         return
     print_payment(payment)
 
 
-def _get(url: str, token: str | None, path: str, **query: object) -> dict[str, Any]:
-    import asyncio
-
-    from vendorpay.entrypoints.cli.http_client import Refused, service
-
-    async def get() -> dict[str, Any]:
-        async with service(url, token) as opened:
-            return await opened.get(path, **query)
+def _read(url: str, token: str | None, ask: Callable[[Client], T]) -> T:
+    from vendorpay.client import Problem
+    from vendorpay.entrypoints.cli.asked_service import service
 
     try:
-        return asyncio.run(get())
-    except Refused as refused:
-        if refused.status == 400:  # Only the service knows every status and cursor, but the options were wrong.
-            raise WrongUsage(str(refused)) from refused
+        with service(url, token) as client:
+            return ask(client)
+    except CommandFailed as failed:
+        cause = failed.__cause__
+        if isinstance(cause, Problem) and cause.status == 400:
+            # Only the service knows every status and cursor, but the options were wrong.
+            raise WrongUsage(str(cause)) from cause
         raise
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from vendorpay.client import Client, NotTheService, Problem
+from vendorpay.client.event_values import EventResult
 from vendorpay.entrypoints.cli.event_lines import Batch, Line
-from vendorpay.entrypoints.cli.failures import CommandFailed
-from vendorpay.entrypoints.cli.http_client import Refused, Service
+from vendorpay.entrypoints.cli.overlapping import in_order
 
 # Refusals of a body as a whole, for which one of its lines can be to blame.
 BLAMES_A_LINE: Final = frozenset({400, 413})
@@ -43,60 +43,50 @@ class Tally:
         }
 
 
-async def publish(
-    service: Service, found: Iterator[Batch], tally: Tally, *, concurrency: int, progress: Callable[[Batch], None]
+def publish(
+    client: Client, found: Iterator[Batch], tally: Tally, *, concurrency: int, progress: Callable[[Batch], None]
 ) -> None:
-    """Sends every batch and counts into `tally`, which holds what was done also when this raises.
+    """Sends every batch and counts into `tally`, which holds what was answered also when this raises.
 
-    With a concurrency of 1 the events arrive in the file's order. Raises Refused, CommandFailed.
+    With a concurrency of 1 the events arrive in the file's order. Raises ClientError.
     """
 
-    async def work() -> None:
-        # One iterator for all: next() has no await in it, so no two of them take the same batch.
-        for batch in found:
-            for number, reason in batch.rejected:
-                tally.reject(number, reason)
-            await _send(service, batch.lines, tally)
-            progress(batch)
+    def send(batch: Batch) -> list[EventResult | str]:
+        return _sent(client, batch.lines)
 
-    workers = [asyncio.ensure_future(work()) for _ in range(concurrency)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    for batch, results in in_order(send, found, concurrency):
+        for number, reason in batch.rejected:
+            tally.reject(number, reason)
+        for line, result in zip(batch.lines, results, strict=True):
+            _count(line, result, tally)
+        progress(batch)
 
 
-async def _send(service: Service, lines: list[Line], tally: Tally) -> None:
+def _sent(client: Client, lines: list[Line]) -> list[EventResult | str]:
+    """The result of each line, or why the service would not take it."""
     if not lines:
-        return
+        return []
     try:
-        # No Idempotency-Key: an event is known by its id, so that a repeat is a duplicate.
-        answer = await service.post("/events", Batch(lines).body)
-    except Refused as refused:
+        results = client.publish_events(Batch(lines).body).results
+    except Problem as refused:
         if refused.status not in BLAMES_A_LINE:
             raise
         if len(lines) == 1:
-            tally.reject(lines[0].number, str(refused))
-            return
-        for line in lines:
-            await _send(service, [line], tally)
-        return
-    results = answer.get("results")
-    if not isinstance(results, list) or len(results) != len(lines):
-        raise CommandFailed("The service's answer does not fit the events that were sent. Check --url.")
-    for line, result in zip(lines, results, strict=True):
-        _count(line, result, tally)
+            return [str(refused)]
+        return [result for line in lines for result in _sent(client, [line])]
+    if len(results) != len(lines):
+        raise NotTheService("The answer does not fit the events that were sent. Check --url.")
+    return list(results)
 
 
-def _count(line: Line, result: dict[str, Any], tally: Tally) -> None:
-    match result.get("result"):
-        case "accepted":
-            tally.accepted += 1
-        case "duplicate":
-            tally.duplicate += 1
-        case _:
-            faults = [f"{fault.get('field')}: {fault.get('message')}" for fault in result.get("errors") or ()]
-            # The reason is a sentence about the first of them.
-            tally.reject(line.number, "; ".join(faults) or str(result.get("reason") or "rejected"))
+def _count(line: Line, result: EventResult | str, tally: Tally) -> None:
+    if isinstance(result, str):
+        tally.reject(line.number, result)
+    elif result.result == "accepted":
+        tally.accepted += 1
+    elif result.result == "duplicate":
+        tally.duplicate += 1
+    else:
+        # The reason is a sentence about the first of the faults.
+        faults = "; ".join(f"{fault.field}: {fault.message}" for fault in result.errors)
+        tally.reject(line.number, faults or result.reason or "rejected")

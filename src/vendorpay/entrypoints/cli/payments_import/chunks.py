@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from vendorpay.entrypoints.cli.payments_import.records import Fault, Position, Record, Records
 
@@ -30,14 +32,34 @@ class Chunk:
         return self.records[-1].after
 
     @property
-    def sent(self) -> list[Record]:
-        """Those that the service is asked about."""
-        return [record for record in self.records if record.body is not None]
+    def count(self) -> int:
+        """How many the service is asked about."""
+        return sum(record.body is not None for record in self.records)
 
     @property
     def body(self) -> bytes:
         """As NDJSON."""
         return b"\n".join(record.body for record in self.records if record.body is not None)
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk whose records are so many lines, one after the other: they are told apart only when that is wanted."""
+
+    first_line: int
+    after: Position
+    body: bytes
+    count: int
+
+    @property
+    def records(self) -> list[Record]:
+        """One a line; how far reading has come is known for the last of them alone, and the same for all."""
+        return [
+            Record(first_line=number, last_line=number, after=self.after, body=line)
+            for number, line in enumerate(self.body.split(b"\n"), start=self.first_line)
+        ]
+
+
+AnyChunk = Chunk | Lines
 
 
 def chunks(records: Records, items_max: int) -> Iterator[Chunk]:
@@ -66,4 +88,6 @@ def _without_scattered(held: Sequence[Record]) -> list[Record]:
 
 def _scattered(record: Record) -> Record:
     words = f"the rows of payment {record.name[:100]!r} are not together: put them one below the other"
-    return replace(record, body=None, faults=(*record.faults, Fault("payment", words, record.first_line)))
+    return msgspec.structs.replace(
+        record, body=None, faults=(*record.faults, Fault("payment", words, record.first_line))
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vendorpay.entrypoints.cli.payments_import.beginning import Wish
-    from vendorpay.entrypoints.cli.payments_import.chunks import Chunk
+    from vendorpay.entrypoints.cli.payments_import.chunks import AnyChunk
     from vendorpay.entrypoints.cli.payments_import.ledger import Ledger
     from vendorpay.entrypoints.cli.payments_import.source import Source
     from vendorpay.entrypoints.cli.payments_import.state import State
@@ -120,27 +120,25 @@ def _begun(source: Source, wish: Wish, state_path: Path, *, restart: bool) -> St
 
 def _import(source: Source, state: State, state_path: Path, wish: Wish) -> CommandFailed | None:
     """Imports what is left; the failure that ended it, None at the file's end."""
-    import asyncio
-
     from vendorpay.entrypoints.cli.payments_import.ledger import Ledger
 
     found = _chunks(source, state)
     ledger = Ledger(state, state_path, source)
     ledger.open()
     try:
-        asyncio.run(_send(found, ledger, source.size, wish))
+        _send(found, ledger, source.size, wish)
     except CommandFailed as error:
         return error
     ledger.finish()
     return None
 
 
-def _chunks(source: Source, state: State) -> Iterator[Chunk]:
+def _chunks(source: Source, state: State) -> Iterator[AnyChunk]:
     from vendorpay.entrypoints.cli.payments_import import csv_header, csv_payments, json_lines
     from vendorpay.entrypoints.cli.payments_import.chunks import chunks
 
     if state.format == "jsonl":
-        return chunks(json_lines.records(source.file, state.position), state.chunk)
+        return json_lines.chunks(source.file, state.position, state.chunk)
     source.file.seek(0)
     try:
         columns, start = csv_header.read(source.file, str(source.path))
@@ -151,15 +149,17 @@ def _chunks(source: Source, state: State) -> Iterator[Chunk]:
     return chunks(csv_payments.records(source.file, columns, state.position), state.chunk)
 
 
-async def _send(found: Iterator[Chunk], ledger: Ledger, size: int, wish: Wish) -> None:
-    from vendorpay.entrypoints.cli.http_client import service
+def _send(found: Iterator[AnyChunk], ledger: Ledger, size: int, wish: Wish) -> None:
+    from vendorpay.entrypoints.cli.asked_service import service
     from vendorpay.entrypoints.cli.payments_import.progress import repeated, shown
-    from vendorpay.entrypoints.cli.payments_import.sending import ATTEMPTS_MAX, send_all
+    from vendorpay.entrypoints.cli.payments_import.sending import PATIENCE, send_all
 
-    async with service(wish.url, wish.token, attempts_max=ATTEMPTS_MAX) as opened:
-        with shown(ledger.state, size) as progress:
-            async with repeated(progress):
-                await send_all(opened, found, ledger, progress)
+    with (
+        service(wish.url, wish.token, patience=PATIENCE) as client,
+        shown(ledger.state, size) as progress,
+        repeated(progress),
+    ):
+        send_all(client, found, ledger, progress)
 
 
 def _print(state: State, state_path: Path, resumed_from: int, *, json: bool) -> None:

@@ -8,10 +8,9 @@ from typing import BinaryIO, Final
 from vendorpay.domain.new_payment import LINES_MAX
 from vendorpay.entrypoints.cli.payments_import.csv_body import body_of
 from vendorpay.entrypoints.cli.payments_import.csv_header import NAME
+from vendorpay.entrypoints.cli.payments_import.csv_plain_body import PlainBody
 from vendorpay.entrypoints.cli.payments_import.csv_rows import Row, rows
 from vendorpay.entrypoints.cli.payments_import.records import Fault, Position, Record, Records
-
-Cells = dict[str, str]
 
 FAULTS_MAX: Final = 50
 """How many faults of one payment are kept: its rows may be the whole file."""
@@ -26,55 +25,71 @@ def records(file: BinaryIO, columns: Sequence[str], start: Position) -> Records:
     """
     group: _Group | None = None
     spoiled = start.spoiled
+    making = _Making(columns)
+    name_at, count = making.name_at, len(columns)
     for row in rows(file, start):
-        cells = _cells(row, columns)
-        if cells is not None and not any(cells.values()):
+        cells = row.cells if row.cells is not None and len(row.cells) == count else None
+        if cells is not None and not any(cells):
             continue
-        name = "" if cells is None else cells.get(NAME, "")
+        name = "" if cells is None or name_at is None else cells[name_at]
         goes_on = group is not None and group.name and (cells is None or name == group.name)
         if group is not None and not goes_on:
             yield group.record()
             spoiled, group = group.spoiled, None
         if group is None:
-            group = _Group(name, row, spoiled=spoiled and bool(name))
-        group.add(row, cells, _reason(row, columns))
+            group = _Group(making, name, row, spoiled=spoiled and bool(name))
+        group.add(row, cells, "" if cells is not None else _reason(row, count))
     if group is not None:
         yield group.record()
 
 
-def _cells(row: Row, columns: Sequence[str]) -> Cells | None:
-    if row.cells is None or len(row.cells) != len(columns):
-        return None
-    return dict(zip(columns, row.cells, strict=True))
-
-
-def _reason(row: Row, columns: Sequence[str]) -> str:
-    if row.cells is not None and len(row.cells) != len(columns):
-        return f"it has {len(row.cells)} columns, and the header {len(columns)}"
+def _reason(row: Row, count: int) -> str:
+    if row.cells is not None:
+        return f"it has {len(row.cells)} columns, and the header {count}"
     return row.reason
+
+
+class _Making:
+    """What makes bodies of the rows of a file: the plain way, and where that does not do, the thorough one."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._plain = PlainBody(columns)
+        self.name_at = columns.index(NAME) if NAME in columns else None
+
+    def body_of(self, lines: Sequence[int], rows: Sequence[list[str]]) -> tuple[bytes, list[Fault]]:
+        if (body := self._plain.body_of(rows)) is not None:
+            return body, []
+        named = (dict(zip(self._columns, row, strict=True)) for row in rows)
+        return body_of(list(zip(lines, named, strict=True)))
 
 
 class _Group:
     """The rows of one payment as they come; when they are too many for one, they are only counted."""
 
-    def __init__(self, name: str, first: Row, *, spoiled: bool) -> None:
+    __slots__ = ("_count", "_faults", "_first_line", "_last", "_lines", "_making", "_rows", "name", "spoiled")
+
+    def __init__(self, making: _Making, name: str, first: Row, *, spoiled: bool) -> None:
+        self._making = making
         self.name = name
         self.spoiled = False
         """Whether its newest row could not be read."""
         self._first_line = first.first_line
         self._last = first
-        self._rows: list[tuple[int, Cells]] = []
+        self._lines: list[int] = []
+        self._rows: list[list[str]] = []
         self._faults = [Fault("$", _AFTER_A_SPOILED, first.first_line)] if spoiled else []
         self._count = 0
 
-    def add(self, row: Row, cells: Cells | None, reason: str) -> None:
+    def add(self, row: Row, cells: list[str] | None, reason: str) -> None:
         """Takes its next row; `cells` is None when that cannot be read, for that reason."""
         self._last, self.spoiled = row, cells is None
         self._count += 1
         if cells is None:
             self._fault(Fault("$", f"the row cannot be read: {reason}", row.first_line))
         elif len(self._rows) < LINES_MAX:
-            self._rows.append((row.first_line, cells))
+            self._lines.append(row.first_line)
+            self._rows.append(cells)
 
     def record(self) -> Record:
         """The payment, or its faults."""
@@ -84,7 +99,7 @@ class _Group:
                 Fault("lineItems", f"are {self._count} rows, more than the {LINES_MAX} that a payment may have")
             )
         elif self._rows:
-            body, faults = body_of(self._rows)
+            body, faults = self._making.body_of(self._lines, self._rows)
             for fault in faults:
                 self._fault(fault)
         return Record(
@@ -94,7 +109,7 @@ class _Group:
             body=None if self._faults else body,
             faults=tuple(self._faults),
             name=self.name,
-            item_lines=tuple(line for line, _ in self._rows),
+            item_lines=tuple(self._lines),
         )
 
     def _fault(self, fault: Fault) -> None:

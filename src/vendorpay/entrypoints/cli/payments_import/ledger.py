@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from vendorpay.entrypoints.cli.failures import CommandFailed
-from vendorpay.entrypoints.cli.payments_import.chunks import Chunk
+from vendorpay.client import Outcome, ProblemDetail
+from vendorpay.entrypoints.cli.payments_import.chunks import AnyChunk, Lines
 from vendorpay.entrypoints.cli.payments_import.csv_body import lines_of
 from vendorpay.entrypoints.cli.payments_import.records import Fault, Record
 from vendorpay.entrypoints.cli.payments_import.source import Source
@@ -18,30 +18,7 @@ from vendorpay.entrypoints.cli.payments_import.state import State, save
 
 CREATED: Final = 201
 DUPLICATE: Final = "duplicate_payment"
-
-
-class FaultSaid(msgspec.Struct, frozen=True):
-    """A wrong field, as the service names it."""
-
-    field: str
-    message: str
-
-
-class ProblemSaid(msgspec.Struct, frozen=True):
-    """What is needed of a problem."""
-
-    code: str = ""
-    detail: str = ""
-    errors: tuple[FaultSaid, ...] = ()
-
-
-class Result(msgspec.Struct, frozen=True):
-    """What is needed of the result of one payment; the payment itself is not kept."""
-
-    index: int
-    status: int
-    replayed: bool = False
-    problem: ProblemSaid = ProblemSaid()
+NOTHING_SAID: Final = ProblemDetail()
 
 
 class Ledger:
@@ -64,7 +41,7 @@ class Ledger:
         self.state.errors_bytes = min(size, self.state.errors_bytes)  # shorter when somebody has taken it away
         save(self.state, self._path)
 
-    def settle(self, chunk: Chunk, results: Sequence[Result]) -> None:
+    def settle(self, chunk: AnyChunk, results: Sequence[Outcome]) -> None:
         """Counts a chunk, the next in the file's order; from here on it is not sent again."""
         self._source.must_be_as_it_was()
         self._append(list(self._counted(chunk, results)))
@@ -76,9 +53,13 @@ class Ledger:
         self.state.finished = True
         save(self.state, self._path)
 
-    def _counted(self, chunk: Chunk, results: Sequence[Result]) -> Iterator[dict[str, Any]]:
+    def _counted(self, chunk: AnyChunk, results: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
         """The lines for the file of errors."""
         totals = self.state.totals
+        if isinstance(chunk, Lines) and all(result.status == CREATED for result in results):
+            totals.created += len(results)
+            totals.replayed += sum(result.replayed for result in results)
+            return
         coming = iter(results)
         for record in chunk.records:
             if record.body is None:
@@ -86,7 +67,7 @@ class Ledger:
                 yield _row(record, record.faults, code="invalid_row", reason="The file is wrong about this payment.")
                 continue
             result = next(coming)
-            problem = result.problem
+            problem = result.problem or NOTHING_SAID
             if result.status == CREATED:
                 totals.created += 1
                 totals.replayed += result.replayed
@@ -105,17 +86,6 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
             self.state.errors_bytes = file.tell()
-
-
-def results_in(answer: bytes, count: int) -> list[Result]:
-    """The results of a chunk. Raises CommandFailed when the answer does not fit what was sent."""
-    try:
-        found = msgspec.json.decode(answer, type=dict[str, list[Result]]).get("results", [])
-    except msgspec.MsgspecError:
-        found = []
-    if [result.index for result in found] != list(range(count)):
-        raise CommandFailed("The service's answer does not fit the payments that were sent. Check --url.")
-    return found
 
 
 def _row(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from vendorpay.entrypoints.cli.payments_import.state import State
@@ -34,21 +34,22 @@ def shown(state: State, size: int) -> Iterator[Callable[[], None]]:
         yield show
 
 
-@asynccontextmanager
-async def repeated(show: Callable[[], None]) -> AsyncIterator[None]:
+@contextmanager
+def repeated(show: Callable[[], None]) -> Iterator[None]:
     """Calls it now and then: chunks alone would say nothing while the service is away, or slow."""
+    ended = threading.Event()
 
-    async def repeat() -> None:
-        while True:
-            await asyncio.sleep(LINE_EVERY_S)
+    def repeat() -> None:
+        while not ended.wait(LINE_EVERY_S):
             show()
 
-    repeating = asyncio.create_task(repeat())
+    repeating = threading.Thread(target=repeat, daemon=True)
+    repeating.start()
     try:
         yield
     finally:
-        repeating.cancel()
-        await asyncio.gather(repeating, return_exceptions=True)
+        ended.set()
+        repeating.join()
 
 
 def _lines(state: State, size: int) -> Callable[[], None]:

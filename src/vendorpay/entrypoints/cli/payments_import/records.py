@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 PAYMENT_BYTES_MAX: Final = 256 * 1024
 """What the service takes for one payment, and so the longest line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+# Structs, for they are made at a tenth of what a frozen dataclass costs; and there is one for each payment.
+class Fault(msgspec.Struct, frozen=True):
     """What is wrong with a value: named as the API names it, and in a table with its line."""
 
     field: str
@@ -19,8 +20,7 @@ class Fault:
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """Where reading goes on: the number of the next line and its place in the file."""
 
     line: int = 1
@@ -29,8 +29,7 @@ class Position:
     """Whether the row before could not be read, so that the payment that follows may lack a line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One payment of the file: the JSON to send, or why the file itself is wrong about it."""
 
     first_line: int
