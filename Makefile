@@ -14,6 +14,11 @@ export PYTHON
 # What would send an install elsewhere than into .venv, or another interpreter's modules into it.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
 
+# The tests start hundreds of processes: each would compile what it imports anew, and pytest rewrite every test, where a
+# caller forbids bytecode beside the sources. So it has a place of its own, which goes with .venv.
+test soak check: export PYTHONDONTWRITEBYTECODE :=
+test soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
 
