@@ -184,6 +184,7 @@ async def test_a_deleted_endpoint_is_gone_and_what_waited_or_was_dead_is_cancell
     assert [state for *_, state in in_line(world, endpoint.endpoint_id)] == ["cancelled"] * 3
     assert "cancelled" not in {state for *_, state in in_line(world, kept.endpoint_id)}
     assert record_of(world, endpoint.endpoint_id)[-1] == ("webhook_endpoint_deleted", "enabled", "deleted", None)
+    assert events_of(world, endpoint.endpoint_id)[-1][0] == "WebhookEndpointDeleted"
     stays = "SELECT deleted_at IS NOT NULL AS deleted FROM webhook_endpoints WHERE endpoint_id = %s"
     assert world.rows(stays, endpoint.endpoint_id) == [{"deleted": True}]
 

@@ -48,7 +48,13 @@ def module_name(path: str) -> str:
 def package() -> tuple[Source, ...]:
     """Every Python file of the package, parsed once."""
     files = sorted((ROOT / "src" / PACKAGE).rglob("*.py"))
-    return tuple(Source.parse(f.relative_to(ROOT).as_posix(), f.read_text("utf-8")) for f in files)
+    return tuple(parsed(f.relative_to(ROOT).as_posix(), f.read_text("utf-8")) for f in files)
+
+
+@cache
+def parsed(path: str, text: str) -> Source:
+    """A file, parsed once however many rules and trees look at it."""
+    return Source.parse(path, text)
 
 
 def listing(findings: list[str]) -> str:
