@@ -1,0 +1,220 @@
+"""What people might want, as numbers that hypothesis draws; what they ask follows from where things stand.
+
+No range depends on the state of the service: so a shorter history is still a history, and chance in the service is
+no chance in the drawing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from hypothesis import strategies as st
+
+from tests.model.contract_model import Model
+from tests.model.contract_tables import CHANGES, Person, Request, Row
+from tests.model.dying_process import Blow, Fault, Step
+
+PEOPLE = ("admin-1", "admin-2", "dispatcher-1", "dispatcher-2", "auditor-1", "service-1", "vendor-1", "driver-1")
+OFFICE = (0, 1, 2, 3)
+CONTENTS: Sequence[Sequence[tuple[str, int, int]]] = (
+    (("Tow", 1, 10_000), ("Mileage \u00e9", 2, 250)),
+    (("Tow", 2, 50),),
+    (("Tow", 2, 50), ("Free", 1, 0)),
+    (("Jump start \U0001f697", 1_000_000, 10_000_000),),
+)
+REFERENCES = ("", "TW-1")
+_SPACE = UUID(int=7)
+
+
+def named(text: str) -> str:
+    """A UUID of that name."""
+    return str(uuid5(_SPACE, text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A request to be: every number is one of an endless row, and taken as it fits."""
+
+    action: str
+    person: int
+    abroad: bool
+    target: int
+    key: int
+    match: int
+    form: int
+    jobs: tuple[int, ...]
+    contents: tuple[int, ...]
+
+
+def wishes(*actions: str, most: int = 1) -> st.SearchStrategy[Wish]:
+    """Wishes for one of these actions, about at most so many things."""
+    person = st.one_of(st.sampled_from(OFFICE), st.sampled_from(OFFICE), st.integers(0, len(PEOPLE) - 1))
+    return st.builds(
+        Wish,
+        action=st.sampled_from(actions),
+        person=person,
+        abroad=st.integers(0, 15).map(lambda n: n == 15),
+        target=st.integers(0, 31),
+        key=st.integers(0, 7),
+        match=st.integers(0, 9),
+        form=st.integers(0, 23),
+        jobs=st.lists(st.integers(0, 15), min_size=1, max_size=most).map(tuple),
+        contents=st.tuples(*[st.integers(0, 15)] * most),
+    )
+
+
+ANY = wishes(*CHANGES, *CHANGES, "create", "create", "bulk_create", "bulk_approve", "publish", "replay", most=4)
+ATOMIC = wishes(*CHANGES, *CHANGES, "create", "create", "create", "publish", "replay")
+"""Wishes for one command each: so each of several at once has its place in one order."""
+
+FAULTS = st.lists(
+    st.builds(Fault, st.sampled_from(list(Step)), st.sampled_from(list(Blow)), st.integers(0, 3)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@dataclass
+class Scene:
+    """Who is there, and what they know: two organisations, and the model for what they have seen."""
+
+    orgs: tuple[str, str]
+    model: Model
+    fresh: int = 0
+
+    def person(self, number: int, org: int = 0) -> Person:
+        """Somebody of that organisation; vendors and drivers are known by their ids."""
+        name = PEOPLE[number % len(PEOPLE)]
+        role = name.partition("-")[0]
+        vendor = named("vendor 0") if role == "vendor" else None
+        return Person(sub=named("driver") if role == "driver" else name, role=role, org=self.orgs[org], vendor=vendor)
+
+    def payment(self, number: int) -> Row | None:
+        """One of the payments there are, the newest ones more often."""
+        found = list(self.model.payments.values())
+        return found[-1 - number * len(found) // 32] if found else None
+
+    def request(self, wish: Wish, *, lonely: bool = False) -> Request:
+        """What is asked for. With `lonely` it has a key, and no two things in it are about the same job or event."""
+        payment = self.payment(wish.target)
+        at_home = 0 if payment is None or payment["orgId"] == self.orgs[0] else 1
+        person = self.person(wish.person, at_home ^ wish.abroad)
+        key = {0: "k-0", 1: "k-1", 2: self._fresh(), 3: self._fresh()}.get(wish.key, self._fresh() if lonely else None)
+        request = Request(person=person, action=wish.action, key=key)
+        jobs = tuple(dict.fromkeys(wish.jobs)) if lonely else wish.jobs
+        if wish.action in CHANGES:
+            return self._change(request, wish, payment)
+        if wish.action == "replay":
+            row = self._quarantined(wish.target, person.org)
+            return _with(request, target=named("nothing") if row is None else row["id"])
+        made = {
+            "create": lambda: self._new(jobs[0], wish.contents[0], wish.form),
+            "bulk_create": lambda: [self._new(job, content, wish.form) for job, content in zip(jobs, wish.contents)],
+            "bulk_approve": lambda: self._ids(wish),
+            "publish": lambda: tuple(self._event(job, content, lonely) for job, content in zip(jobs, wish.contents)),
+        }
+        return _with(request, body=made[wish.action]())
+
+    def _fresh(self) -> str:
+        self.fresh += 1
+        return f"fresh-{self.fresh}"
+
+    def _quarantined(self, number: int, org: str) -> Row | None:
+        found = [row for (of, _), row in self.model.quarantine.items() if of == org and row["id"]]
+        return found[-1 - number % len(found)] if found else None
+
+    def _ids(self, wish: Wish) -> Row:
+        found = [self.payment((wish.target + job) % 32) for job in wish.jobs]
+        ids = [named("nothing") if one is None else one["paymentId"] for one in found]
+        return {"paymentIds": ids if wish.form == 0 else list(dict.fromkeys(ids)), "notes": "all seen"}
+
+    def _new(self, job: int, content: int, form: int) -> Row:
+        body = {
+            **_job(job),
+            "payerType": "back_office",
+            **_content(content),
+        }
+        if form % 6 == 1:
+            body |= {"payerType": "driver_ic", "payerId": named("driver")}
+        if form % 6 == 2:
+            body["metadata"] = {"x": content}
+        return body | {
+            3: {"amountCents": 7},
+            4: {"payerType": "driver_ic"},
+            5: {"currancy": "EUR"},
+            6: {"currency": "EUR"},
+        }.get(form, {})
+
+    def _change(self, request: Request, wish: Wish, payment: Row | None) -> Request:
+        version = 0 if payment is None else payment["version"]
+        match = {0: f'"{version}"', 1: f'"{version - 1}"', 2: "*", 3: f'W/"{version}"'}.get(wish.match)
+        if wish.action == "update" and match is None and wish.match < 9:
+            match = f'"{version}"'
+        target = named("nothing") if payment is None else payment["paymentId"]
+        return _with(request, target=target, if_match=match, body=self._words(wish, payment))
+
+    def _words(self, wish: Wish, payment: Row | None) -> Any:
+        form, content = wish.form, wish.contents[0]
+        if wish.action == "approve":
+            digest = {1: "0" * 64, 2: payment["digest"] if payment else "1" * 64}.get(form)
+            return {"expectedDigest": digest} if digest else [None, {}, {"notes": "seen"}, {"notes": ""}][form % 4]
+        if wish.action in ("release", "undo"):
+            return [None, {}, {"notes": "on second thoughts"}][form % 3]
+        if wish.action == "update":
+            return {
+                0: {},
+                1: {"reference": REFERENCES[content % 2]},
+                2: {"metadata": {"x": content % 2, "y": None}},
+                3: {"amountCents": 10_500},
+                4: _content(content) | {"amountCents": 3},
+                5: {"reference": "TW-1", "metadata": {"y": "z"}},
+                6: _content(content) | {"metadata": {"x": None}},
+                7: {"lineItems": _content(content)["lineItems"]},
+                8: {"reason": "not a field of it"},
+            }.get(form, _content(content))
+        body = {"reason": "not performed"}
+        return body | {0: {"reason": " "}, 1: {"notes": "asked twice"}, 2: {"reasonCode": "inflated"}}.get(form, {})
+
+    def _event(self, job: int, content: int, lonely: bool) -> bytes:
+        if content == 15:
+            return [b"5", b"{}", b'{"id": "half"}', b"[]"][job % 4] if not lonely else b'{"n": %d}' % job
+        detail: Row = {
+            **_job(job),
+            "completedAt": "2026-01-01T12:00:00Z",
+            "workDetails": {"photos": ["a"], "serviceType": "Towing", "duration": 45, "notes": "went well"},
+            "pricing": {"basePrice": 0 if content == 14 else 12_000, "mileageCharge": 0 if content > 10 else 800},
+        }
+        if content == 13:
+            detail |= {"payerType": "driver_ic", "driverId": named("driver")}
+        event = {
+            "id": f"event-{job}" if lonely or content % 3 else f"event-{content}",
+            "source": "roadcall.night-desk" if content in (0, 1, 2) else "roadcall.incident",
+            "detail-type": "WorkDone" if content == 12 else "WorkCompleted",
+            "time": "2026-01-01T12:00:01Z",
+            "detail": detail,
+        }
+        return json.dumps(event).encode()
+
+
+def _with(request: Request, **fields: Any) -> Request:
+    return Request(**{**request.__dict__, **fields})
+
+
+def _job(job: int) -> Row:
+    """One of 16 jobs: four incidents, two vendors, two references."""
+    found = {"incidentId": named(f"incident {job // 4 % 4}"), "vendorId": named(f"vendor {job % 2}")}
+    return found | ({"reference": "TW-1"} if job // 2 % 2 else {})
+
+
+def _content(content: int) -> Row:
+    lines = CONTENTS[content % len(CONTENTS)]
+    return {
+        "amountCents": sum(quantity * price for _, quantity, price in lines),
+        "lineItems": [
+            {"description": words, "quantity": quantity, "unitPriceCents": price} for words, quantity, price in lines
+        ],
+    }
