@@ -127,7 +127,7 @@ def fill_pool(loaded: Loaded, size: int) -> Pool:
     """Payments that wait, for this run's approvals."""
     began = time.monotonic()
     pool = Pool(ms=_now_ms(), size=size)
-    _insert(loaded.superuser_url, size, org_id=ORG_WRITTEN, from_ms=pool.ms, step_ms=0, pending_every=1, vendors=1000)
+    insert(loaded.superuser_url, size, org_id=ORG_WRITTEN, from_ms=pool.ms, step_ms=0, pending_every=1, vendors=1000)
     settle(loaded)
     with psycopg.connect(loaded.superuser_url, autocommit=True) as connection:
         connection.execute("ANALYZE")
@@ -156,7 +156,7 @@ def _make(postgres: RunningPostgres, name: str, passwords: dict[str, str], wante
     step_ms = max(1, SPREAD_MS // wanted["payments"])
     facts = {**wanted, "step_ms": step_ms, "from_ms": _now_ms() - step_ms * wanted["payments"]}
     url = postgres.superuser_url(name)
-    _insert(
+    insert(
         url,
         wanted["payments"],
         org_id=ORG_READ,
@@ -190,7 +190,7 @@ async def _set_up(postgres: RunningPostgres, name: str, passwords: dict[str, str
     await migrate(postgres.url(OWNER, passwords[OWNER], name))
 
 
-def _insert(
+def insert(
     url: str,
     count: int,
     *,
@@ -201,6 +201,7 @@ def _insert(
     vendors: int,
     with_record: bool = True,
 ) -> None:
+    """Payments numbered from 0, each with its whole record or, without it, with its lines alone; as a superuser."""
     blocks = statements.load("load.sql")
     statement = blocks["payments"].replace("@with_record", blocks["with_record"] if with_record else "")
     if not with_record:

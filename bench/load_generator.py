@@ -46,8 +46,9 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """When each request ended (seconds since the first was sent) and how long it took; and our own CPU."""
+    """When each request ended (seconds since the first was sent, at `began_at`), how long it took, and our CPU."""
 
+    began_at: float
     ends_s: list[float]
     latencies_s: list[float]
     cpu_s: float
@@ -70,7 +71,9 @@ def run(task: Task) -> Result:
     try:
         before = _cpu_s()
         sender.run()
-        return Result(ends_s=sender.ends, latencies_s=sender.latencies, cpu_s=_cpu_s() - before)
+        return Result(
+            began_at=sender.began_at, ends_s=sender.ends, latencies_s=sender.latencies, cpu_s=_cpu_s() - before
+        )
     finally:
         sender.close()
 
@@ -88,6 +91,7 @@ class _Sender:
     def __init__(self, task: Task, found: Iterator[bytes], expected: bytes) -> None:
         self.ends: list[float] = []
         self.latencies: list[float] = []
+        self.began_at = 0.0
         self._task = task
         self._requests = found
         self._expected = expected
@@ -102,7 +106,7 @@ class _Sender:
         ends, latencies = self.ends, self.latencies
         partial: dict[int, bytes] = {}
         sent: dict[int, float] = {}
-        began = clock()
+        self.began_at, began = time.time(), clock()
         deadline = began + self._task.seconds
         with select.epoll() as poll:
             for number, one in sockets.items():

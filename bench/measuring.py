@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 TAIL_SHARE: Final = 0.03
 """The end, when clients run out, is not counted."""
+COUNT_MIN: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,32 +25,39 @@ class Measured:
     client_us: float
     rss_mb: float = 0.0
     count: int = 0
+    """How many requests were answered in all."""
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU of all three for one request: what limits a machine that does nothing else."""
+        return self.service_us + self.database_us + self.client_us
 
 
 def measured(
-    ends_s: Sequence[float],
+    ends_at: Sequence[float],
     latencies_s: Sequence[float],
     *,
-    service_s: float,
-    database_s: float,
-    client_s: float,
     first: int,
+    used: Callable[[float, float], tuple[float, float]],
+    client_s: float,
 ) -> Measured:
-    """From each request's end and duration, in the order of their ends, and the CPU seconds of all of them;
-    those before the `first` were for warming up."""
-    count = len(ends_s)
-    last = int(count * (1 - TAIL_SHARE)) - 1
-    if last - first < 10:
-        raise RuntimeError(f"only {count} requests were answered: too few to say anything")
+    """From each request's end (by time.time()) and duration, in the order of their ends; those before the `first` were
+    for warming up. `used` tells the CPU seconds of service and database between two moments.
+    """
+    last = int(len(ends_at) * (1 - TAIL_SHARE)) - 1
+    count = last - first
+    if count < COUNT_MIN:
+        raise RuntimeError(f"only {len(ends_at)} requests were answered: too few to say anything")
     latencies = sorted(latencies_s[first : last + 1])
+    service_s, database_s = used(ends_at[first], ends_at[last])
     return Measured(
-        per_s=(last - first) / (ends_s[last] - ends_s[first]),
+        per_s=count / (ends_at[last] - ends_at[first]),
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
         service_us=service_s / count * 1e6,
         database_us=database_s / count * 1e6,
-        client_us=client_s / count * 1e6,
-        count=count,
+        client_us=client_s / len(ends_at) * 1e6,
+        count=len(ends_at),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.measuring import Measured, measured
-from bench.process_tree import Tree
+from bench.process_tree import Meter, Tree
 from bench.statements import for_pgbench
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 
@@ -51,20 +51,21 @@ def run(
             else [f"--time={math.ceil(seconds + warm_s(clients))}"]
         )
         argv += [f"--define={name}={value}" for name, value in script.variables.items()]
-        tree, used = Tree(postgres.pid), _children_s()
-        before = tree.cpu_s()
-        done = subprocess.run([*argv, url], capture_output=True, text=True, timeout=WAIT_S_MAX, check=False, cwd=place)
-        database_s, client_s = tree.cpu_s() - before, _children_s() - used
+        used = _children_s()
+        with Meter(Tree(postgres.pid)) as meter:
+            done = subprocess.run(
+                [*argv, url], capture_output=True, text=True, timeout=WAIT_S_MAX, check=False, cwd=place
+            )
+        client_s = _children_s() - used
         if done.returncode or "number of failed transactions: 0 " not in done.stdout:
             raise RuntimeError(f"pgbench failed:\n{done.stderr}\n{done.stdout}")
         finished = sorted(line for log in Path(place).glob("log.*") for line in map(_line, log.open()))
     return measured(
         [end for end, _, _ in finished],
         [took for _, took, _ in finished],
-        service_s=0.0,
-        database_s=database_s,
-        client_s=client_s,
         first=_all_warm(finished),
+        used=lambda since, until: (0.0, meter.cpu_s(since, until)[0]),
+        client_s=client_s,
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from bench.load_generator import Task
 from bench.measuring import Measured, measured
-from bench.process_tree import Tree
+from bench.process_tree import Meter, Tree
 from vendorpay.adapters.local_issuer import LocalIssuer
 
 READY: Final = "vendorpay is ready on "
@@ -63,40 +63,27 @@ class Service:
 
     def measure(self, task: Task, database: Tree) -> Measured:
         """Does one task, with the CPU and the memory of all who had to do with it. Raises RuntimeError."""
-        with self.awake():
-            service_s, database_s = self.tree.cpu_s(), database.cpu_s()
-            argv = [sys.executable, "-m", "bench.load_generator"]
-            generator = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        argv = [sys.executable, "-m", "bench.load_generator"]
+        with self.awake(), Meter(self.tree, database) as meter:
+            done = subprocess.run(
+                argv, input=json.dumps(asdict(task)), capture_output=True, text=True, timeout=RUN_S_MAX, check=False
             )
-            assert generator.stdin is not None
-            generator.stdin.write(json.dumps(asdict(task)))
-            generator.stdin.close()
-            generator.stdin = None
-            rss_mb = self._peak_rss_mb(generator)
-            said, complaint = generator.communicate(timeout=RUN_S_MAX)
-            service_s, database_s = self.tree.cpu_s() - service_s, database.cpu_s() - database_s
-        if generator.returncode:
-            raise RuntimeError(f"{task.kind} with {task.clients} clients failed: {complaint}")
-        result = json.loads(said)
-        found = measured(
-            result["ends_s"],
-            result["latencies_s"],
-            service_s=service_s,
-            database_s=database_s,
-            client_s=result["cpu_s"],
-            first=int(WARM_SHARE * len(result["ends_s"])),
-        )
-        return Measured(**{**asdict(found), "rss_mb": rss_mb})
+        if done.returncode:
+            raise RuntimeError(f"{task.kind} with {task.clients} clients failed: {done.stderr}")
+        result = json.loads(done.stdout)
 
-    def _peak_rss_mb(self, generator: subprocess.Popen[str]) -> float:
-        peak, until = 0.0, time.monotonic() + RUN_S_MAX
-        while time.monotonic() < until:
-            peak = max(peak, self.tree.rss_mb())
-            readable = _readable(generator, SAMPLE_S)
-            if readable:
-                break
-        return peak
+        def used(since: float, until: float) -> tuple[float, float]:
+            service_s, database_s = meter.cpu_s(since, until)
+            return service_s, database_s
+
+        found = measured(
+            [result["began_at"] + end for end in result["ends_s"]],
+            result["latencies_s"],
+            first=int(WARM_SHARE * len(result["ends_s"])),
+            used=used,
+            client_s=result["cpu_s"],
+        )
+        return replace(found, rss_mb=meter.peak_rss_mb)
 
 
 def _readable(generator: subprocess.Popen[str], seconds: float) -> bool:

@@ -8,8 +8,8 @@ from bench.goals import GOALS, limit_of
 from bench.measuring import Measured
 
 HEAD = (
-    "| cell | service /s | limit /s | ratio | goal | p50 ms | p99 ms | limit p99 ms | CPU us: service | database | "
-    "client | database of limit | RSS MB |"
+    "| cell | service /s | limit /s | ratio | goal | by CPU | p50 ms | p99 ms | limit p99 ms | CPU us: service | "
+    "database | client | database of limit | RSS MB |"
 )
 
 
@@ -38,10 +38,12 @@ def table(cells: Mapping[str, Measured]) -> str:
 
 def _figures(one: Measured, limit: Measured | None, goal: str) -> Sequence[str]:
     against = (f"{limit.per_s:.0f}", f"{one.per_s / limit.per_s:.2f}") if limit else ("", "")
+    by_cpu = f"{limit.cpu_us / one.cpu_us:.2f}" if limit else ""
     return (
         f"{one.per_s:.0f}",
         *against,
         goal,
+        by_cpu,
         f"{one.p50_ms:.2f}",
         f"{one.p99_ms:.2f}",
         f"{limit.p99_ms:.2f}" if limit else "",
