@@ -123,10 +123,18 @@ def database(postgres: RunningPostgres, payments: int, *, whole: bool = True) ->
     return found
 
 
+def version(loaded: Loaded) -> str:
+    """Of the server."""
+    with psycopg.connect(loaded.superuser_url) as connection:
+        return str(_one(connection, "SHOW server_version", {}))
+
+
 def fill_pool(loaded: Loaded, size: int) -> Pool:
     """Payments that wait, for this run's approvals."""
     began = time.monotonic()
     pool = Pool(ms=_now_ms(), size=size)
+    if size == 0:
+        return pool
     insert(loaded.superuser_url, size, org_id=ORG_WRITTEN, from_ms=pool.ms, step_ms=0, pending_every=1, vendors=1000)
     settle(loaded)
     with psycopg.connect(loaded.superuser_url, autocommit=True) as connection:

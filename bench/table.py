@@ -15,24 +15,24 @@ HEAD = (
 
 def table(cells: Mapping[str, Measured]) -> str:
     """All cells of the service beside pgbench's, as Markdown."""
-    rows = [HEAD, "|" + " --- |" * HEAD.count(" |")]
+    rows = [HEAD, rule(HEAD.count(" |"))]
     goals = {goal.cell: goal for goal in GOALS}
     for name, one in cells.items():
         if name.startswith("pgbench_"):
             continue
         limit, goal = limit_of(name, cells), goals.get(name)
-        rows.append(_row([name, *_figures(one, limit, f"{goal.ratio_min:.2f}" if goal else "")]))
+        rows.append(row([name, *_figures(one, limit, f"{goal.ratio_min:.2f}" if goal else "")]))
     rows += [
         "",
         "pgbench, one prepared statement for each request:",
         "",
         "| cell | /s | p50 ms | p99 ms | database us |",
     ]
-    rows.append("| --- | --- | --- | --- | --- |")
+    rows.append(rule(5))
     for name, one in cells.items():
         if name.startswith("pgbench_"):
             figures = [f"{one.per_s:.0f}", f"{one.p50_ms:.2f}", f"{one.p99_ms:.2f}", f"{one.database_us:.0f}"]
-            rows.append(_row([name.removeprefix("pgbench_"), *figures]))
+            rows.append(row([name.removeprefix("pgbench_"), *figures]))
     return "\n".join(rows)
 
 
@@ -55,5 +55,11 @@ def _figures(one: Measured, limit: Measured | None, goal: str) -> Sequence[str]:
     )
 
 
-def _row(parts: Sequence[str]) -> str:
+def row(parts: Sequence[str]) -> str:
+    """One row of a table."""
     return "| " + " | ".join(parts) + " |"
+
+
+def rule(columns: int) -> str:
+    """What stands between a table's head and its rows."""
+    return "|" + " --- |" * columns

@@ -1,0 +1,160 @@
+"""What a run says: the one JSON object, the table of goals, and the page docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench.goals import GOALS, limit_of
+from bench.pages import KINDS, slowdown
+from bench.plan import Plan
+from bench.run import Found
+from bench.table import row, rule, table
+
+PAGE: Final = Path("docs/benchmarks.md")
+BEGIN: Final = "<!-- written by make bench: begin -->"
+END: Final = "<!-- written by make bench: end -->"
+READY_S_MAX: Final = 2.0
+RSS_MB_MAX: Final = 150.0
+IMPORT_RATIO_MIN: Final = 0.9
+SLOWDOWN_MAX: Final = 2.0
+SLOW_RATIO_MIN: Final = 1.0
+
+
+def summary(found: Found) -> dict[str, Any]:
+    """The last line of stdout. What was not measured is not in it."""
+    said: dict[str, Any] = {}
+    for goal in GOALS:
+        one, limit = found.cells.get(goal.cell), limit_of(goal.cell, found.cells)
+        if one is not None:
+            ratio = None if limit is None else round(one.per_s / limit.per_s, 3)
+            said[goal.cell] = {"ratio": ratio, "p99_ms": round(one.p99_ms, 2), "per_s": round(one.per_s, 1)}
+    if found.imported is not None:
+        said["import"] = {"ratio": round(found.imported.ratio, 3), "per_s": round(found.imported.per_s, 1)}
+    if "create_c64" in found.cells:
+        said["rss_mb"] = round(found.cells["create_c64"].rss_mb, 1)
+    if found.ready_s is not None:
+        said["ready_s"] = round(found.ready_s, 2)
+    return said
+
+
+def goals(found: Found) -> str:
+    """Each goal, and how far it is reached, as Markdown."""
+    rows = [row(["what", "goal", "reached", ""]), rule(4)]
+    for goal in GOALS:
+        one, limit = found.cells.get(goal.cell), limit_of(goal.cell, found.cells)
+        if one is not None and limit is not None:
+            rows.append(_at_least(f"{goal.cell} / pgbench's best", goal.ratio_min, one.per_s / limit.per_s))
+            if goal.p99_ms_max is not None:
+                rows.append(_at_most(f"{goal.cell}, p99 in ms", goal.p99_ms_max, one.p99_ms))
+            if goal.p99_times_max is not None:
+                rows.append(_at_most(f"{goal.cell}, p99 / pgbench's", goal.p99_times_max, one.p99_ms / limit.p99_ms))
+    both = found.cells.get("create_c64"), found.cells.get("create_c64_w2")
+    if both[0] is not None and both[1] is not None:
+        rows.append(_at_least("create_c64 of two workers / of one", 1.0, both[1].per_s / both[0].per_s))
+    if (slow := found.slow_cells) and (limit := slow.get("pgbench_create_c64")) is not None:
+        ratio = slow["create_c64"].per_s / limit.per_s
+        rows.append(_at_least("create_c64 / pgbench at 64, commits 2 ms slower", SLOW_RATIO_MIN, ratio))
+    rows += [
+        _at_most(_of_pages(found, kind), SLOWDOWN_MAX, slowdown(found.pages, kind)) for kind in KINDS if found.pages
+    ]
+    if (imported := found.imported) is not None:
+        rows.append(_at_least("import / COPY", IMPORT_RATIO_MIN, imported.ratio))
+        small, large = (f"{size:,}" for size in imported.sizes)
+        rows.append(_at_most(f"import, memory at {large} / at {small}", 1.1, imported.rss_mb[1] / imported.rss_mb[0]))
+    if "create_c64" in found.cells:
+        rows.append(_at_most("server, resident MB at create_c64", RSS_MB_MAX, found.cells["create_c64"].rss_mb))
+    if found.ready_s is not None:
+        rows.append(_at_most("serve on existing data, seconds until ready", READY_S_MAX, found.ready_s))
+    return "\n".join(rows)
+
+
+def details(found: Found, plan: Plan) -> str:
+    """Everything that was measured, as Markdown."""
+    parts = [goals(found)]
+    if found.cells:
+        parts.append(table(found.cells))
+    if found.slow_cells:
+        parts.append("Creates when every flush takes 2 ms longer:\n\n" + table(found.slow_cells))
+    if found.pages:
+        head = [row(["page of 50, 16 clients", "payments", "/s", "p50 ms", "p99 ms", "database us"]), rule(6)]
+        head += [
+            row(
+                [
+                    kind,
+                    f"{size:,}",
+                    f"{one.per_s:.0f}",
+                    f"{one.p50_ms:.2f}",
+                    f"{one.p99_ms:.2f}",
+                    f"{one.database_us:.0f}",
+                ]
+            )
+            for (kind, size), one in found.pages.items()
+        ]
+        parts.append("\n".join(head))
+    if (imported := found.imported) is not None:
+        parts.append(
+            f"Import: {imported.per_s:.0f} payments/s, COPY alone {imported.copy_per_s:.0f}/s; the command's memory "
+            f"{imported.rss_mb[0]:.0f} MB for {imported.sizes[0]:,} payments, {imported.rss_mb[1]:.0f} MB for "
+            f"{imported.sizes[1]:,}."
+        )
+    if found.import_ms is not None and found.ready_s is not None:
+        parts.append(
+            f"`serve` on {plan.payments:,} payments was ready after {found.ready_s:.2f} s; importing a serving process "
+            f"took {found.import_ms:.0f} ms of CPU over a bare Python."
+        )
+    return "\n\n".join(parts)
+
+
+def write(found: Found, plan: Plan, command: str, took_s: float) -> None:
+    """Puts the figures into docs/benchmarks.md, between its markers. Raises RuntimeError where these are missing."""
+    text = PAGE.read_text("utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise RuntimeError(f"{PAGE} has not the lines {BEGIN} and {END}")
+    said = f"{_where(found, plan, command, took_s)}\n\n{details(found, plan)}"
+    PAGE.write_text(f"{before}{BEGIN}\n\n{said}\n\n{END}{after}", "utf-8")
+
+
+def _at_least(what: str, wanted: float, reached: float) -> str:
+    return row([what, f">= {wanted:g}", f"{reached:.2f}", "yes" if reached >= wanted else "**no**"])
+
+
+def _at_most(what: str, wanted: float, reached: float) -> str:
+    return row([what, f"<= {wanted:g}", f"{reached:.2f}", "yes" if reached <= wanted else "**no**"])
+
+
+def _of_pages(found: Found, kind: str) -> str:
+    sizes = [size for one, size in found.pages if one == kind]
+    return f"a {kind} page at {max(sizes):,} / at {min(sizes):,}"
+
+
+def _where(found: Found, plan: Plan, command: str, took_s: float) -> str:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return (
+        f"`{command}` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, {took_s / 60:.0f} "
+        f"minutes: {os.cpu_count()} cores of {_processor()}, {_memory_gb():.0f} GB, {_system()}, Python "
+        f"{platform.python_version()}, PostgreSQL {found.postgres_version}; {plan.payments:,} payments, {plan.rounds} "
+        f"rounds of {plan.cell_s:g} s for each cell, medians."
+    )
+
+
+def _processor() -> str:
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
+def _memory_gb() -> float:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
