@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.asking import Answered, Caller, Desk, opened
@@ -143,9 +143,11 @@ def test_decisions_are_sensitive_and_many_at_once_are_bulk(operation: Operation)
 
 # --- the table of buckets ------------------------------------------------------------------------------------
 
+LONG = settings(max_examples=min(settings().max_examples, 1_000))
 CROWD = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3 * NS_PER_S)), max_size=120)
 
 
+@LONG
 @given(CROWD, st.integers(1, 4), st.integers(1, 3))
 def test_nobody_has_more_than_his_limit_in_any_crowd_and_the_table_is_bounded(
     crowd: list[tuple[int, int]], places: int, burst: int
@@ -162,6 +164,7 @@ def test_nobody_has_more_than_his_limit_in_any_crowd_and_the_table_is_bounded(
         assert len(table) <= places + SHARED_MAX
 
 
+@LONG
 @given(CROWD, st.integers(1, 3))
 def test_as_long_as_there_is_room_everybody_has_his_whole_limit(crowd: list[tuple[int, int]], burst: int) -> None:
     limit = Limit.of(1, 1, burst)
