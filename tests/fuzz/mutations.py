@@ -82,7 +82,7 @@ def change_a_part(sent: Sent, chance: random.Random) -> Sent:
     """Anywhere in the value, something of another type: what the parser reads well and the rules must refuse."""
     try:
         value = msgspec.json.decode(sent.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return sent
     return replace(sent, body=msgspec.json.encode(_changed(value, chance)))
 
