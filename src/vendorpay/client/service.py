@@ -11,7 +11,7 @@ from vendorpay.client.request import Request
 class Live(Answered, frozen=True, kw_only=True):
     """The process runs."""
 
-    status: str
+    status: str = "live"
 
 
 class Ready(Answered, frozen=True, kw_only=True):
