@@ -11,12 +11,12 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, TextIO
+from datetime import UTC, datetime
+from typing import Final, TextIO
 
 import msgspec
-import structlog
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 # Every name a line may have. Ids, counts, names of ours: never text from outside.
@@ -58,11 +58,10 @@ _SECRETS: Final = (
 _SUSPECT: Final = re.compile(
     r"@|eyJ|bearer|basic|passw|secret|token|authorization|key|[sr]k_|whsec|DETAIL:|CONTEXT:|STATEMENT:|QUERY:", re.I
 )
-# Chatter of others, which says nothing below a warning; granian's names hold its worker's starts and stops.
-_QUIET: Final = ("asyncio", "httpx", "httpcore", "psycopg", "psycopg.pool", "_granian", "granian.access")
+# Chatter of others, which says nothing below a warning.
+_QUIET: Final = ("asyncio", "httpx", "httpcore", "psycopg", "psycopg.pool")
 
-_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-_Event = MutableMapping[str, Any]
+_BARE: Final = re.compile(r'[^\s="]+')
 
 
 def scrub(text: str) -> str:
@@ -122,10 +121,9 @@ def log_request(
     """One answered request. `operation` is its name in the operations table, never the path with its query."""
     if not _lines.requests:
         return
-    stamp = _stamp(None, "", {})["timestamp"]
-    # Past the processors, which cost more than many a request: these names are all FACTS, and typed.
+    # Past the look at every name, which costs more than many a request: these are all FACTS, and typed.
     line = _Request(
-        timestamp=stamp,
+        timestamp=_stamp(),
         request_id=scrub(request_id),
         operation=operation,
         status=status,
@@ -134,43 +132,43 @@ def log_request(
         sub=sub and scrub(sub),
         role=role,
     )
-    if _lines.json:
-        _lines.stream.write(msgspec.json.encode(line).decode())
-    else:
-        _lines.logger.info("request", **{name: getattr(line, name) for name in _Request.__struct_fields__[3:]})
+    _lines.write(line)
 
 
 def log_failure(*, request_id: str | None = None, error: BaseException) -> None:
     """An error nobody expected."""
-    _lines.logger.error("failure", request_id=request_id, **facts_of(error))
+    _log("error", "failure", {"request_id": request_id, **facts_of(error)})
 
 
 def info(event: str, **facts: object) -> None:
     """Something ordinary that an operator wants to see. `event` is a fixed phrase; what varies is in the facts."""
-    _lines.logger.info(event, **facts)
+    _log("info", event, facts)
 
 
 def warning(event: str, **facts: object) -> None:
     """Something that works again by itself, or soon needs a look."""
-    _lines.logger.warning(event, **facts)
+    _log("warning", event, facts)
 
 
 def failed(event: str, **facts: object) -> None:
     """Something that did not work and will not without help."""
-    _lines.logger.error(event, **facts)
+    _log("error", event, facts)
 
 
-def _only_facts(_: object, __: str, line: _Event) -> _Event:
+def _log(level: str, event: str, facts: Mapping[str, object]) -> None:
+    if LEVELS.index(level) >= _lines.least:
+        _lines.write({"timestamp": _stamp(), "event": scrub(event), "level": level, **_only_facts(facts)})
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _only_facts(facts: Mapping[str, object]) -> dict[str, object]:
     """Drops what is not in FACTS, and cleans what is. None is left out."""
-    kept: _Event = {}
-    dropped = []
-    for name, value in line.items():
-        if name not in FACTS:
-            dropped.append(name)
-        elif value is not None:
-            kept[name] = _plain(value)
-    if dropped:
-        kept["dropped"] = sorted(scrub(name) for name in dropped)
+    kept = {name: _plain(value) for name, value in facts.items() if name in FACTS and value is not None}
+    if dropped := sorted(scrub(name) for name in facts if name not in FACTS):
+        kept["dropped"] = dropped
     return kept
 
 
@@ -211,57 +209,39 @@ class _Request(msgspec.Struct, omit_defaults=True):
     role: str | None = None
 
 
-class _Stream:
-    """Writes each line in one piece. A reader of the log that went away must not fail a request."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-
-    def write(self, line: str) -> None:
-        stream = self._stream or sys.stderr
-        with suppress(OSError, ValueError):
-            stream.write(f"{line}\n")
-            stream.flush()
-
-    debug = info = warning = error = write
-
-
 class _Lines:
-    """The logger behind this module's functions. Until `configure`, warnings and errors alone are written."""
+    """Where lines go, and which. Until `configure`, warnings and errors alone are written."""
 
-    logger: Any
-    stream: _Stream
+    stream: TextIO | None
     json: bool
+    least: int  # The place in LEVELS of what is still written.
     requests: bool  # Whether a line for each request is wanted.
 
     def __init__(self) -> None:
         self.open("warning", json=True, stream=None)
 
     def open(self, level: str, *, json: bool, stream: TextIO | None) -> None:
-        render: Callable[..., str | bytes]
-        if json:
-            render = structlog.processors.JSONRenderer(serializer=_encoded)
-        else:
-            render = structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event"], drop_missing=True, sort_keys=False, bool_as_flag=False
-            )
-        self.stream, self.json, self.requests = _Stream(stream), json, level in {"debug", "info"}
-        self.logger = structlog.wrap_logger(
-            self.stream,
-            processors=[
-                structlog.processors.add_log_level,
-                _stamp,
-                _only_facts,
-                render,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(level),
-            context_class=dict,
-            cache_logger_on_first_use=False,
-        ).bind()
+        self.stream, self.json, self.least = stream, json, LEVELS.index(level)
+        self.requests = self.least <= LEVELS.index("info")
+
+    def write(self, line: dict[str, object] | _Request) -> None:
+        """Writes it in one piece. A reader of the log that went away must not fail a request."""
+        encoded = msgspec.json.encode(line).decode() if self.json else _for_people(msgspec.to_builtins(line))
+        stream = self.stream or sys.stderr
+        with suppress(OSError, ValueError):
+            stream.write(f"{encoded}\n")
+            stream.flush()
 
 
-def _encoded(line: Mapping[str, Any], **_: object) -> str:
-    return msgspec.json.encode(line).decode()
+def _for_people(line: dict[str, object]) -> str:
+    """The line as name=value, quoted where the value would not be told from what stands around it."""
+    told = {"timestamp": "", "level": "", **line}  # in this order
+    return " ".join(f"{name}={_word(value)}" for name, value in told.items())
+
+
+def _word(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if _BARE.fullmatch(text) else msgspec.json.encode(text).decode()
 
 
 class _Routed(logging.Handler):
@@ -273,7 +253,7 @@ class _Routed(logging.Handler):
             if record.exc_info and record.exc_info[1] is not None:
                 facts |= facts_of(record.exc_info[1])
             message = scrub(record.getMessage())
-            getattr(_lines.logger, _level_name(record.levelno))(message.replace("\n", " "), **facts)
+            _log(_level_name(record.levelno), message.replace("\n", " "), facts)
         except Exception:  # logging's own way to say that a record could not be written.
             self.handleError(record)
 

@@ -50,7 +50,7 @@ def _is_explained(error: Exception) -> bool:
     from vendorpay.entrypoints.database_urls import DatabaseUrlRefused
     from vendorpay.entrypoints.embedded_postgres import EmbeddedPostgresError
     from vendorpay.entrypoints.listening import CannotListen
-    from vendorpay.entrypoints.server import NeverReady
+    from vendorpay.entrypoints.service import NeverReady
     from vendorpay.store.migrate import MigrationError
 
     explained = (IssuerKeyUnusable, DatabaseNotReady, DatabaseUrlRefused, EmbeddedPostgresError, CannotListen)
