@@ -45,7 +45,7 @@ soak: setup-dev ## the random, race and fault tests with their full counts
 	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600
 
 bench: setup-dev ## the service against the database's own limit (QUICK=1: under two minutes)
-	@exec .venv/bin/python -m bench
+	@exec .venv/bin/python -m bench $(if $(filter-out 0,$(QUICK)),,--write)
 
 check: setup-dev ## lint, types, style and stale generated docs
 	.venv/bin/ruff check

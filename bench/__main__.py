@@ -34,7 +34,10 @@ def main() -> None:
     """Reads the arguments, measures, prints."""
     wanted = _arguments()
     plan = QUICK if wanted.quick else FULL
-    plan = replace(plan, **{name: value for name in ("rounds", "payments") if (value := getattr(wanted, name))})
+    if wanted.payments:
+        plan = replace(plan, payments=wanted.payments)
+    if wanted.rounds:
+        plan = replace(plan, rounds=wanted.rounds, side_rounds=wanted.rounds)
     if wanted.seconds:
         plan = replace(plan, cell_s=wanted.seconds)
     cells, parts = _chosen(wanted.only, quick=wanted.quick)

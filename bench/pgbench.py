@@ -24,7 +24,7 @@ COLD: Final = 6
 
 def warm_s(clients: int) -> float:
     """How long its connections need, all together, to plan their statement: it runs longer by that."""
-    return 0.5 + clients * 0.025
+    return 0.1 + clients * 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

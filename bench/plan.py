@@ -19,6 +19,8 @@ class Plan:
     import_sizes: tuple[int, int]
     page_sizes: tuple[int, ...]
     """The sizes of the databases whose pages are compared."""
+    side_rounds: int
+    """How many rounds for imports, pages, slow commits; and how many starts."""
     every_cell_in_every_round: bool
     """Else only pgbench's best cell is measured again after the first round."""
 
@@ -30,14 +32,16 @@ FULL = Plan(
     approvals_per_cell=15_000,
     import_sizes=(10_000, 50_000),
     page_sizes=(10_000, 1_000_000, 5_000_000),
+    side_rounds=5,
     every_cell_in_every_round=True,
 )
 QUICK = Plan(
-    payments=50_000,
+    payments=30_000,
     rounds=3,
-    cell_s=1.0,
+    cell_s=0.75,
     approvals_per_cell=3_000,
-    import_sizes=(2_000, 10_000),
-    page_sizes=(10_000, 50_000),
+    import_sizes=(1_000, 5_000),
+    page_sizes=(10_000, 30_000),
+    side_rounds=1,
     every_cell_in_every_round=False,
 )

@@ -79,7 +79,7 @@ def details(found: Found, plan: Plan) -> str:
     if found.cells:
         parts.append(table(found.cells))
     if found.slow_cells:
-        parts.append("Creates when every flush takes 2 ms longer:\n\n" + table(found.slow_cells))
+        parts.append("Creates when every flush takes 2 ms longer:\n\n" + table(found.slow_cells, with_goals=False))
     if found.pages:
         head = [row(["page of 50, 16 clients", "payments", "/s", "p50 ms", "p99 ms", "database us"]), rule(6)]
         head += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 
 PARTS: Final = ("import", "pages", "slow_commit", "start_up")
 """What is measured beside the cells."""
+STARTS_MIN: Final = 3
 SLOW: Final = (Cell(kind="create", clients=64, workers=1), Cell(kind="create", clients=64))
 
 
@@ -48,16 +49,17 @@ def run(home: Path, plan: Plan, cells: Sequence[Cell], parts: Sequence[str]) -> 
             found.cells = _rounds(home, plan, postgres, loaded, cells)
         if "import" in parts:
             with serving(home / "serve", "--database-url", loaded.app_url) as service:
-                found.imported = imports.measure(home, loaded, service, plan.import_sizes, plan.rounds)
+                found.imported = imports.measure(home, loaded, service, plan.import_sizes, plan.side_rounds)
         if "pages" in parts:
-            found.pages = pages.measure(home, postgres, loaded, plan.page_sizes, plan.rounds, plan.cell_s)
+            found.pages = pages.measure(home, postgres, loaded, plan.page_sizes, plan.side_rounds, plan.cell_s)
         real = postgres.bin_dir
     if "slow_commit" in parts and (slow := slow_commit.binaries(home, real)) is not None:
         with database.running(home, slow) as postgres:
             loaded = database.database(postgres, plan.payments)
-            found.slow_cells = _rounds(home, plan, postgres, loaded, SLOW)
+            found.slow_cells = _rounds(home, replace(plan, rounds=plan.side_rounds), postgres, loaded, SLOW)
     if "start_up" in parts:
-        found.ready_s, found.import_ms = start_up.ready_s(home), start_up.import_ms()
+        times = max(STARTS_MIN, plan.side_rounds)
+        found.ready_s, found.import_ms = start_up.ready_s(home, times), start_up.import_ms(times)
     return found
 
 

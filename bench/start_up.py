@@ -12,14 +12,13 @@ from typing import Final
 
 from bench import service
 
-TIMES: Final = 5
 IMPORTED: Final = "vendorpay.entrypoints.serving_process"
 
 
-def ready_s(home: Path) -> float:
+def ready_s(home: Path, times: int) -> float:
     """From the start of `serve` on the bench's own directory, PostgreSQL included, to its first answer; the median."""
     found = []
-    for _ in range(TIMES):
+    for _ in range(times):
         began = time.monotonic()
         process = service.started(home / "serve", "--data-dir", str(home / "data"))
         try:
@@ -30,11 +29,11 @@ def ready_s(home: Path) -> float:
     return statistics.median(found)
 
 
-def import_ms() -> float:
+def import_ms(times: int) -> float:
     """CPU of importing a serving process, over that of a bare Python; the median."""
-    bare = statistics.median(_cpu_ms("pass") for _ in range(TIMES))
+    bare = statistics.median(_cpu_ms("pass") for _ in range(times))
     _cpu_ms(f"import {IMPORTED}")  # leaves the bytecode for those that follow
-    return statistics.median(_cpu_ms(f"import {IMPORTED}") for _ in range(TIMES)) - bare
+    return statistics.median(_cpu_ms(f"import {IMPORTED}") for _ in range(times)) - bare
 
 
 def _cpu_ms(statement: str) -> float:

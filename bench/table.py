@@ -13,10 +13,10 @@ HEAD = (
 )
 
 
-def table(cells: Mapping[str, Measured]) -> str:
+def table(cells: Mapping[str, Measured], *, with_goals: bool = True) -> str:
     """All cells of the service beside pgbench's, as Markdown."""
     rows = [HEAD, rule(HEAD.count(" |"))]
-    goals = {goal.cell: goal for goal in GOALS}
+    goals = {goal.cell: goal for goal in GOALS if with_goals}
     for name, one in cells.items():
         if name.startswith("pgbench_"):
             continue
