@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.style.rules.source import ROOT
 from tests.style.rules.tree import Tree, project
 
-FOLDERS = ("src", "tests", "docs")
-FILES = ("pyproject.toml", "Makefile")
+FOLDERS = ("src", "tests", "docs", "requirements", "scripts", "examples")
+FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md")
 RUN_S_MAX = 110.0
 
 

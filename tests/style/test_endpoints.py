@@ -8,6 +8,7 @@ from tests.style.rules.endpoints import (
     unnamed_functions,
     unpromised,
     unreached_usecases,
+    without_method,
 )
 from tests.style.rules.names import missing_names
 from tests.style.rules.source import listing
@@ -36,6 +37,10 @@ def test_every_row_is_promised_and_every_promise_has_a_row() -> None:
 
 def test_every_row_is_asked_for_by_a_test() -> None:
     assert not (found := unasked(project())), listing(found)
+
+
+def test_every_row_has_a_method_of_the_client_or_a_reason_for_none() -> None:
+    assert not (found := without_method(project())), listing(found)
 
 
 def test_every_row_is_on_the_generated_pages() -> None:

@@ -1,4 +1,4 @@
-"""An endpoint is whole: a use case, a function, a row, a promise, a test and its pages (CONTRIBUTING.md)."""
+"""An endpoint is whole, from its use case to its pages (CONTRIBUTING.md has the steps)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from tests.style.rules.names import defined, uses_of
 from tests.style.rules.source import PACKAGE, Source
@@ -14,6 +14,7 @@ from tests.style.rules.tree import Tree
 
 OPERATIONS = "api/operations"
 PROMISES = "tests/api/test_operations.py"
+CLIENT = "tests/client/test_contract.py"
 PAGES = ("docs/openapi.json", "docs/permissions.md")
 ASKING = ("api", "scenarios")
 """The rooms of tests that send requests."""
@@ -82,7 +83,7 @@ def forgotten_groups(tree: Tree) -> list[str]:
 
 def unpromised(tree: Tree) -> list[str]:
     """Rows that are not in the table of promises, and promises that no row keeps."""
-    promised = _promised(tree.texts[PROMISES])
+    promised = _table(tree, PROMISES, "PROMISED")
     kept = {(row.method, row.path) for row in rows(tree)}
     advice = f"PROMISED of {PROMISES} lacks it: add it with its permission (contract section 2)"
     found = [row.finding(advice) for row in rows(tree) if (row.method, row.path) not in promised]
@@ -98,6 +99,16 @@ def unasked(tree: Tree) -> list[str]:
     words = {word: word in asked for row in rows(tree) if (word := _last_word(row))}
     advice = "no test asks for it: write one in tests/api/ that gets its answer and each of its refusals"
     return [row.finding(advice) for row in rows(tree) if not words.get(_last_word(row), True)]
+
+
+def without_method(tree: Tree) -> list[str]:
+    """Rows that the Python client cannot ask for, and that nobody left out for a reason."""
+    asking = "\n".join(source.text for source in tree.under("client"))
+    absent = _table(tree, CLIENT, "ABSENT")
+    advice = f"vendorpay.client has no method for it: write one in client/, or say why not in ABSENT of {CLIENT}"
+    return [
+        row.finding(advice) for row in rows(tree) if row.name not in absent and f"def {_snake(row.name)}(" not in asking
+    ]
 
 
 def undocumented(tree: Tree) -> list[str]:
@@ -130,12 +141,17 @@ def _holds_rows(source: Source, name: str) -> bool:
     )
 
 
-def _promised(text: str) -> set[tuple[str, str]]:
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROMISED":
+def _table(tree: Tree, path: str, name: str) -> set[Any]:
+    """The keys of a test's table."""
+    for node in ast.parse(tree.texts[path]).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             assert isinstance(node.value, ast.Dict)
             return {ast.literal_eval(key) for key in node.value.keys if key is not None}
-    raise AssertionError(f"{PROMISES} has no PROMISED")
+    raise AssertionError(f"{path} has no {name}")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 def _imported(source: Source) -> Iterator[tuple[str, str]]:
