@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.entrypoints.payment_files import COLUMNS
 from vendorpay.domain.new_payment import LINES_MAX
 from vendorpay.entrypoints.cli.payments_import import csv_header, csv_payments, csv_rows
+from vendorpay.entrypoints.cli.payments_import.csv_plain_body import PlainBody
 from vendorpay.entrypoints.cli.payments_import.records import PAYMENT_BYTES_MAX, Position, Record
 
 Cells = dict[str, str]
@@ -242,3 +243,50 @@ def test_a_payment_of_too_many_rows_is_one_fault_and_held_in_part_only() -> None
     (many,) = read(a_file(*[{"payment": "p", "quantity": "x"}] * (LINES_MAX * 20)))
     assert (many.body, many.first_line, many.last_line) == (None, 2, LINES_MAX * 20 + 1)
     assert str(LINES_MAX * 20) in many.faults[-1].message
+
+
+# --- the quick way -----------------------------------------------------------------------------------------
+
+CELLS = st.sampled_from(["", "a", "é", '"q"', "x,y", "0", "1", "12", "-1", "-0", "007", "1.5", "²", "9" * 41, " 5"])
+METADATA_CELLS = st.sampled_from(["", "{}", '{"a": 1e3}', '{\n"a":1}', "nonsense", "[1]", '"é"'])
+ODD_ROWS = st.sampled_from(["", "\n", ",,,,,,,,,,,\n", "a,b\n", '"open,\n', '"a"b,\n', "\r\n", "\0,a\n", "é\n"])
+
+
+@st.composite
+def odd_files(draw: st.DrawFn) -> bytes:
+    """Rows of which most are good, some are odd, and some cannot be read."""
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator=draw(st.sampled_from(["\n", "\r\n"])))
+    writer.writeheader()
+    for _ in range(draw(st.integers(0, 14))):
+        if draw(st.integers(0, 5)) == 0:
+            file.write(draw(ODD_ROWS))
+            continue
+        changed = draw(st.dictionaries(st.sampled_from(COLUMNS), CELLS, max_size=2))
+        name = draw(st.sampled_from(["", "p", "p", "q"]))
+        writer.writerow(GOOD | {"payment": name, "metadata": draw(METADATA_CELLS)} | changed)
+    return file.getvalue().encode(draw(st.sampled_from(["utf-8", "utf-8", "latin-1"])), "replace")
+
+
+@given(odd_files())
+def test_the_quick_way_reads_a_file_as_the_thorough_one(content: bytes) -> None:
+    """The bodies byte for byte: a request that is sent again under its key must be the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_rows, "LINES_AT_ONCE", 3)
+        quick = read(content)
+        patch.setattr(csv_rows, "_plain", lambda file, at: [])
+        patch.setattr(PlainBody, "body_of", lambda self, rows: None)
+        thorough = read(content)
+    assert quick == thorough
+
+
+def test_an_ordinary_file_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> Any:
+        raise AssertionError("the thorough way is taken")
+
+    file = io.BytesIO(a_file(*({"payment": str(n // 2), "metadata": '{"a": 1}'} for n in range(220))))
+    columns, start = csv_header.read(file)
+    monkeypatch.setattr(csv_payments, "body_of", never)
+    monkeypatch.setattr(csv_rows, "_Lines", never)
+    found = csv_payments.records(file, columns, start)
+    assert [len(next(found).item_lines) for _ in range(100)] == [2] * 100

@@ -12,6 +12,8 @@ import msgspec
 from vendorpay.entrypoints.cli.payments_import.csv_header import AMOUNT, METADATA, OF_THE_PAYMENT
 
 DIGITS_MAX: Final = 40
+KNOWN_MAX: Final = 10_000
+"""How many numbers are remembered to be whole: quantities and prices come again and again."""
 Cells = Sequence[str]
 
 
@@ -22,6 +24,7 @@ class PlainBody:
         at = {name: n for n, name in enumerate(columns)}
         self._of_the_payment = [(at[name], name, f'"{name}":') for name in OF_THE_PAYMENT if name in at]
         self._same = itemgetter(*(n for n, _, _ in self._of_the_payment))
+        self._known: set[str] = set()
         self._of_the_line = itemgetter(at["description"], at["quantity"], at["unitPriceCents"])
 
     def body_of(self, rows: Sequence[Cells]) -> bytes | None:
@@ -37,11 +40,11 @@ class PlainBody:
         for n, name, start in self._of_the_payment:
             if not (text := first[n]):
                 continue
-            if name is METADATA:
-                metadata = text
-            elif name is AMOUNT:
+            if name is AMOUNT:
                 amount = text
                 parts.append(start + text)
+            elif name is METADATA:
+                metadata = text
             else:
                 parts.append(start + encode_basestring(text))
         if (amount and not _is_whole(amount)) or (metadata and not _is_plain_json(metadata)):
@@ -56,13 +59,24 @@ class PlainBody:
     def _items(self, rows: Sequence[Cells]) -> list[str] | None:
         """The lines as JSON, None where a cell of theirs is odd."""
         items: list[str] = []
+        known = self._known
         for description, quantity, price in map(self._of_the_line, rows):
-            if not (description and _is_whole(quantity) and _is_whole(price)):
+            if not description:
+                return None
+            if (quantity not in known or price not in known) and not (self._learn(quantity) and self._learn(price)):
                 return None
             items.append(
                 f'{{"description":{encode_basestring(description)},"quantity":{quantity},"unitPriceCents":{price}}}'
             )
         return items
+
+    def _learn(self, text: str) -> bool:
+        """Whether it is a whole number; remembered if so."""
+        if not _is_whole(text):
+            return False
+        if len(self._known) < KNOWN_MAX:
+            self._known.add(text)
+        return True
 
     def _sum(self, rows: Sequence[Cells]) -> int:
         return sum(int(quantity) * int(price) for _, quantity, price in map(self._of_the_line, rows))

@@ -15,7 +15,6 @@ from vendorpay.entrypoints.cli.payments_import.records import PAYMENT_BYTES_MAX,
 BOM: Final = b"\xef\xbb\xbf"
 LINES_AT_ONCE: Final = 64
 """How many lines are read before their size is looked at: what a chunk may hold is not to be read twice over."""
-_ODD: Final = (b"\r", b"\n\n", b"\n ", b"\n\t", b" \n", b"\t\n")
 
 
 def chunks(file: BinaryIO, start: Position, items_max: int) -> Iterator[AnyChunk]:
@@ -46,17 +45,15 @@ def records(file: BinaryIO, start: Position) -> Records:
 
 
 def _plain(file: BinaryIO, at: Position, items_max: int) -> Lines | None:
-    """The next chunk, where each of its lines is one payment that needs no change; else None, as at the end."""
+    """The next chunk, where each of its lines is one payment that can be sent; else None, as at the end."""
     lines = _read(file, at, items_max)
-    raw = b"".join(lines)
-    body = raw.replace(b"\r\n", b"\n").removesuffix(b"\n")
-    if not body or len(body) + 1 > cutting.BYTES_MAX or max(map(len, lines)) > PAYMENT_BYTES_MAX:
+    bodies = [line.strip(b" \t\r\n") for line in lines]
+    if not bodies or not all(bodies) or max(map(len, lines)) > PAYMENT_BYTES_MAX:
         return None
-    if body[0] in b" \t\n" or body[-1] in b" \t\n" or (at.line == 1 and body.startswith(BOM)):
+    body = b"\n".join(bodies)
+    if len(body) + 1 > cutting.BYTES_MAX or (at.line == 1 and body.startswith(BOM)):
         return None
-    if any(odd in body for odd in _ODD):
-        return None
-    after = Position(at.line + len(lines), at.offset + len(raw))
+    after = Position(at.line + len(lines), at.offset + sum(map(len, lines)))
     return Lines(first_line=at.line, after=after, body=body, count=len(lines))
 
 
