@@ -22,8 +22,14 @@ class PlainBody:
 
     def __init__(self, columns: Sequence[str]) -> None:
         at = {name: n for n, name in enumerate(columns)}
-        self._of_the_payment = [(at[name], name, f'"{name}":') for name in OF_THE_PAYMENT if name in at]
-        self._same = itemgetter(*(n for n, _, _ in self._of_the_payment))
+        of_the_payment = [name for name in OF_THE_PAYMENT if name in at]
+        self._same = itemgetter(*(at[name] for name in of_the_payment))
+        self._written = [
+            (at[name], f'"{name}":', str if name is AMOUNT else encode_basestring)
+            for name in of_the_payment
+            if name is not METADATA
+        ]
+        self._amount, self._metadata = at.get(AMOUNT), at.get(METADATA)
         self._known: set[str] = set()
         self._of_the_line = itemgetter(at["description"], at["quantity"], at["unitPriceCents"])
 
@@ -35,18 +41,9 @@ class PlainBody:
         items = self._items(rows)
         if items is None:
             return None
-        parts: list[str] = []
-        amount, metadata = "", ""
-        for n, name, start in self._of_the_payment:
-            if not (text := first[n]):
-                continue
-            if name is AMOUNT:
-                amount = text
-                parts.append(start + text)
-            elif name is METADATA:
-                metadata = text
-            else:
-                parts.append(start + encode_basestring(text))
+        parts = [start + write(text) for n, start, write in self._written if (text := first[n])]
+        amount = "" if self._amount is None else first[self._amount]
+        metadata = "" if self._metadata is None else first[self._metadata]
         if (amount and not _is_whole(amount)) or (metadata and not _is_plain_json(metadata)):
             return None
         parts.append(f'"lineItems":[{",".join(items)}]')
