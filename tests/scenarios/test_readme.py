@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import pytest
 
@@ -31,8 +32,12 @@ embedded = pytest.mark.parametrize("serve", ["embedded"], indirect=True)
 
 
 def commands(text: str) -> Iterator[str]:
-    """The commands of a page's shell blocks; one goes on while a quote is open or a line ends with a backslash."""
-    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    """The commands of a page's shell blocks, and its programs; a command goes on while a quote is open or a line ends
+    with a backslash."""
+    for kind, block in re.findall(r"^```(sh|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        if kind == "python":
+            yield f"python - <<'END'\n{block}END"
+            continue
         begun = ""
         for line in block.splitlines():
             begun += line + "\n"
@@ -55,7 +60,8 @@ def typed(serve: Serve, folder: Path, listed: list[str]) -> list[tuple[int, str]
     shutil.copytree(ROOT / "examples", folder / "examples")
     script = "".join(f"{command.replace(URL, serve.url)}\nprintf '\\n#ended %s\\n' $?\n" for command in listed)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    people = {"VENDORPAY_TOKEN": serve.token("admin"), "DISPATCHER": serve.token("dispatcher")}
+    org = f"org-{uuid4()}"
+    people = {"VENDORPAY_TOKEN": serve.token("admin", org=org), "DISPATCHER": serve.token("dispatcher", org=org)}
     here = {"VENDORPAY_DATA_DIR": str(serve.data_dir), "NO_PROXY": "127.0.0.1"}
     environment = clean_environment(PATH=path, **here, **people)
     done = subprocess.run(
@@ -70,7 +76,7 @@ def typed(serve: Serve, folder: Path, listed: list[str]) -> list[tuple[int, str]
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed on this machine")
 def test_the_five_things_can_be_pasted_into_a_shell(serve: Serve, tmp_path: Path) -> None:
     listed = [each for each in commands(TASKS) if SOAK or not each.startswith(ELSEWHERE)]
-    assert len(listed) >= (13 if SOAK else 8)
+    assert len(listed) >= (14 if SOAK else 9)
     said = dict(zip(listed, typed(serve, tmp_path, listed), strict=True))
     for command, (code, words) in said.items():
         assert code == (1 if HAS_FAULTY_LINES in command else 0), (command, words)
@@ -86,6 +92,7 @@ def test_the_five_things_can_be_pasted_into_a_shell(serve: Serve, tmp_path: Path
     assert "created 2" in told("vendorpay payments import")
     assert json.loads(told('curl -s "$VENDORPAY_URL/webhook-endpoints"'))["secret"]
     assert payment["paymentId"] in told("vendorpay events tail")
+    assert set(told("python").split()) == {"approved"}
     if SOAK:
         assert "accepted 545, duplicate 32, rejected 23" in TASKS
         assert "accepted 545, duplicate 32, rejected 23" in told(HAS_FAULTY_LINES)
