@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,6 +43,8 @@ def main() -> None:
     if wanted.seconds:
         plan = replace(plan, cell_s=wanted.seconds)
     cells, parts = _chosen(wanted.only, quick=wanted.quick)
+    # So that everything that was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began = time.monotonic()
     found = run(wanted.data.absolute(), plan, cells, parts)
     took_s = time.monotonic() - began

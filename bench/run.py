@@ -16,7 +16,7 @@ from bench.imports import Imported
 from bench.measuring import Measured
 from bench.pages import Pages
 from bench.plan import Plan
-from bench.service import Service, serving
+from bench.service import LOG, Service, serving
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 
 PARTS: Final = ("import", "pages", "slow_commit", "start_up")
@@ -42,6 +42,7 @@ class Found:
 def run(home: Path, plan: Plan, cells: Sequence[Cell], parts: Sequence[str]) -> Found:
     """Measures the cells and the parts that are named. Raises RuntimeError when anything is not as it should be."""
     found = Found()
+    (home / "serve" / LOG).unlink(missing_ok=True)
     with database.running(home) as postgres:
         loaded = database.database(postgres, plan.payments)
         found.postgres_version = database.version(loaded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bench.measuring import Measured, measured
 from bench.process_tree import Meter, Tree
 from vendorpay.adapters.local_issuer import LocalIssuer
 
+LOG: Final = "serve.log"
 READY: Final = "vendorpay is ready on "
 READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 45.0
@@ -111,8 +113,11 @@ def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
     home.mkdir(parents=True, exist_ok=True)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     where = () if "--data-dir" in arguments else ("--data-dir", str(home))
-    argv = [sys.executable, "-m", "vendorpay", "serve", "--port", "0", *where, *arguments]
-    with (home / "serve.log").open("w") as log:
+    # It may be asleep when the bench is killed, and then would be for ever.
+    setpriv = shutil.which("setpriv")
+    watch = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    argv = [*watch, sys.executable, "-m", "vendorpay", "serve", "--port", "0", *where, *arguments]
+    with (home / LOG).open("a") as log:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -129,7 +134,7 @@ def wait_until_ready(process: subprocess.Popen[str], home: Path) -> str:
     assert process.stdout is not None
     line = process.stdout.readline().strip() if _readable(process, READY_S_MAX) else ""
     if not line.startswith(READY):
-        words = (home / "serve.log").read_text(errors="replace")[-2000:]
+        words = (home / LOG).read_text(errors="replace")[-2000:]
         raise RuntimeError(f"serve did not become ready:\n{words}")
     return line.removeprefix(READY)
 
