@@ -15,12 +15,14 @@ from vendorpay.domain.errors import DatabaseUnavailable, DuplicatePayment, Overl
 from vendorpay.domain.payment import Payment
 from vendorpay.store import db
 from vendorpay.store.db import is_lost
-from vendorpay.usecases import carry_out as carrying_out
+from vendorpay.usecases import at_once
 from vendorpay.usecases.carry_out import _CommitUnanswered, _was_committed
 
 pytestmark = pytest.mark.anyio
 LOCKS = b"pg_try_advisory"
 WRITES = b"INSERT INTO payments"
+ALONE = b"unclaimed"
+"""In the one statement of a command that is alone."""
 
 
 async def _creations(world: World, count: int) -> list[Payment]:
@@ -28,14 +30,14 @@ async def _creations(world: World, count: int) -> list[Payment]:
     return [payment_in(one) for one in done]
 
 
-@pytest.mark.parametrize("trigger", [LOCKS, WRITES, b"COMMIT"])
+@pytest.mark.parametrize("trigger", [ALONE, LOCKS, WRITES, b"COMMIT"])
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
 async def test_a_line_that_is_cut_anywhere_leaves_every_command_done_and_answered_once(
     database_urls: DatabaseUrls, trigger: bytes, fault: Fault
 ) -> None:
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         wire.strike_at(trigger, fault, times=2)
-        made = await asyncio.wait_for(_creations(world, 5), 20)
+        made = await asyncio.wait_for(_creations(world, 1), 20) + await asyncio.wait_for(_creations(world, 4), 20)
         assert wire.struck >= 1
         assert len({payment.payment_id for payment in made}) == 5
         assert {row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")} == {
@@ -50,21 +52,35 @@ async def test_a_commit_that_was_lost_twice_is_not_done_a_second_time(database_u
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         wire.strike_at(b"COMMIT", Fault.CUT_AFTER)
         wire.on_strike = lambda: wire.strike_at(b"pg_xact_status", Fault.CUT_AFTER, times=3)
+        made = await asyncio.wait_for(_creations(world, 3), 20)
+        assert wire.struck == 3
+        assert {row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")} == {
+            payment.payment_id for payment in made
+        }
+
+
+async def test_a_statement_alone_that_was_lost_twice_is_not_done_a_second_time(database_urls: DatabaseUrls) -> None:
+    async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
+        wire.strike_at(ALONE, Fault.CUT_AFTER)
+        wire.on_strike = lambda: wire.strike_at(b"pg_advisory_xact_lock", Fault.CUT_AFTER, times=3)
         made = await asyncio.wait_for(world.create(), 20)
         assert wire.struck == 3
         assert [row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")] == [made.payment_id]
 
 
-async def test_a_server_that_goes_silent_after_commit_holds_nobody_for_ever(database_urls: DatabaseUrls) -> None:
+@pytest.mark.parametrize(("trigger", "count"), [(ALONE, 1), (b"COMMIT", 3)])
+async def test_a_server_that_goes_silent_after_commit_holds_nobody_for_ever(
+    database_urls: DatabaseUrls, trigger: bytes, count: int
+) -> None:
     async with (
         wire_to(database_urls.app) as (wire, url),
         open_world(database_urls, app_url=url, patience_s=0.3) as world,
     ):
-        wire.strike_at(b"COMMIT", Fault.SILENT)
-        made = await asyncio.wait_for(world.create(), 20)
+        wire.strike_at(trigger, Fault.SILENT)
+        made = await asyncio.wait_for(_creations(world, count), 20)
         assert wire.struck == 1
-        assert world.count("payments") == 1
-        assert (await world.approve(made.payment_id)).status == "approved"
+        assert world.count("payments") == count
+        assert (await world.approve(made[0].payment_id)).status == "approved"
 
 
 async def test_a_database_that_is_away_is_a_refusal_and_comes_back(
@@ -98,10 +114,10 @@ async def test_an_idempotency_key_finds_what_was_committed_while_the_answer_was_
     database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503 after a COMMIT that did happen: the caller's repetition gets the first answer."""
-    monkeypatch.setattr(carrying_out, "FATE_S_MAX", 0.0)
+    monkeypatch.setattr(at_once, "FATE_S_MAX", 0.0)
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         new, key = a_new_payment(), a_key("k")
-        wire.strike_at(b"COMMIT", Fault.CUT_AFTER)
+        wire.strike_at(ALONE, Fault.CUT_AFTER)
         with pytest.raises(DatabaseUnavailable):
             await world.create(new, key=key)
         await asyncio.sleep(0.3)

@@ -64,6 +64,7 @@ WITHOUT_AN_ORGANISATION = {
 
 FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("claims", "committed"),  # by our own command ids
+    ("claims", "committed_under_locks"),  # the same
     ("claims", "fate"),  # a transaction's, of no table
     ("claims", "take"),  # each claim in `wanted` names its organisation
     ("audit_log", "heads"),  # the verifier
@@ -83,7 +84,9 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("relay_leases", name) for name in ("announce_consumer", "appear", "disappear", "lay_out", "release", "renew")),
     *(("relay_leases", name) for name in ("standing_of_lines", "take")),  # whose relay works on what, of everybody
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
-    ("batch_writer", "write_and_commit"),  # each row in `rows` names its organisation
+    *(
+        ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
+    ),  # each row in `rows` names its own
     ("read_payments", "by_ids"),  # each question names its scope
     ("db", "rows"),  # runs what the functions above hand it
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
+from vendorpay.store.claims import Wanted, lock_hash, lockable
 from vendorpay.store.db import Connection
 
 Row = Sequence[Any]
@@ -84,6 +85,9 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The columns of each block of writes.sql, in the order its rows bring them."""
 
+KEY_PARTS: Final = ("org_id", "operation", "caller", "key")
+JOB_PARTS: Final = ("org_id", "incident_id", "vendor_id", "reference")
+
 IN_UTF_8: Final = frozenset({"audit.canonical", "commands.answer"})
 """Columns of bytes that are text, and go as such."""
 
@@ -119,14 +123,36 @@ async def write_and_commit(connection: Connection, rows: Rows) -> None:
         await connection.execute(b"COMMIT")
 
 
+async def write_if_unclaimed(connection: Connection, wanted: Wanted, rows: Rows) -> bool:
+    """Writes all rows and commits in one statement, unless something that is wanted is locked or taken; whether it did.
+
+    Raises as `write_and_commit`; also for what was taken since the statement began, by a unique key.
+    """
+    keys, jobs = wanted.keys, wanted.jobs
+    parameters = {
+        "claims.hashes": literal(map(lock_hash, lockable(wanted))),
+        **{f"claims.{name}": literal(getattr(key, name) for key in keys) for name in KEY_PARTS},
+        **{f"claims.job_{name}": literal(getattr(job, name) for job in jobs) for name in JOB_PARTS},
+        **_parameters(rows),
+    }
+    cursor = await connection.execute(_statement(_used(rows), guarded=True), parameters)
+    (found,) = await cursor.fetchall()
+    return bool(found["unclaimed"])
+
+
 def _used(rows: Rows) -> tuple[str, ...]:
     return tuple(name for name in COLUMNS if name in rows.by_block)
 
 
 @lru_cache(maxsize=MIXTURES_MAX)
-def _statement(used: tuple[str, ...]) -> bytes:
+def _statement(used: tuple[str, ...], *, guarded: bool = False) -> bytes:
     blocks = queries.load("writes.sql")
-    return ("WITH " + ",\n".join(f"{name} AS (\n{blocks[name]}\n)" for name in used) + "\nSELECT").encode()
+    parts = {name: blocks[name] for name in used}
+    if guarded:
+        parts = {name: "\n".join((text, blocks["if_unclaimed"])) for name, text in parts.items()}
+        parts = {"claims": blocks["claims"], **parts}
+    body = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items())
+    return f"WITH {body}\nSELECT {'unclaimed FROM claims' if guarded else ''}".encode()
 
 
 def _parameters(rows: Rows) -> dict[str, str]:

@@ -118,19 +118,38 @@ def lock_hash(claim: Lockable) -> int:
     return int.from_bytes(digest, signed=True)
 
 
+def lockable(wanted: Wanted) -> list[Lockable]:
+    """What is locked by a number, in the order of the locks."""
+    return [*wanted.keys, *wanted.events, *wanted.jobs]
+
+
+def nothing_found(wanted: Wanted) -> Held:
+    """The guess that everything was free and nothing stands behind it."""
+    return Held(
+        xid="",
+        locked=frozenset(lockable(wanted)),
+        remembered={},
+        seen={},
+        twins={},
+        feeds={},
+        states={},
+        present=frozenset(),
+    )
+
+
 async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
     """Begins a transaction, locks and looks up. With `wait`, for one command alone, it waits for all but keys."""
-    lockable: list[Lockable] = [*wanted.keys, *wanted.events, *wanted.jobs]
-    tried: list[Lockable] = [*wanted.keys] if wait else lockable
+    locks = lockable(wanted)
+    tried: list[Lockable] = [*wanted.keys] if wait else locks
     subjects = _by_kind(wanted.subjects)
     async with connection.pipeline():
         await connection.execute(b"BEGIN")
-        cursors = await _asked(connection, wanted, subjects, tried=tried, awaited=lockable[len(tried) :], wait=wait)
+        cursors = await _asked(connection, wanted, subjects, tried=tried, awaited=locks[len(tried) :], wait=wait)
     found = {name: await cursor.fetchall() for name, cursor in cursors.items() if name not in _SAYS_NOTHING}
     obtained = dict(zip(tried, found["try_locks"][0]["obtained"], strict=True))
     return Held(
         xid=found["try_locks"][0]["xid"],
-        locked=frozenset([*(claim for claim in lockable if obtained.get(claim, True)), *_feeds_locked(wanted, found)]),
+        locked=frozenset([*(claim for claim in locks if obtained.get(claim, True)), *_feeds_locked(wanted, found)]),
         remembered={
             wanted.keys[row["n"] - 1]: Remembered(row["fingerprint"], row["payment_id"], row["answer"])
             for row in found.get("recall", ())
@@ -226,3 +245,15 @@ async def committed(connection: Connection, command_ids: Sequence[UUID]) -> bool
     parameters = {"command_ids": literal(command_ids)}
     (row,) = await rows(connection, queries.load("claims.sql")["committed"], parameters)
     return bool(row["found"] == len(command_ids))
+
+
+async def committed_under_locks(connection: Connection, wanted: Wanted, command_ids: Sequence[UUID]) -> bool:
+    """The same once nobody else holds what is wanted; the locks are waited for, and given back.
+
+    Raises psycopg.errors.LockNotAvailable when that takes longer than the role's lock_timeout.
+    """
+    wait = queries.load("claims.sql")["wait_for_lock"].encode()
+    async with connection.transaction(force_rollback=True):
+        for claim in lockable(wanted):
+            await connection.execute(wait, {"hash": lock_hash(claim)})
+        return await committed(connection, command_ids)

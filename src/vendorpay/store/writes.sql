@@ -244,3 +244,21 @@ FROM unnest(
     %(commands.caller)s::text[], %(commands.idempotency_key)s::text[], %(commands.fingerprint)s::bytea[],
     %(commands.payment_id)s::uuid[], %(commands.answer)s::text[], %(commands.created_at)s::timestamptz[])
     AS c (command_id, org_id, operation, caller, idempotency_key, fingerprint, payment_id, answer, created_at)
+
+-- name: claims
+-- Before one command that is written on the guess that nothing is in its way (at_once): its locks, never waited for, and
+-- whether its key and its job are free. What is taken after this statement's snapshot, a unique key refuses.
+SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.hashes)s::bigint[]) AS k (hash))
+       AND NOT EXISTS (
+           SELECT FROM unnest(%(claims.org_id)s::text[], %(claims.operation)s::text[], %(claims.caller)s::text[],
+                              %(claims.key)s::text[]) AS k (org_id, operation, caller, idempotency_key)
+           JOIN commands c USING (org_id, operation, caller, idempotency_key))
+       AND NOT EXISTS (
+           SELECT FROM unnest(%(claims.job_org_id)s::text[], %(claims.job_incident_id)s::uuid[],
+                              %(claims.job_vendor_id)s::uuid[], %(claims.job_reference)s::text[])
+               AS j (org_id, incident_id, vendor_id, reference)
+           JOIN payments p USING (org_id, incident_id, vendor_id, reference)) AS unclaimed
+
+-- name: if_unclaimed
+-- After each block of that command.
+WHERE (SELECT unclaimed FROM claims)

@@ -24,6 +24,7 @@ from vendorpay.store.batch_writer import Rows, write_and_commit
 from vendorpay.store.claims import Held, Wanted
 from vendorpay.store.constraints import refusal_of, worth_another_try
 from vendorpay.store.db import Connection, Database, explained, is_lost
+from vendorpay.usecases.at_once import at_once, was_written
 from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
 from vendorpay.usecases.put_on_record import put_on_record
 
@@ -64,6 +65,24 @@ async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool 
     With `wait` (for one command alone) locks are waited for, up to the role's lock_timeout; without, a command whose
     lock another transaction holds comes back as Straggler.
     """
+    if len(commands) == 1 and commands[0].refused_by_keys and not wait:
+        return [await _alone(path, commands[0])]
+    return await _batch(path, commands, wait=wait)
+
+
+async def _alone(path: WritePath, command: Command) -> Result:
+    now, wanted = path.now(), _wanted([command])
+    tried = await at_once(path.database, command, wanted, lambda held, rows: _decided(path, command, held, now, rows))
+    if tried.answer is not None:
+        return tried.answer
+    (result,) = await _batch(path, [command], wait=False)
+    if tried.doubtful is None or (isinstance(result, Done) and not result.replayed):
+        return result
+    # What stands in its way may be itself: the statement that nobody heard of again.
+    return tried.doubtful if await was_written(path.database, wanted, command) else result
+
+
+async def _batch(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
     cause: Exception | None = None
     for _ in range(ATTEMPTS_MAX):
         try:
@@ -101,7 +120,7 @@ async def _one_by_one(path: WritePath, commands: Sequence[Command], *, wait: boo
         if results and isinstance(results[-1], DatabaseUnavailable):
             results.append(DatabaseUnavailable())  # each look would take seconds, and find the same
         else:
-            results += await carry_out(path, [command], wait=wait)
+            results += await _batch(path, [command], wait=wait)
     return results
 
 

@@ -118,6 +118,9 @@ class Command:
     """Somebody's wish. `command_id` is made once, by whoever takes the request, and survives every retry."""
 
     operation: ClassVar[str]
+    refused_by_keys: ClassVar[bool] = False
+    """Whatever its decision would refuse, a unique key of the database refuses too; its rows are all new ones. Alone,
+    it may be written on the guess that nothing is in its way (at_once)."""
 
     command_id: UUID
     caller: Caller

@@ -20,6 +20,7 @@ class CreatePayment(Command):
     """A person or program asks for a payment; a second live one for the same job is refused."""
 
     operation = "create_payment"
+    refused_by_keys = True
 
     new: NewPayment
     required_approvals: int = 1
