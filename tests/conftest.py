@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier, Literal
 
 from tests import tally
+from tests.data_directory import copied, first_made
 from tests.database import DatabaseUrls
 from vendorpay.entrypoints import embedded_postgres
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
@@ -80,6 +81,15 @@ def _quick_place() -> Path | None:
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN
     return memory if roomy else None
+
+
+@pytest.fixture(scope="session")
+def new_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Puts a data directory of an earlier `serve` at a path: what is started there need not make a database first."""
+    own = tmp_path_factory.getbasetemp()
+    # Under xdist each process has its folder in the run's own.
+    first = first_made(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+    return lambda to: copied(first, to)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -158,11 +159,11 @@ def test_what_is_no_checkpoint_is_wrong_usage(audit: Audit, tmp_path: Path) -> N
 
 
 def test_a_service_writes_checkpoints_by_itself_and_an_export_verifies_without_us(
-    run: CommandLine, tmp_path: Path
+    run: CommandLine, tmp_path: Path, new_data_dir: Callable[[Path], Path]
 ) -> None:
     kept, exports = tmp_path / "elsewhere", tmp_path / "exports"
     settings = {"VENDORPAY_CHECKPOINT_DIR": str(kept), "VENDORPAY_CHECKPOINT_EVERY_S": "1"}
-    serve = Serve(tmp_path / "data", settings=settings)
+    serve = Serve(new_data_dir(tmp_path / "data"), settings=settings)
     try:
         serve.wait_until_ready()
         events = tmp_path / "events.jsonl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,11 @@ runs = iter(range(1, 1_000))
 
 
 @pytest.fixture(scope="module")
-def serve() -> Iterator[Serve]:
-    with quick_home() as home, serving(home, "--workers", "1") as running:
-        yield running
+def serve(new_data_dir: Callable[[Path], Path]) -> Iterator[Serve]:
+    with quick_home() as home:
+        new_data_dir(home / "data")
+        with serving(home, "--workers", "1") as running:
+            yield running
 
 
 @pytest.fixture(scope="module")

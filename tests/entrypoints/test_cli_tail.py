@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +27,8 @@ FAST_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    running = Serve(tmp_path_factory.mktemp("tailed") / "data")
+def serve(tmp_path_factory: pytest.TempPathFactory, new_data_dir: Callable[[Path], Path]) -> Iterator[Serve]:
+    running = Serve(new_data_dir(tmp_path_factory.mktemp("tailed") / "data"))
     try:
         yield running.wait_until_ready()
     finally:

@@ -128,8 +128,10 @@ def test_readiness_says_no_while_postgres_is_away_and_yes_again_after(serve: Ser
     eventually(serve.is_ready)
 
 
-def test_sigterm_answers_what_it_holds_and_ends_with_0(started: Start, tmp_path: Path) -> None:
-    serve = started(tmp_path / "data").wait_until_ready()
+def test_sigterm_answers_what_it_holds_and_ends_with_0(
+    started: Start, tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
+    serve = started(new_data_dir(tmp_path / "data")).wait_until_ready()
     token = run_apart("token", "--role", "admin", "--data-dir", serve.data_dir).out.strip()
     with psycopg.connect(superuser(serve)) as holder, ThreadPoolExecutor() as pool:
         holder.execute("LOCK TABLE payments IN EXCLUSIVE MODE")
@@ -150,23 +152,25 @@ def test_sigterm_answers_what_it_holds_and_ends_with_0(started: Start, tmp_path:
 
 
 def test_ctrl_c_in_a_terminal_reaches_all_its_processes_and_still_ends_it_in_order(
-    started: Start, tmp_path: Path
+    started: Start, tmp_path: Path, new_data_dir: Callable[[Path], Path]
 ) -> None:
-    serve = started(tmp_path / "data", "--workers", "4").wait_until_ready()
+    serve = started(new_data_dir(tmp_path / "data"), "--workers", "4").wait_until_ready()
     os.killpg(serve.pid, signal.SIGINT)
     assert serve.process.wait(30) == 0
     assert "panicked" not in serve.log.read_text(), "a thread aborted while its process was taken down"
     assert "a serving process ended" not in serve.events()
 
 
-def test_after_kill_9_nothing_goes_on_and_the_next_one_takes_over(started: Start, tmp_path: Path) -> None:
-    serve = started(tmp_path / "data", "--workers", "2").wait_until_ready()
+def test_after_kill_9_nothing_goes_on_and_the_next_one_takes_over(
+    started: Start, tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
+    serve = started(new_data_dir(tmp_path / "data"), "--workers", "2").wait_until_ready()
     token = run_apart("token", "--role", "admin", "--data-dir", serve.data_dir).out.strip()
     accepted = serve.ask("POST", "/events", token, work_completed(1))
     workers = serve.workers()
     assert len(workers) == 2
     os.kill(serve.pid, signal.SIGKILL)
-    eventually(lambda: not any(map(is_alive, workers)), timeout_s=5)
+    eventually(lambda: not any(map(is_alive, workers)))
     again = started(serve.data_dir, port=urlsplit(serve.url).port).wait_until_ready(timeout_s=30)
     assert again.url == serve.url
     payment = again.ask("GET", f"/payments/{accepted.body['results'][0]['paymentId']}", token)

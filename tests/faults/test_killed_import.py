@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,13 @@ class Import:
 
 @pytest.mark.parametrize("kind", WRITE if SOAK else ["csv"])
 @pytest.mark.timeout(1800)
-def test_killed_and_given_again_it_ends_with_the_exact_totals(kind: str, tmp_path: Path) -> None:
+def test_killed_and_given_again_it_ends_with_the_exact_totals(
+    kind: str, tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
     rng = seed_of(f"import of {kind}")
     payments, kills = rounds(900, 50_000), rounds(3, 20)
     file = WRITE[kind](tmp_path / f"payments.{kind}", payments)
+    new_data_dir(tmp_path / "home" / "data")
     with Serve(tmp_path / "home") as serve:
         serve.start()
         importing = Import(serve, file, chunk=payments // 90)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -40,9 +41,12 @@ async def test_after_kill_9_nothing_that_was_answered_is_lost_or_doubled_or_half
 
 @pytest.mark.anyio
 @pytest.mark.timeout(1800)
-async def test_a_postgresql_that_survived_the_kill_does_not_stand_in_the_way(tmp_path: Path) -> None:
+async def test_a_postgresql_that_survived_the_kill_does_not_stand_in_the_way(
+    tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
     """It is busy, even: somebody's transaction is open on it."""
     rng, notes = seed_of("kill -9, PostgreSQL survives"), Notes()
+    new_data_dir(tmp_path / "home" / "data")
     with Serve(tmp_path / "home", path=path_without_setpriv(tmp_path / "bin")) as serve:
         office = _first_start(serve)
         for _ in range(rounds(1, ROUNDS_SOAK)):

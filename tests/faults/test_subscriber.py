@@ -45,11 +45,14 @@ DEATHS: dict[str, Callable[[Serve, random.Random], None]] = {
 
 @pytest.mark.anyio
 @pytest.mark.timeout(7200)
-async def test_a_subscriber_hears_of_every_change_whoever_is_killed(tmp_path: Path) -> None:
+async def test_a_subscriber_hears_of_every_change_whoever_is_killed(
+    tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
     """Origin 27, and peers' ask 15: an event is a row of the change's own transaction, and is sent until it came."""
     rng, notes = seed_of("a subscriber"), Notes()
     deaths = list(DEATHS)
     rng.shuffle(deaths)
+    new_data_dir(tmp_path / "home" / "data")
     with Serve(tmp_path / "home", settings=TO_PRIVATE) as serve, WebhookReceiver() as receiver:
         serve.start()
         with client_of(serve) as client:

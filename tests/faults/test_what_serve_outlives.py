@@ -1,7 +1,8 @@
 """PostgreSQL and serving processes die under load; `serve` lives on and nobody's answer was wrong."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,11 @@ ROUNDS_SOAK = 15
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def serve(tmp_path_factory: pytest.TempPathFactory, new_data_dir: Callable[[Path], Path]) -> Iterator[Serve]:
     """One service that has to get over everything."""
-    with serving(tmp_path_factory.mktemp("serve")) as serve:
+    home = tmp_path_factory.mktemp("serve")
+    new_data_dir(home / "data")
+    with serving(home) as serve:
         yield serve
         assert serve.terminate() == 0, serve.words()
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -82,8 +83,11 @@ def moments(rng: random.Random, kills: int) -> list[int]:
 
 @pytest.mark.anyio
 @pytest.mark.timeout(600)
-async def test_killed_in_the_middle_and_resumed_the_file_makes_the_same_payments_and_cents(tmp_path: Path) -> None:
+async def test_killed_in_the_middle_and_resumed_the_file_makes_the_same_payments_and_cents(
+    tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
     rng = seed_of("work_completed")
+    new_data_dir(tmp_path / "data")
     with Serve(tmp_path) as serve:
         serve.start()
         with client_of(serve) as client:

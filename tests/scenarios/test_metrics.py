@@ -21,10 +21,12 @@ RESTART_S_MAX = 20.0
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Serve]:
+def pair(new_data_dir: Callable[[Path], Path]) -> Iterator[Serve]:
     """Two processes that answer."""
-    with quick_home() as home, serving(home, "--workers", "2") as serve:
-        yield serve
+    with quick_home() as home:
+        new_data_dir(home / "data")
+        with serving(home, "--workers", "2") as serve:
+            yield serve
 
 
 def scraped(serve: Serve) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

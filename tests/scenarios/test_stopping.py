@@ -5,9 +5,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,10 +25,12 @@ ANSWERS_MIN = 100
 
 
 @pytest.fixture(scope="module")
-def stopped() -> Iterator[Serve]:
+def stopped(new_data_dir: Callable[[Path], Path]) -> Iterator[Serve]:
     """One directory for all tests: starting on it again is quicker than making another."""
-    with quick_home() as home, Serve(home) as serve:
-        yield serve
+    with quick_home() as home:
+        new_data_dir(home / "data")
+        with Serve(home) as serve:
+            yield serve
 
 
 @pytest.fixture
