@@ -74,9 +74,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how many rounds")
     parser.add_argument("--seconds", type=float, help="how long a cell is measured in each round")
     parser.add_argument("--payments", type=int, help="how many payments are loaded")
-    parser.add_argument("--data", type=Path, default=Path(".bench"), help="where its database lies  [default: .bench]")
+    parser.add_argument("--data", type=Path, help="where its database lies  [default: .bench/full, or .bench/quick]")
     parser.add_argument("--write", action="store_true", help=f"put the figures into {report.PAGE}")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    # Each keeps its own: one of another size would be filled anew.
+    wanted.data = wanted.data or Path(".bench", "quick" if wanted.quick else "full")
+    return wanted
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ PAYMENTS_A_VENDOR: Final = 100
 # What the laptop's settings are not: memory that holds the working set, and no checkpoint or vacuum in somebody's turn.
 SETTINGS: Final[Mapping[str, str]] = {
     "shared_buffers": "2GB",
-    "max_wal_size": "16GB",
+    "max_wal_size": "8GB",
     "checkpoint_timeout": "1h",
     "autovacuum": "off",
     "max_connections": "200",
