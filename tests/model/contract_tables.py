@@ -103,7 +103,7 @@ class Person:
     def sees(self, payment: Mapping[str, Any]) -> bool:
         """Whether the payment is theirs to read (contract 2)."""
         own = {"vendor": payment["vendorId"] == self.vendor, "driver": payment["payerId"] == self.sub}
-        return payment["orgId"] == self.org and own.get(self.role, True)
+        return bool(payment["orgId"] == self.org) and own.get(self.role, True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def faults_in(request: Request) -> bool:
         return True
     return (
         ("lineItems" in body and "amountCents" in body and _total(body["lineItems"]) != body["amountCents"])
-        or not 1 <= body.get("amountCents", 1)
+        or body.get("amountCents", 1) < 1
         or (body.get("payerType") == "driver_ic" and body.get("payerId") is None)
         or not body.get("reason", "given").strip()
         or len(set(body.get("paymentIds", ()))) < len(body.get("paymentIds", ()))
@@ -190,11 +190,17 @@ def work_completed_in(raw: bytes, sources: Collection[str]) -> tuple[Any, Row | 
         payer_type = detail.get("payerType", "back_office")
         new = {
             **{name: detail[name] for name in ("incidentId", "vendorId")},
-            **{"payerType": payer_type, "payerId": detail["driverId"] if payer_type == "driver_ic" else None},
-            **{"amountCents": _total(lines), "lineItems": lines, "reference": detail.get("reference", "")},
+            "payerType": payer_type,
+            "payerId": detail["driverId"] if payer_type == "driver_ic" else None,
+            "amountCents": _total(lines),
+            "lineItems": lines,
+            "reference": detail.get("reference", ""),
             "metadata": {
-                **{"workCompletedAt": detail["completedAt"], "serviceType": work["serviceType"]},
-                **{"duration": work["duration"], "photoCount": len(work["photos"]), "notes": work.get("notes", "")},
+                "workCompletedAt": detail["completedAt"],
+                "serviceType": work["serviceType"],
+                "duration": work["duration"],
+                "photoCount": len(work["photos"]),
+                "notes": work.get("notes", ""),
             },
         }
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""One process of the service, but for its web server, whose connections fail and which dies at chosen steps of a batch."""
+"""A process of the service, all but its web server: its lines break, and it dies, at chosen steps of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be read, compared with the model: payments by each who may see them, lists, feed, audit, quarantine."""
+"""Everything that can be read is as the model has it: payments, lists, the feed, the audit log, the quarantine."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def payment_ids_in(body: Any) -> Iterator[str]:
     for one in body.get("results", ()):
         yield from payment_ids_in(one)
         yield from payment_ids_in(one.get("payment"))
+
+
+def differing(one: Any, other: Any) -> Row:
+    """The fields in which two JSON values differ, for people who read of it."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return {} if one == other else {"$": (one, other)}
+    names = sorted({*one, *other})
+    return {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
 
 
 async def shown_with(office: Office, scene: Scene, request: Request, told: Told) -> Any:
@@ -56,7 +64,7 @@ async def check_reader(office: Office, scene: Scene, person: Person, payment: Ro
         assert (read.status, read.json["code"]) == (404, "not_found")
         return
     hidden = OFFICE_ONLY if person.role in ("vendor", "driver") else ()
-    assert (read.status, read.json) == (200, {name: value for name, value in payment.items() if name not in hidden})
+    assert differing(read.json, {name: value for name, value in payment.items() if name not in hidden}) == {}
 
 
 async def check_organisation(office: Office, scene: Scene, number: int) -> None:
@@ -120,10 +128,8 @@ async def _check_log(office: Office, scene: Scene, admin: Person, payment_id: st
     assert entries == scene.model.entries[payment_id]
 
 
-async def check_audit(office: Office, scene: Scene) -> None:
-    """Chains verify, numbers of events are dense, and no command was written twice."""
-    for payment_id in scene.model.payments:
-        assert await office.tampered(payment_id) == ()
+def check_numbers(office: Office, scene: Scene) -> None:
+    """The numbers of each payment's events are dense in the outbox, too."""
     gaps = office.rows(
         "SELECT aggregate_id FROM outbox WHERE org_id = ANY(%s) GROUP BY aggregate_id"
         " HAVING min(sequence) <> 1 OR max(sequence) <> count(*)",

@@ -111,13 +111,17 @@ class Scene:
         if wish.action == "replay":
             row = self._quarantined(wish.target, person.org)
             return _with(request, target=named("nothing") if row is None else row["id"])
-        made = {
-            "create": lambda: self._new(jobs[0], wish.contents[0], wish.form),
-            "bulk_create": lambda: [self._new(job, content, wish.form) for job, content in zip(jobs, wish.contents)],
-            "bulk_approve": lambda: self._ids(wish),
-            "publish": lambda: tuple(self._event(job, content, lonely) for job, content in zip(jobs, wish.contents)),
-        }
-        return _with(request, body=made[wish.action]())
+        return _with(request, body=self._things(wish, jobs, lonely))
+
+    def _things(self, wish: Wish, jobs: tuple[int, ...], lonely: bool) -> Any:
+        if wish.action == "create":
+            return self._new(jobs[0], wish.contents[0], wish.form)
+        if wish.action == "bulk_approve":
+            return self._ids(wish)
+        each = [*zip(jobs, wish.contents, strict=False)]
+        if wish.action == "bulk_create":
+            return [self._new(job, content, wish.form) for job, content in each]
+        return tuple(self._event(job, content, lonely) for job, content in each)
 
     def _fresh(self) -> str:
         self.fresh += 1
@@ -133,21 +137,18 @@ class Scene:
         return {"paymentIds": ids if wish.form == 0 else list(dict.fromkeys(ids)), "notes": "all seen"}
 
     def _new(self, job: int, content: int, form: int) -> Row:
-        body = {
-            **_job(job),
-            "payerType": "back_office",
-            **_content(content),
-        }
+        body: Row = {**_job(job), "payerType": "back_office", **_content(content)}
         if form % 6 == 1:
             body |= {"payerType": "driver_ic", "payerId": named("driver")}
         if form % 6 == 2:
             body["metadata"] = {"x": content}
-        return body | {
+        odd: dict[int, Row] = {
             3: {"amountCents": 7},
             4: {"payerType": "driver_ic"},
             5: {"currancy": "EUR"},
             6: {"currency": "EUR"},
-        }.get(form, {})
+        }
+        return body | odd.get(form, {})
 
     def _change(self, request: Request, wish: Wish, payment: Row | None) -> Request:
         version = 0 if payment is None else payment["version"]
