@@ -14,6 +14,10 @@ from vendorpay.entrypoints.embedded_postgres import processes
 
 SRC = Path(embedded_postgres.__file__).parents[3]
 SITE = Path(psycopg.__file__).parents[1]
+# Another user must leave no files of its own in our folders; what was compiled before, it may read.
+IMPORTING = {"PYTHONPATH": f"{SRC}:{SITE}", "PYTHONDONTWRITEBYTECODE": "1"}
+if sys.pycache_prefix is not None:
+    IMPORTING["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 ANSWER_WAIT_S = 40
 
 LAUNCHER = """
@@ -41,7 +45,7 @@ class Launcher:
         self.data_dir = data_dir
         self.process = subprocess.Popen(
             [*python.command, "-c", LAUNCHER, str(data_dir), json.dumps(options)],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SRC}:{SITE}", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={"PATH": os.environ["PATH"], **IMPORTING},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -90,7 +94,7 @@ class Python:
         """Whether it can import the launcher and the driver."""
         asked = subprocess.run(
             [*self.command, "-c", "import psycopg, vendorpay.entrypoints.embedded_postgres"],
-            env={"PYTHONPATH": f"{SRC}:{SITE}", "PYTHONDONTWRITEBYTECODE": "1"},
+            env=IMPORTING,
             user=self.uid,
             group=self.uid,
             extra_groups=None if self.uid is None else [],
