@@ -93,14 +93,11 @@ class Model:
         except Refused as refused:
             return Answer(STATUS[refused.code], refused.body)
 
-    def pay_out(self, payment: Row, status: str) -> bool:
-        """Whether a payout can move the payment there; it then has."""
-        change = paid_out(payment, status)
-        if change is None:
-            return False
-        self._record(payment, change, Person(sub="approver", role="payout", org=payment["orgId"]))
+    def pay_out(self, payment: Row, status: str, at: str) -> None:
+        """A payout has moved the payment there."""
+        by = Person(sub="approver", role="payout", org=payment["orgId"])
+        self._record(payment, paid_out(payment, status, at), by)
         self.events[payment["paymentId"]][-1]["detail"] = {"paymentId": payment["paymentId"]}
-        return True
 
     def forget_keys(self, before: datetime) -> None:
         """Upkeep: keys end after 30 days."""

@@ -165,10 +165,14 @@ class Office:
 
     # --- what is done behind the API ------------------------------------------------------------------------------
 
-    def pay_out(self, payment_id: str, target: str) -> None:
-        """Moves a payment on as a payout would, by the rows it would write."""
+    def pay_out(self, payment_id: str, target: str) -> str:
+        """Moves a payment on as a payout would, by the rows it would write; when that was."""
+        at = self.clock()
         with self._app.transaction():
-            write(self._app, moving(stored(self._app, UUID(payment_id)), target))
+            rows = moving({**stored(self._app, UUID(payment_id)), "updated_at": at}, target)
+            rows.sets = {**(rows.sets or {}), "updated_at": at}
+            write(self._app, rows)
+        return at.isoformat().replace("+00:00", "Z")
 
     async def let_keys_end(self) -> datetime:
         """Upkeep, a month later by the clock of the server: before which moment of ours keys are gone."""

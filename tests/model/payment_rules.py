@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
 
-from tests.model.contract_tables import ENDED, HOLDS_MAX, MOVES_OF_PAYOUT, Person, Row
+from tests.model.contract_tables import ENDED, HOLDS_MAX, Person, Row
 
 _NOTHING_YET = (
     *("approvedAt", "payout", "stripePaymentIntentId", "stripeTransferId", "processedAt", "completedAt"),
@@ -182,16 +182,14 @@ DECISIONS: Mapping[str, Callable[[Row, Occasion], Change | None]] = {
 """Each action once its status allows it; None: all is as it is wished already, and nothing goes on record."""
 
 
-def paid_out(p: Row, status: str) -> Change | None:
-    """A payout moves a payment on, if it can from where it stands; its rows are a test's own, and so is their look."""
-    if status not in MOVES_OF_PAYOUT.get(p["status"], ()):
-        return None
+def paid_out(p: Row, status: str, at: str) -> Change:
+    """A payout moves a payment on; the rows of that are a test's own, and so is their look."""
     more = {
-        "processing": {"processedAt": p["updatedAt"]},
-        "completed": {"completedAt": p["updatedAt"]},
+        "processing": {"processedAt": at},
+        "completed": {"completedAt": at},
         "failed": {"failedReason": "account closed", "failedCode": "account_closed"},
     }.get(status, {})
-    after = {**p, **more, "status": status, "version": p["version"] + 1}
+    after = {**p, **more, "status": status, "version": p["version"] + 1, "updatedAt": at}
     return Change(after=after, action=f"payment_{status}", event="PaymentUpdated", own={})
 
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.database import DatabaseUrls
 from tests.model import reading
 from tests.model.contract_model import Answer, Model
-from tests.model.contract_tables import CHANGES, EVENT_SOURCES, Request, Row
+from tests.model.contract_tables import CHANGES, EVENT_SOURCES, MOVES_OF_PAYOUT, Request, Row
 from tests.model.dying_process import Fault
 from tests.model.office import Office, Told
 from tests.model.wishes import ANY, ATOMIC, FAULTS, Scene, Wish, wishes
@@ -142,11 +142,14 @@ class Histories(RuleBasedStateMachine):
             self.scene.model.sources = NEW_SOURCES if nth % 2 else EVENT_SOURCES
             self.office.configure(self.scene.model)
         else:
-            self._pay_out(self.scene.payment(nth), what)
+            self._pay_out(nth, what)
 
-    def _pay_out(self, payment: Row | None, target: str) -> None:
-        if payment is not None and self.scene.model.pay_out(payment, target):
-            self.office.pay_out(payment["paymentId"], target)
+    def _pay_out(self, nth: int, target: str) -> None:
+        model = self.scene.model
+        able = [p for p in model.payments.values() if target in MOVES_OF_PAYOUT.get(p["status"], ())]
+        if able:
+            payment = able[nth % len(able)]
+            model.pay_out(payment, target, self.office.pay_out(payment["paymentId"], target))
             self.run(self._check([payment["paymentId"]]))
 
     @rule(person=st.integers(0, 7), org=st.integers(0, 1), nth=st.integers(0, 31))
