@@ -28,6 +28,7 @@ class Desk:
 
     caller: Caller
     session: requests.Session
+    urls: DatabaseUrls
     org: str
 
     def ask(
@@ -45,10 +46,10 @@ class Desk:
 
     def fresh(self) -> Desk:
         """The same service, asked by an organisation that has nothing yet."""
-        return Desk(self.caller, self.session, f"org-{uuid4()}")
+        return Desk(self.caller, self.session, self.urls, f"org-{uuid4()}")
 
 
 @pytest.fixture(scope="module")
 def desk(issuer: LocalIssuer, module_database_urls: DatabaseUrls) -> Iterator[Desk]:
     with in_process(issuer, module_database_urls.app) as (caller, session):
-        yield Desk(caller, session, "default")
+        yield Desk(caller, session, module_database_urls, "default")

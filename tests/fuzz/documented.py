@@ -23,7 +23,7 @@ REFUSAL_BYTES_MAX = 64 * 1024
 """However much was wrong: what is told of it stays small."""
 OF_PAYEES = frozenset(each.encode_name for each in msgspec.structs.fields(PayeePayment))
 OF_THE_OFFICE = frozenset(
-    ("metadata", "fraudScore", "fraudStatus", "fraudReasons", "approvals", "approvedBy", "holds", "createdBy", "notes")
+    ("metadata", "fraudScore", "fraudStatus", "fraudReasons", "approvals", "approvedBy", "holds", "notes")
 )
 OPTIONAL = {"Idempotent-Replayed"}
 _ROUTER = Router(OPERATIONS)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.api.test_dead_letters import dead
 from tests.fuzz.conftest import Desk
-from tests.usecases.world import rounds
+from tests.scenarios.books import rows
+from tests.usecases.world import SOAK, rounds
 
 VENDOR = str(uuid4())
 VENDORS = [VENDOR, str(uuid4()), str(uuid4())]
 REFERENCES = ["", "A", "a", "\u00e9", "e\u0301", "%", "100%", "a&b=c", "\U0001f4b8", "x" * 64]
 AMOUNTS = [1, 2, 99_999, 10**12, 10**13 - 1, 10**13]
 PAGES_MAX = 200
-few = settings(max_examples=rounds(6, 300))
+# To find a smaller case of what each run makes anew takes minutes.
+few = settings(max_examples=rounds(6, 300), phases=[Phase.generate])
 
 Row = dict[str, Any]
 
@@ -56,25 +60,64 @@ def reject_event(desk: Desk) -> str:
     return str(max(each["quarantineId"] for each in listed.json["quarantined"]))
 
 
-LISTS: dict[str, tuple[str, str, str, bool, Callable[[Desk], str]]] = {
-    "payments": ("/payments", "payments", "paymentId", True, create),
-    "of a vendor": (f"/vendors/{VENDOR}/payments", "payments", "paymentId", True, create),
-    "pending": ("/payments/pending", "payments", "paymentId", False, create),
-    "quarantine": ("/events/quarantine", "quarantined", "quarantineId", False, reject_event),
+def bury(desk: Desk) -> str:
+    """A delivery that was given up."""
+    return str(dead(desk.urls, org_id=desk.org))
+
+
+def number(desk: Desk) -> None:
+    """Passes of the sequencer, until every event has its position."""
+    with psycopg.connect(desk.urls.app, autocommit=True) as connection:
+        while connection.execute("SELECT outcome FROM number_stream('feed', 1000, NULL)").fetchone() != ("done",):
+            pass
+
+
+def deliver(desk: Desk) -> str:
+    """An event in line for the endpoint."""
+    create(desk)
+    number(desk)
+    put_in_line = "SELECT max(delivery_id::text) AS id FROM deliveries WHERE org_id = %(org)s"
+    return str(rows(desk.urls.superuser, put_in_line, org=desk.org)[0]["id"])
+
+
+def deliveries_of_an_endpoint(desk: Desk) -> str:
+    new = b'{"url":"https://receiver.example/","eventTypes":["PaymentCreated"]}'
+    answer = desk.ask("POST", "/webhook-endpoints", new)
+    return f"/webhook-endpoints/{answer.json['endpointId']}/deliveries"
+
+
+class Listed(NamedTuple):
+    """A list: its path, the field and the id of its rows, how one comes in, and where new ones are shown."""
+
+    path: Callable[[Desk], str]
+    field: str
+    key: str
+    add: Callable[[Desk], str]
+    newest_first: bool = False
+
+
+LISTS = {
+    "payments": Listed(lambda _: "/payments", "payments", "paymentId", create, True),
+    "pending": Listed(lambda _: "/payments/pending", "payments", "paymentId", create),
+    "quarantine": Listed(lambda _: "/events/quarantine", "quarantined", "quarantineId", reject_event),
+    "of a vendor": Listed(lambda _: f"/vendors/{VENDOR}/payments", "payments", "paymentId", create, True),
+    "dead letters": Listed(lambda _: "/events/dead-letters", "deadLetters", "deliveryId", bury),
+    "deliveries": Listed(deliveries_of_an_endpoint, "deliveries", "deliveryId", deliver, True),
 }
-"""Path, field and id of its rows, whether the newest come first, and how one comes in."""
+QUICK = ("payments", "pending", "quarantine")
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", LISTS if SOAK else QUICK)
 def test_fault_77_a_list_shows_each_row_once_whatever_comes_in_and_however_long_a_page_is(
     desk: Desk, name: str
 ) -> None:
-    path, field, key, newest_first, add = LISTS[name]
+    find_path, field, key, add, newest_first = LISTS[name]
 
     @few
     @given(there=st.integers(0, 9), steps=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2)), min_size=1))
     def walk(there: int, steps: list[tuple[int, int]]) -> None:
         office = desk.fresh()
+        path = find_path(office)
         made = [add(office) for _ in range(there)]
         at_first = list(made)
         seen: list[str] = []
@@ -92,9 +135,33 @@ def test_fault_77_a_list_shows_each_row_once_whatever_comes_in_and_however_long_
         assert len(seen) == len(set(seen))
         assert [each for each in seen if each in at_first] == sorted(at_first, reverse=newest_first)
         assert seen == sorted(seen, reverse=newest_first)
-        assert newest_first is False or seen == at_first[::-1]
+        if newest_first:
+            assert seen == at_first[::-1]
 
     walk()
+
+
+@few
+@given(there=st.integers(0, 9), steps=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2)), min_size=1))
+def test_the_feed_shows_each_event_once_whatever_comes_in_and_however_long_a_page_is(
+    desk: Desk, there: int, steps: list[tuple[int, int]]
+) -> None:
+    office = desk.fresh()
+    made = [create(office) for _ in range(there)]
+    number(desk)
+    seen: list[str] = []
+    position = 0
+    for turn in range(PAGES_MAX):
+        limit, more = steps[turn % len(steps)]
+        page = office.ask("GET", "/events", after=position, limit=limit).json
+        assert [each["position"] for each in page["events"]] == [*range(position + 1, page["position"] + 1)]
+        seen += [each["detail"]["paymentId"] for each in page["events"]]
+        if not page["events"]:
+            break
+        position = page["position"]
+        made += [create(office) for _ in range(more if len(made) < there + 9 else 0)]
+        number(desk)
+    assert seen == made
 
 
 @few
@@ -123,29 +190,29 @@ def filed(desk: Desk) -> tuple[Desk, list[Row]]:
     """An office with payments of every kind, as it shows them one by one."""
     office = desk.fresh()
     ids = []
-    for number in range(24):
-        payer = {"payerType": "driver_ic", "payerId": str(uuid4())} if number % 5 == 4 else {}
+    for nth in range(24):
+        payer = {"payerType": "driver_ic", "payerId": str(uuid4())} if nth % 5 == 4 else {}
         ids.append(
             create(
                 office,
-                vendorId=VENDORS[number % 3],
-                reference=REFERENCES[number % len(REFERENCES)],
-                amountCents=AMOUNTS[number % len(AMOUNTS)],
+                vendorId=VENDORS[nth % 3],
+                reference=REFERENCES[nth % len(REFERENCES)],
+                amountCents=AMOUNTS[nth % len(AMOUNTS)],
                 **payer,
             )
         )
-        if number % 4 == 1:
+        if nth % 4 == 1:
             office.ask("POST", f"/payments/{ids[-1]}/approve", role="dispatcher", sub="two")
-        elif number % 4 == 2:
+        elif nth % 4 == 2:
             office.ask("POST", f"/payments/{ids[-1]}/reject", b'{"reason":"x"}', role="dispatcher", sub="two")
     return office, [office.ask("GET", f"/payments/{each}").json for each in ids]
 
 
-def moments(rows: list[Row]) -> st.SearchStrategy[datetime]:
+def moments(payments: list[Row]) -> st.SearchStrategy[datetime]:
     """At, just before and just after a payment, or far away, each told in some zone."""
     near = st.builds(
         lambda row, off: datetime.fromisoformat(row["createdAt"]) + off,
-        st.sampled_from(rows),
+        st.sampled_from(payments),
         st.sampled_from([timedelta(microseconds=n) for n in (-1000, -999, -1, 0, 1, 999, 1000)]),
     )
     far = st.sampled_from([datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 12, 30, tzinfo=UTC)])
@@ -169,23 +236,23 @@ FITS: dict[str, Callable[[Row, Any], bool]] = {
 @settings(max_examples=rounds(25, 3_000))
 @given(data=st.data())
 def test_filters_find_what_a_look_at_every_payment_finds(filed: tuple[Desk, list[Row]], data: st.DataObject) -> None:
-    office, rows = filed
+    office, payments = filed
     values: dict[str, st.SearchStrategy[Any]] = {
         "vendorId": st.sampled_from([*VENDORS, str(uuid4())]),
-        "incidentId": st.sampled_from([row["incidentId"] for row in rows]),
+        "incidentId": st.sampled_from([row["incidentId"] for row in payments]),
         "status": st.sampled_from(["pending_approval", "approved", "rejected", "cancelled"]),
         "payerType": st.sampled_from(["back_office", "driver_ic"]),
         "reference": st.sampled_from(REFERENCES),
         "minAmountCents": st.sampled_from([0, *AMOUNTS]),
         "maxAmountCents": st.sampled_from([0, *AMOUNTS]),
-        "createdFrom": moments(rows),
-        "createdTo": moments(rows),
+        "createdFrom": moments(payments),
+        "createdTo": moments(payments),
     }
     asked = data.draw(st.fixed_dictionaries({}, optional=values))
     query: Row = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
     answer = office.ask("GET", "/payments", limit=200, **query)
     assert answer.status == 200, (query, answer)
-    expected = [row for row in rows if all(FITS[name](row, value) for name, value in asked.items())]
+    expected = [row for row in payments if all(FITS[name](row, value) for name, value in asked.items())]
     assert answer.json["payments"] == expected[::-1]
 
 
