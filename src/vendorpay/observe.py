@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TextIO
 
 import msgspec
@@ -61,6 +62,9 @@ _SUSPECT: Final = re.compile(
 # Chatter of others, which says nothing below a warning.
 _QUIET: Final = ("asyncio", "httpx", "httpcore", "psycopg", "psycopg.pool")
 
+_OWN_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_KEPT_MAX: Final = 4096
+
 _BARE: Final = re.compile(r'[^\s="]+')
 
 
@@ -70,6 +74,9 @@ def scrub(text: str) -> str:
         for pattern, instead in _SECRETS:
             text = pattern.sub(instead, text)
     return text if len(text) <= TEXT_CHARACTERS_MAX else f"{text[:TEXT_CHARACTERS_MAX]}..."
+
+
+_scrubbed_before = lru_cache(maxsize=_KEPT_MAX)(scrub)  # for names that come with every request
 
 
 def facts_of(error: BaseException) -> dict[str, object]:
@@ -124,12 +131,12 @@ def log_request(
     # Past the look at every name, which costs more than many a request: these are all FACTS, and typed.
     line = _Request(
         timestamp=_stamp(),
-        request_id=scrub(request_id),
+        request_id=request_id if _OWN_ID.match(request_id) else scrub(request_id),
         operation=operation,
         status=status,
         duration_ms=round(duration_ms, 3),
-        org_id=org_id and scrub(org_id),
-        sub=sub and scrub(sub),
+        org_id=org_id and _scrubbed_before(org_id),
+        sub=sub and _scrubbed_before(sub),
         role=role,
     )
     _lines.write(line)

@@ -115,7 +115,7 @@ def test_an_error_is_logged_by_type_and_place_never_by_its_message(log: Log) -> 
 
 def test_what_a_library_logs_is_one_of_our_lines(log: Log) -> None:
     logging.getLogger("vendorpay.adapters.jwks").warning("the signing keys could not be refreshed: %s", "status 500")
-    logging.getLogger("_granian").error("Unexpected\nexit")
+    logging.getLogger("uvicorn.error").error("Unexpected\nexit")
     events = [str(line["event"]) for line in log.lines()]
     assert events == ["the signing keys could not be refreshed: status 500", "Unexpected exit"]
 

@@ -30,7 +30,9 @@ class Router:
         Raises NoSuchPath, and MethodNotAllowed with the methods that the path does answer. What is no proper
         percent-encoding comes out as text that is no id, and is refused as that.
         """
-        parts = tuple(unquote(part.decode("latin-1")) for part in path.split(b"/")[1:])
+        parts = tuple(path.decode("latin-1").split("/")[1:])
+        if b"%" in path:
+            parts = tuple(map(unquote, parts))
         methods, found = self._methods(parts)
         operation = methods.get("GET" if method == "HEAD" else method)
         if operation is None:

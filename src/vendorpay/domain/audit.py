@@ -139,7 +139,7 @@ def canonical_bytes(
         "reasonCode": reason_code,
         "contentDigest": content_digest,
         "notesDigest": None if notes_digest is None else notes_digest.hex(),
-        "timestamp": timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "timestamp": timestamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
     }
     return msgspec.json.encode(fields, order="sorted")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -78,6 +79,11 @@ _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
 _SUB = re.compile(r"(?!system:)[^\x00-\x1f\x7f]{1,255}\Z")  # system:<name> is what the service calls itself
 
 DEFAULT_ORG: Final = "default"
+CALLERS_KEPT_MAX: Final = 4096
+
+_ROLES: Final = {role.value: role for role in Role}
+_NO_ORG: Final = "The token's custom:org_id is not the name of an organisation."
+_NO_VENDOR: Final = "The token's custom:vendor_id is not a UUID."
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,22 +138,34 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
     Raises Unauthenticated when the claims name nobody, Forbidden when they are not well formed.
     """
     sub = claims.get("sub")
-    if not isinstance(sub, str) or not _SUB.match(sub):
+    if not isinstance(sub, str):
         raise Unauthenticated("it has no usable sub")
     org_id = claims.get("custom:org_id", DEFAULT_ORG)
-    if not isinstance(org_id, str) or not _ORG.match(org_id):
-        raise Forbidden("The token's custom:org_id is not the name of an organisation.")
+    if not isinstance(org_id, str):
+        raise Forbidden(_NO_ORG)
     vendor = claims.get("custom:vendor_id")
+    if vendor is not None and not isinstance(vendor, str):
+        raise Forbidden(_NO_VENDOR)
+    return _caller(sub, _role(claims), org_id, vendor)
+
+
+@lru_cache(maxsize=CALLERS_KEPT_MAX)
+def _caller(sub: str, role: Role | None, org_id: str, vendor: str | None) -> Caller:
+    """Kept, for the same callers come again and again."""
+    if not _SUB.match(sub):
+        raise Unauthenticated("it has no usable sub")
+    if not _ORG.match(org_id):
+        raise Forbidden(_NO_ORG)
     vendor_id = _uuid(vendor)
     if vendor is not None and vendor_id is None:
-        raise Forbidden("The token's custom:vendor_id is not a UUID.")
-    return Caller(sub=sub, role=_role(claims), org_id=org_id, vendor_id=vendor_id)
+        raise Forbidden(_NO_VENDOR)
+    return Caller(sub=sub, role=role, org_id=org_id, vendor_id=vendor_id)
 
 
 def _role(claims: Mapping[str, Any]) -> Role | None:
     groups = claims.get("cognito:groups")
     names = [claims["custom:role"]] if "custom:role" in claims else groups if isinstance(groups, list) else []
-    return next((Role(name) for name in names if isinstance(name, str) and name in set(Role)), None)
+    return next((_ROLES[name] for name in names if isinstance(name, str) and name in _ROLES), None)
 
 
 def _uuid(text: Any) -> UUID | None:
