@@ -13,7 +13,7 @@ from vendorpay.store.db import Database
 from vendorpay.store.sequencer import PassOutcome, Stream
 from vendorpay.usecases.number_positions import Numbering
 
-PAUSE_S_MIN: Final = 0.02
+PAUSE_S_MIN: Final = 0.05
 """How far apart two passes are at least when each takes all there is: what is committed meanwhile goes together."""
 PAUSE_S_MAX: Final = 0.25
 """How long it waits when there was nothing to do and nobody nudges it: what other processes commit is found so."""
