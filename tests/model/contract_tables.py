@@ -37,7 +37,7 @@ ROUTES: Mapping[str, Route] = {
     "publish": Route("POST", "/events", ("admin", "service"), 202, "publish"),
     "replay": Route("POST", "/events/quarantine/{}/replay", _ADMIN, 200, "replay"),
 }
-CHANGES = ("update", "approve", "reject", "hold", "release", "undo", "cancel")
+CHANGES = ("approve", "approve", "update", "hold", "release", "undo", "reject", "cancel")
 
 STATUS: Mapping[str, int] = {
     "invalid_request": 400,
