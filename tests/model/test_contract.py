@@ -108,7 +108,9 @@ class Histories(RuleBasedStateMachine):
         self.counted("ask again")
         if not self.before:
             return
-        request = self.before[-1 - nth % len(self.before)][0]
+        stored = [one for one in self.before if one[1].status < 300 and one[0].key is not None]
+        found = stored if stored and other != 3 else self.before
+        request = found[-1 - nth % len(found)][0]
         changes: dict[int, Row] = {
             4: {"person": self.scene.person(nth % MANNERS, nth // 8 % 2)},
             5: {"body": {"notes": "other"}},
