@@ -109,11 +109,10 @@ class Scene:
         payment = self.payment(wish.target)
         at_home = 0 if payment is None or payment["orgId"] == self.orgs[0] else 1
         # What only admins may is asked by them, three times in four.
-        number = wish.person % 2 if wish.action in FOR_ADMINS and wish.person < OFFICE_MORE_OFTEN - 4 else wish.person
-        person = self.person(number, at_home ^ wish.abroad)
-        key = {3: self._fresh(), 4: self._fresh(), 5: self._fresh(), 6: "k-0", 7: "k-1"}.get(
-            wish.key, self._fresh() if lonely else None
-        )
+        among_admins = wish.action in FOR_ADMINS and wish.person < OFFICE_MORE_OFTEN - 4
+        person = self.person(wish.person % 2 if among_admins else wish.person, at_home ^ wish.abroad)
+        keys = {3: self._fresh(), 4: self._fresh(), 5: self._fresh(), 6: "k-0", 7: "k-1"}
+        key = keys.get(wish.key, self._fresh() if lonely else None)
         request = Request(person=person, action=wish.action, key=key)
         jobs = tuple(dict.fromkeys(wish.jobs)) if lonely else wish.jobs
         if wish.action in CHANGES:
