@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from tests.api.asking import NOW, Answered, Caller
+from tests.tally import count
 from tests.usecases.world import Clock
 from vendorpay.adapters.jwks import JwksCache
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
@@ -75,8 +76,10 @@ class Faults:
         """The next blow, when this is its step."""
         if not self.plan or self.plan[0].step is not step:
             return None
-        self.struck.append(self.plan[0])
-        return self.plan.popleft()
+        fault = self.plan.popleft()
+        self.struck.append(fault)
+        count("model blows", where=f"{fault.blow.name} when {step.name}".lower())
+        return fault
 
     async def strike(self, line: Line, step: Step) -> None:
         """Strikes, when this is the step to do it."""

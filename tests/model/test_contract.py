@@ -37,7 +37,7 @@ NEW_SOURCES = EVENT_SOURCES | {"roadcall.night-desk"}
 HISTORY_MAX = 40
 HAPPENINGS: tuple[str | int, ...] = (
     *("processing", "processing", "completed", "failed", "reversed", "another source", "keys end"),
-    *(-48, -3, -1, 1, 30, 24 * 8, 24 * 31),
+    *(-24 * 8, -48, -3, -1, 1, 30, 24 * 9, 24 * 31),
 )
 _numbers = count(1)
 

@@ -170,7 +170,8 @@ class Scene:
     def _words(self, wish: Wish, payment: Row | None) -> Any:
         form, content = wish.form, wish.contents[0]
         if wish.action == "approve":
-            digest = {1: "0" * 64, 2: payment["digest"] if payment else "1" * 64}.get(form)
+            own = payment["digest"] if payment else "1" * 64
+            digest = {1: "0" * 64, 5: "0" * 64, 9: "0" * 64, 2: own, 6: own}.get(form)
             return {"expectedDigest": digest} if digest else [None, {}, {"notes": "seen"}, {"notes": ""}][form % 4]
         if wish.action in ("release", "undo"):
             return [None, {}, {"notes": "on second thoughts"}][form % 3]
