@@ -88,7 +88,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
         ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
     ),  # each row in `rows` names its own
     ("read_payments", "by_ids"),  # each question names its scope
-    ("db", "rows"),  # runs what the functions above hand it
+    *(("db", name) for name in ("execute", "rows")),  # run what the functions above hand them
 }
 
 ABOUT_THE_DATABASE_ITSELF = frozenset({"migrate", "set_up", "catalog", "readiness"})

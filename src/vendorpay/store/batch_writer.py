@@ -10,7 +10,7 @@ from typing import Any, Final
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.claims import Wanted, lock_hash, lockable
-from vendorpay.store.db import Connection
+from vendorpay.store.db import Connection, execute
 
 Row = Sequence[Any]
 
@@ -119,7 +119,7 @@ async def write_and_commit(connection: Connection, rows: Rows) -> None:
     nobody knows (correctness.md 5).
     """
     async with connection.pipeline():
-        await connection.execute(_statement(_used(rows)), _parameters(rows))
+        await execute(connection, _statement(_used(rows)), _parameters(rows))
         await connection.execute(b"COMMIT")
 
 
@@ -128,14 +128,14 @@ async def write_if_unclaimed(connection: Connection, wanted: Wanted, rows: Rows)
 
     Raises as `write_and_commit`; also for what was taken since the statement began, by a unique key.
     """
-    keys, jobs = wanted.keys, wanted.jobs
+    (key,), (job,) = wanted.keys or (None,), wanted.jobs
     parameters = {
         "claims.hashes": literal(map(lock_hash, lockable(wanted))),
-        **{f"claims.{name}": literal(getattr(key, name) for key in keys) for name in KEY_PARTS},
-        **{f"claims.job_{name}": literal(getattr(job, name) for job in jobs) for name in JOB_PARTS},
+        **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
+        **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
         **_parameters(rows),
     }
-    cursor = await connection.execute(_statement(_used(rows), guarded=True), parameters)
+    cursor = await execute(connection, _statement(_used(rows), guarded=True), parameters)
     (found,) = await cursor.fetchall()
     return bool(found["unclaimed"])
 
@@ -145,14 +145,14 @@ def _used(rows: Rows) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=MIXTURES_MAX)
-def _statement(used: tuple[str, ...], *, guarded: bool = False) -> bytes:
+def _statement(used: tuple[str, ...], *, guarded: bool = False) -> str:
     blocks = queries.load("writes.sql")
     parts = {name: blocks[name] for name in used}
     if guarded:
         parts = {name: "\n".join((text, blocks["if_unclaimed"])) for name, text in parts.items()}
         parts = {"claims": blocks["claims"], **parts}
     body = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items())
-    return f"WITH {body}\nSELECT {'unclaimed FROM claims' if guarded else ''}".encode()
+    return f"WITH {body}\nSELECT {'unclaimed FROM claims' if guarded else ''}"
 
 
 def _parameters(rows: Rows) -> dict[str, str]:

@@ -19,7 +19,7 @@ from vendorpay.domain.lifecycle import ENDED
 from vendorpay.domain.webhooks import FeedStanding
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
-from vendorpay.store.db import Connection, rows
+from vendorpay.store.db import Connection, execute, rows
 from vendorpay.store.subjects import SUBJECTS, Subject, SubjectClaim, SubjectState
 
 
@@ -183,7 +183,7 @@ async def _asked(
     cursors: dict[str, AsyncCursor[DictRow]] = {}
 
     async def ask(name: str, **parameters: Any) -> None:
-        cursors[name] = await connection.execute(sql[name].encode(), parameters)
+        cursors[name] = await execute(connection, sql[name], parameters)
 
     await ask("try_locks", hashes=literal(map(lock_hash, tried)))
     for claim in awaited:

@@ -12,16 +12,18 @@ import select
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final, Self
-from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from vendorpay import metrics
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
+from vendorpay.store import queries
 
 POOL_SIZE: Final = 10
 IDLE_S_MAX: Final = 30.0
@@ -33,10 +35,22 @@ CONNECT_S_MAX: Final = 3
 PATIENCE_S: Final = 30.0
 """How long a connection may take for what it was asked for: longer than any timeout of the server's own."""
 CHECK_S_MAX: Final = 3.0
+WARM_MAX: Final = 4
+WARM_S_MAX: Final = 60.0
+"""For how long a connection may go from hand to hand before the pool sees it again, which recycles the old."""
 FRESH_S: Final = 1.0
 """For how long after its last use a connection is only looked at before the next, and not asked."""
 
 Connection = AsyncConnection[DictRow]
+
+
+@dataclass
+class _Warm:
+    """A connection that stays out of the pool between two uses."""
+
+    connection: Connection
+    since_s: float
+    used_s: float = 0.0
 
 
 class Database:
@@ -44,7 +58,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        self._warm: list[_Warm] = []
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -78,18 +92,16 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection; those in use are closed when they come back."""
+        while self._warm:
+            await self._pool.putconn(self._warm.pop().connection)
         await self._pool.close()
 
     async def _check(self, connection: Connection) -> None:
         """Raises when the connection is dead; then its idle neighbours are replaced too.
 
         After a failover all of them are dead, and the pool itself would try them one by one, each a second or more
-        after the one before. One that was in use just now is asked only when something came on it since, such as the
-        end of a server that was killed: a question costs as much as the statement it is for.
+        after the one before.
         """
-        used_at = self._used_at.get(connection)
-        if used_at is not None and _now_s() - used_at < FRESH_S and not _has_news(connection):
-            return
         try:
             with _hung_up_after(CHECK_S_MAX, connection):
                 await AsyncConnectionPool.check_connection(connection)
@@ -107,19 +119,40 @@ class Database:
         """
         metrics.pool_waiting(1)
         try:
-            connection = await self._pool.getconn()
+            warm = await self._take()
         except (PoolTimeout, PoolClosed, TooManyRequests, psycopg.OperationalError) as error:
             raise DatabaseUnavailable from error
         finally:
             metrics.pool_waiting(-1)
         metrics.pool_in_use(1)
         try:
-            with _hung_up_after(None if for_long else self._patience_s, connection):
-                yield connection
+            with _hung_up_after(None if for_long else self._patience_s, warm.connection):
+                yield warm.connection
         finally:
             metrics.pool_in_use(-1)
-            self._used_at[connection] = _now_s()
-            await self._pool.putconn(connection)
+            await self._give_back(warm)
+
+    async def _take(self) -> _Warm:
+        """The connection that was in use last, else one of the pool's.
+
+        Its statements are prepared and its server process is awake; the pool would take turns with all it has, and ask
+        each whether it lives, which costs as much as the statement it is wanted for.
+        """
+        while self._warm:
+            warm = self._warm.pop()
+            now_s = _now_s()
+            if now_s - warm.used_s < FRESH_S and now_s - warm.since_s < WARM_S_MAX and not _has_news(warm.connection):
+                return warm
+            await self._pool.putconn(warm.connection)
+        return _Warm(await self._pool.getconn(), since_s=_now_s())
+
+    async def _give_back(self, warm: _Warm) -> None:
+        idle = warm.connection.info.transaction_status is TransactionStatus.IDLE
+        if idle and len(self._warm) < WARM_MAX and not self._pool.closed:
+            warm.used_s = _now_s()
+            self._warm.append(warm)
+        else:
+            await self._pool.putconn(warm.connection)
 
     @asynccontextmanager
     async def reading(self, *, for_long: bool = False) -> AsyncIterator[Connection]:
@@ -188,6 +221,12 @@ def explained(error: Exception) -> Exception:
     return error
 
 
+async def execute(connection: Connection, statement: str, params: Mapping[str, Any]) -> AsyncCursor[DictRow]:
+    """The cursor of one statement with `%(name)s` for its parameters."""
+    sql, names = queries.positional(statement)
+    return await AsyncRawCursor(connection, row_factory=dict_row).execute(sql, [params[name] for name in names])
+
+
 async def rows(connection: Connection, query: str, params: Mapping[str, Any]) -> list[DictRow]:
     """All rows of one statement."""
-    return await (await connection.execute(query.encode(), params)).fetchall()
+    return await (await execute(connection, query, params)).fetchall()

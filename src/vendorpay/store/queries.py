@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 _BLOCK = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
+_PARAMETER = re.compile(r"%\((\w+(?:\.\w+)?)\)s")
 _FRAGMENT = re.compile(r"@(\w+)")
+POSITIONAL_MAX = 512
 SHARED = ("payments.sql", "webhooks.sql")
 """Files whose fragments others use; no name of the one is a fragment of the other."""
 
@@ -22,6 +24,17 @@ def load(file: str) -> dict[str, str]:
     own = _blocks(file)
     known = {name: text for shared in SHARED for name, text in _blocks(shared).items()} | own
     return {name: _filled(text, known) for name, text in own.items()}
+
+
+@lru_cache(maxsize=POSITIONAL_MAX)
+def positional(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement with `%(name)s` as PostgreSQL takes it, with $1, $2.., and the names in that order.
+
+    psycopg would do the same, at every execution for a statement as long as ours.
+    """
+    names: dict[str, int] = {}
+    text = _PARAMETER.sub(lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    return text.replace("%%", "%").encode(), tuple(names)
 
 
 def _filled(text: str, known: dict[str, str]) -> str:

@@ -248,16 +248,17 @@ FROM unnest(
 -- name: claims
 -- Before one command that is written on the guess that nothing is in its way (at_once): its locks, never waited for, and
 -- whether its key and its job are free. What is taken after this statement's snapshot, a unique key refuses.
+-- (One value each, no arrays: from their lengths the planner would find a plan of its own for every execution.)
 SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.hashes)s::bigint[]) AS k (hash))
        AND NOT EXISTS (
-           SELECT FROM unnest(%(claims.org_id)s::text[], %(claims.operation)s::text[], %(claims.caller)s::text[],
-                              %(claims.key)s::text[]) AS k (org_id, operation, caller, idempotency_key)
-           JOIN commands c USING (org_id, operation, caller, idempotency_key))
+           SELECT FROM commands c
+           WHERE c.org_id = %(claims.org_id)s::text AND c.operation = %(claims.operation)s::text
+                 AND c.caller = %(claims.caller)s::text AND c.idempotency_key = %(claims.key)s::text)
        AND NOT EXISTS (
-           SELECT FROM unnest(%(claims.job_org_id)s::text[], %(claims.job_incident_id)s::uuid[],
-                              %(claims.job_vendor_id)s::uuid[], %(claims.job_reference)s::text[])
-               AS j (org_id, incident_id, vendor_id, reference)
-           JOIN payments p USING (org_id, incident_id, vendor_id, reference)) AS unclaimed
+           SELECT FROM payments p
+           WHERE p.org_id = %(claims.job_org_id)s::text AND p.incident_id = %(claims.job_incident_id)s::uuid
+                 AND p.vendor_id = %(claims.job_vendor_id)s::uuid AND p.reference = %(claims.job_reference)s::text)
+       AS unclaimed
 
 -- name: if_unclaimed
 -- After each block of that command.

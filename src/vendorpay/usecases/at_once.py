@@ -51,9 +51,12 @@ async def at_once(
     except Exception as error:  # refused by the database, or a bug: the batch's way meets it again, and says so
         if not is_lost(error):
             return Tried()
+        lost = error
     written = await was_written(database, wanted, command)
     if written is None:
-        return Tried(DatabaseUnavailable())
+        unavailable = DatabaseUnavailable()
+        unavailable.__cause__ = lost
+        return Tried(unavailable)
     return Tried(done) if written else Tried(doubtful=done)
 
 
