@@ -31,7 +31,7 @@ from vendorpay.adapters.local_issuer import LocalIssuer
 
 T = TypeVar("T")
 STEPS_EACH = rounds(quick=40, soak=100)
-EXAMPLES_AT_ONCE = rounds(quick=6, soak=25)
+EXAMPLES_AT_ONCE = rounds(quick=8, soak=25)
 """The first one of a run is always the simplest: a hundred times the same."""
 NEW_SOURCES = EVENT_SOURCES | {"roadcall.night-desk"}
 HISTORY_MAX = 40
@@ -293,7 +293,7 @@ def histories(database_urls: DatabaseUrls, issuer: LocalIssuer) -> Iterator[type
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", range(rounds(quick=1, soak=10)))
 def test_every_history_is_one_that_the_model_allows(histories: type[Histories], part: int) -> None:
-    """Origin 29, 35, 42, 43 and 87 in every mixture."""
+    """Origin 29, 35, 42, 43, 80 and 87 in every mixture: nothing done twice, nothing stuck, nothing lost."""
     chosen = settings(
         max_examples=EXAMPLES_AT_ONCE,
         stateful_step_count=STEPS_EACH,
@@ -304,7 +304,7 @@ def test_every_history_is_one_that_the_model_allows(histories: type[Histories], 
         suppress_health_check=list(HealthCheck),
         derandomize=not SOAK,
     )
-    while histories.steps < rounds(quick=120, soak=2_000):
+    while histories.steps < rounds(quick=200, soak=2_000):
         try:
             run_state_machine_as_test(histories, settings=chosen)
         except (Flaky, FlakyStrategyDefinition):
