@@ -7,8 +7,10 @@ them, answers what it holds, and ends with 0.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
+from typing import Final
 
 import uvloop
 
@@ -18,6 +20,8 @@ from vendorpay.entrypoints.handoff import Handoff, taken
 from vendorpay.entrypoints.http_server import HttpServer
 from vendorpay.entrypoints.ids import system_now
 from vendorpay.entrypoints.lifeline import die_with_parent
+
+GC_THRESHOLD: Final = (20_000, 20, 50)
 
 
 def main() -> int:
@@ -40,6 +44,10 @@ def main() -> int:
 
 async def _serve(handoff: Handoff) -> int:
     app = asgi.make(handoff)
+    # What was imported stays for good, and a request leaves no cycles: looking for garbage after every 700 new objects,
+    # as Python would, costs a twentieth of all the time.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     server = HttpServer(app, handoff.socket)
     stopped = False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -13,6 +14,9 @@ from vendorpay.store.claims import Wanted, lock_hash, lockable
 from vendorpay.store.db import Connection, execute
 
 Row = Sequence[Any]
+
+_ARRAYS: Final = re.compile(r"unnest\(((?:\s*%\([\w.]+\)s::\w+\[\],?)+)\)")
+_NAMED: Final = re.compile(r"\)\s+AS \w+ \([^)]*\)\Z")
 
 MIXTURES_MAX: Final = 256
 """How many statements for different mixtures of blocks are kept; batches of one kind of command are alike."""
@@ -133,9 +137,12 @@ async def write_if_unclaimed(connection: Connection, wanted: Wanted, rows: Rows)
         "claims.hashes": literal(map(lock_hash, lockable(wanted))),
         **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
         **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
-        **_parameters(rows),
+        **_parameters(Rows({name: found for name, found in rows.by_block.items() if len(found) > 1})),
     }
-    cursor = await execute(connection, _statement(_used(rows), guarded=True), parameters)
+    single = frozenset(name for name, found in rows.by_block.items() if len(found) == 1)
+    for block in single:
+        parameters |= _values(block, rows.by_block[block][0])
+    cursor = await execute(connection, _guarded_statement(_used(rows), single), parameters)
     (found,) = await cursor.fetchall()
     return bool(found["unclaimed"])
 
@@ -145,14 +152,39 @@ def _used(rows: Rows) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=MIXTURES_MAX)
-def _statement(used: tuple[str, ...], *, guarded: bool = False) -> str:
+def _statement(used: tuple[str, ...]) -> str:
     blocks = queries.load("writes.sql")
-    parts = {name: blocks[name] for name in used}
-    if guarded:
-        parts = {name: "\n".join((text, blocks["if_unclaimed"])) for name, text in parts.items()}
-        parts = {"claims": blocks["claims"], **parts}
-    body = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items())
-    return f"WITH {body}\nSELECT {'unclaimed FROM claims' if guarded else ''}"
+    return _joined({name: blocks[name] for name in used}, "SELECT")
+
+
+@lru_cache(maxsize=MIXTURES_MAX)
+def _guarded_statement(used: tuple[str, ...], single: frozenset[str]) -> str:
+    """The same blocks behind `claims`; those in `single` take values, which cost less than arrays of one."""
+    blocks = queries.load("writes.sql")
+    parts = {"claims": blocks["claims"]}
+    for name in used:
+        text = _of_values(blocks[name]) if name in single else blocks[name]
+        parts[name] = "\n".join((text, blocks["if_unclaimed"]))
+    return _joined(parts, "SELECT unclaimed FROM claims")
+
+
+def _joined(parts: Mapping[str, str], end: str) -> str:
+    return "WITH " + ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items()) + f"\n{end}"
+
+
+def _of_values(block: str) -> str:
+    """A block for one row: `unnest(%(a)s::t[], ..)` becomes `(VALUES (%(a)s::t, ..))`."""
+    one = _ARRAYS.sub(lambda found: f"(VALUES ({found[1].replace('[]', '')}))", block)
+    return one if _NAMED.search(one) else f"{one} AS one"
+
+
+def _values(block: str, row: Row) -> dict[str, Any]:
+    """Numbers go as text: psycopg gives small and large ones different types, and each has a statement of its own."""
+    found = {f"{block}.{column}": value for column, value in zip(COLUMNS[block], row, strict=True)}
+    return {
+        name: value.decode() if name in IN_UTF_8 else str(value) if isinstance(value, int) else value
+        for name, value in found.items()
+    }
 
 
 def _parameters(rows: Rows) -> dict[str, str]:
