@@ -38,6 +38,44 @@ STOP_S_MAX: Final = 30
 _LOOKS: Final = 50  # of uvicorn's ticks, a tenth of a second each, between two looks for heads that take too long
 
 
+class _Joining(asyncio.Transport):
+    """A transport that sends in one piece what is written in one turn of the loop: uvicorn writes the head and the body
+    of an answer apart, and each piece is a system call here and a process woken up there.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes | bytearray | memoryview] = []
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._transport.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            self._transport.writelines(pieces)
+
+
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
@@ -48,10 +86,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection, or closes it where there are too many."""
-        super().connection_made(transport)
+        super().connection_made(_Joining(transport, self.loop))
         self.head_since = self.loop.time()
         if len(self.connections) > connections_max():
-            transport.close()
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Reads on, within the limits of a head."""

@@ -7,6 +7,7 @@ import secrets
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -16,33 +17,38 @@ _VERSION_7: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
 _RANDOM_BITS: Final = (0xFFF << 64) | ((1 << 62) - 1)
 _RANDOM_BYTES: Final = 10
-_MANY: Final = 64
+_MANY: Final = 256
+_KEPT: Final = timedelta(seconds=1)
 
 
-class _Moment:
-    """What the ids of one moment share. A batch makes hundreds of them at one moment, a request one or two at its own:
-    so chance is bought for one id first, and then wholesale; never for a later moment, which a restored snapshot of
-    this process would reach twice.
+@lru_cache(maxsize=16)
+def _floor(at: datetime) -> int:
+    """The least id of a moment; a batch makes hundreds of ids at one."""
+    return ((at - _EPOCH) // _MILLISECOND) << 80 | _VERSION_7 | _VARIANT
+
+
+class _Chance:
+    """Random bits for ids, bought wholesale. They are not kept for long: several copies of this process may be made of
+    one snapshot of it, later, and must not give the same ids.
     """
 
-    __slots__ = ("_chance", "_floor", "at")
+    def __init__(self) -> None:
+        self._bits: Iterator[tuple[int, int]] = iter(())
+        self._from = self._until = _EPOCH
 
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-        self._floor = ((at - _EPOCH) // _MILLISECOND) << 80 | _VERSION_7 | _VARIANT
-        self._chance: Iterator[tuple[int, int]] = _bought(1)
+    def bits(self, at: datetime) -> int:
+        if not self._from <= at < self._until:
+            self._buy(at)
+        while (found := next(self._bits, None)) is None:  # the iterator gives each to one thread alone
+            self._buy(at)
+        return (found[0] << 64 | found[1]) & _RANDOM_BITS
 
-    def next_id(self) -> UUID:
-        while (chance := next(self._chance, None)) is None:  # the iterator gives each to one thread alone
-            self._chance = _bought(_MANY)
-        return UUID(int=self._floor | (chance[0] << 64 | chance[1]) & _RANDOM_BITS)
-
-
-def _bought(count: int) -> Iterator[tuple[int, int]]:
-    return struct.iter_unpack("<HQ", os.urandom(_RANDOM_BYTES * count))
+    def _buy(self, at: datetime) -> None:
+        self._bits = struct.iter_unpack("<HQ", os.urandom(_RANDOM_BYTES * _MANY))
+        self._from, self._until = at, at + _KEPT
 
 
-_moment = _Moment(_EPOCH)
+_chance = _Chance()
 
 
 def system_now() -> datetime:
@@ -55,11 +61,7 @@ def new_id(at: datetime) -> UUID:
 
     Libraries take the time of the call; ours must be the moment the row says, which the schema checks.
     """
-    global _moment
-    moment = _moment
-    if moment.at != at:
-        moment = _moment = _Moment(at)
-    return moment.next_id()
+    return UUID(int=_floor(at) | _chance.bits(at))
 
 
 def new_salt() -> bytes:
