@@ -32,7 +32,6 @@ async def service_on(issuer: LocalIssuer, database_url: str) -> AsyncIterator[Ca
             GroupCommit(WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt))
         ) as commands,
     ):
-        commands.start()
         yield await opened(issuer, commands, database)
 
 

@@ -151,7 +151,6 @@ class Process:
     async def open(self) -> Process:
         """Begins to work."""
         await self.database._pool.open(wait=False)
-        self.group.start()
         return self
 
     def configure(self, *, sources: frozenset[str], required_approvals: int) -> None:

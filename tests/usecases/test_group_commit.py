@@ -192,7 +192,6 @@ async def test_a_writer_that_dies_leaves_nobody_waiting(world: World, monkeypatc
         raise RuntimeError("a bug of the queue's own")
 
     monkeypatch.setattr(queue, "_take", broken)
-    queue.start()
     with pytest.raises(Overloaded):
         await asyncio.wait_for(queue.submit(world.creation()), 5)
     with pytest.raises(Overloaded):

@@ -288,7 +288,6 @@ async def open_world(
             event_sources=sources,
             required_approvals=required_approvals,
         )
-        group.start()
         try:
             yield World(urls=urls, database=database, clock=clock, path=path, group=group, deps=deps)
         finally:

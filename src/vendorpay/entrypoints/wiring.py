@@ -46,7 +46,6 @@ async def working(work: Work) -> AsyncIterator[Deps]:
         database = await stack.enter_async_context(Database.open(work.database_url, pool_size=work.pool_size))
         commands = GroupCommit(_write_path(database), after_commit=bell.ring)
         await stack.enter_async_context(aclosing(commands))
-        commands.start()
         deps = _deps(work, database, commands)
         if work.background:
             own = await stack.enter_async_context(Database.open(work.database_url, pool_size=background.POOL_SIZE))

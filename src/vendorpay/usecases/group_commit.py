@@ -68,22 +68,15 @@ class GroupCommit:
         self._queue_max = queue_max
         self._queue: deque[_Waiting] = deque()
         self._busy: set[object] = set()
-        self._wake = asyncio.Condition()
+        self._writers = 0
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone = asyncio.Semaphore(STRAGGLERS_MAX)
         self._turns = asyncio.Semaphore(CROWDS_MAX)
 
-    def start(self) -> None:
-        """Starts the writers, in the running loop."""
-        for _ in range(WRITERS):
-            self._spawn(self._write())
-
     async def aclose(self) -> None:
         """Takes no more commands, and returns when those it holds are answered."""
-        async with self._wake:
-            self._closing = True
-            self._wake.notify_all()
+        self._closing = True
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
@@ -99,8 +92,7 @@ class GroupCommit:
         waiting = _Waiting(command, loop.create_future(), loop.time())
         self._queue.append(waiting)
         metrics.queue(len(self._queue))
-        async with self._wake:
-            self._wake.notify()
+        self._go_on()
         return await waiting.answer
 
     async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
@@ -152,14 +144,19 @@ class GroupCommit:
         while self._queue:
             self._queue.popleft().settle(Overloaded())
 
+    def _go_on(self) -> None:
+        """Sees to it that somebody writes what waits."""
+        if self._queue and self._writers < WRITERS:
+            self._writers += 1
+            self._spawn(self._write())
+
     async def _write(self) -> None:
-        while True:
-            async with self._wake:
-                while not (batch := self._take()):
-                    if self._closing and not self._queue:
-                        return
-                    await self._wake.wait()
-            await self._commit(batch)
+        """Writes batch after batch, until nothing waits, or only for what others hold: their end goes on with it."""
+        try:
+            while batch := self._take():
+                await self._commit(batch)
+        finally:
+            self._writers -= 1
 
     def _take(self) -> list[_Waiting]:
         """The next batch: in order of arrival, leaving what claims the same as a neighbour or a batch under way.
@@ -198,7 +195,7 @@ class GroupCommit:
             else:
                 waiting.settle(result)
                 settled.append(waiting)
-        await self._release(settled)
+        self._release(settled)
 
     async def _commit_alone(self, waiting: _Waiting) -> None:
         metrics.straggler_began()
@@ -207,7 +204,7 @@ class GroupCommit:
                 waiting.settle((await self._results([waiting.command], wait=True))[0])
         finally:
             metrics.straggler_ended()
-        await self._release([waiting])
+        self._release([waiting])
 
     async def _results(self, commands: list[Command], *, wait: bool = False) -> list[Result]:
         loop = asyncio.get_running_loop()
@@ -222,8 +219,7 @@ class GroupCommit:
         finally:
             metrics.batch(len(commands), loop.time() - began)
 
-    async def _release(self, batch: Sequence[_Waiting]) -> None:
-        async with self._wake:
-            for waiting in batch:
-                self._busy.difference_update(waiting.claims)
-            self._wake.notify_all()
+    def _release(self, batch: Sequence[_Waiting]) -> None:
+        for waiting in batch:
+            self._busy.difference_update(waiting.claims)
+        self._go_on()
