@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from vendorpay.domain.errors import DatabaseUnavailable
+from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
+from vendorpay.usecases import gathered as gathering
 from vendorpay.usecases.gathered import Gathered
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +82,33 @@ async def test_an_error_reaches_everybody_it_concerns_and_nobody_later() -> None
     assert [type(result) for result in results[1:]] == [DatabaseUnavailable] * 2
     source.away = False
     assert await gathered.ask("d") == "d0"
+
+
+async def test_nobody_waits_for_ever_and_no_more_wait_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "WAITING_MAX", 2)
+    monkeypatch.setattr(gathering, "WAIT_S_MAX", 0.05)
+    source = Source()
+    gathered = Gathered(source.read, askers_max=1)
+    tasks = await begun(gathered, "a", "b", "c")
+    with pytest.raises(Overloaded):
+        await gathered.ask("d")
+    await asyncio.sleep(0.06)
+    source.turn.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert results[0] == "a0"
+    assert [type(result) for result in results[1:]] == [Overloaded] * 2
+    assert await gathered.ask("d") == "d0"
+
+
+async def test_where_there_is_no_database_nobody_finds_that_out_after_another() -> None:
+    source = Source()
+    gathered = Gathered(source.read, together_max=1, askers_max=1)
+    tasks = await begun(gathered, "a", "b", "c", "d")
+    source.away = True
+    source.turn.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results[1:]] == [DatabaseUnavailable] * 3
+    assert source.asked == [["a"], ["b"]]
 
 
 async def test_whoever_hangs_up_takes_nobody_along() -> None:

@@ -59,6 +59,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._warm: list[_Warm] = []
+        self._waiting = 0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -144,11 +145,16 @@ class Database:
             if now_s - warm.used_s < FRESH_S and now_s - warm.since_s < WARM_S_MAX and not _has_news(warm.connection):
                 return warm
             await self._pool.putconn(warm.connection)
-        return _Warm(await self._pool.getconn(), since_s=_now_s())
+        self._waiting += 1
+        try:
+            return _Warm(await self._pool.getconn(), since_s=_now_s())
+        finally:
+            self._waiting -= 1
 
     async def _give_back(self, warm: _Warm) -> None:
         idle = warm.connection.info.transaction_status is TransactionStatus.IDLE
-        if idle and len(self._warm) < WARM_MAX and not self._pool.closed:
+        # Whoever waits at the pool would never be given one that is kept here.
+        if idle and not self._waiting and len(self._warm) < WARM_MAX and not self._pool.closed:
             warm.used_s = _now_s()
             self._warm.append(warm)
         else:

@@ -18,7 +18,7 @@ from vendorpay.domain.errors import DatabaseUnavailable
 from vendorpay.store import claims
 from vendorpay.store.batch_writer import Rows, write_if_unclaimed
 from vendorpay.store.claims import Held, Wanted
-from vendorpay.store.db import Database, is_lost
+from vendorpay.store.db import Database, explained, is_lost
 from vendorpay.usecases.command import Command, Done
 
 FATE_S_MAX: Final = 15.0
@@ -50,7 +50,9 @@ async def at_once(
         return Tried(error)
     except Exception as error:  # refused by the database, or a bug: the batch's way meets it again, and says so
         if not is_lost(error):
-            return Tried()
+            # What took as long as anybody may wait is not tried a second time.
+            too_long = isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)
+            return Tried(explained(error) if too_long else None)
         lost = error
     written = await was_written(database, wanted, command)
     if written is None:

@@ -7,15 +7,22 @@ an answer that was read after the question came, so that everybody reads what th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
+
+from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
 TOGETHER_MAX: Final = 64
 ASKERS_MAX: Final = 2
+WAITING_MAX: Final = 4096
+"""How many different questions wait at most."""
+WAIT_S_MAX: Final = 10.0
+"""How long a question may wait for its turn."""
 
 
 class Gathered(Generic[Question, Answer]):
@@ -33,11 +40,14 @@ class Gathered(Generic[Question, Answer]):
         self._together_max = together_max
         self._askers_max = askers_max
         self._askers = 0
-        self._waiting: dict[Question, list[asyncio.Future[Answer]]] = {}
+        self._waiting: dict[Question, _Waiting[Answer]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Answer:
-        """The answer; whoever asks the same meanwhile shares it. Raises what `read` raises."""
+        """The answer; whoever asks the same meanwhile shares it.
+
+        Raises what `read` raises; Overloaded when too many wait, or its turn did not come in time.
+        """
         if self._askers < self._askers_max:
             self._askers += 1
             try:
@@ -45,8 +55,14 @@ class Gathered(Generic[Question, Answer]):
             finally:
                 self._askers -= 1
                 self._go_on()
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(question, []).append(answer)
+        waiting = self._waiting.get(question)
+        loop = asyncio.get_running_loop()
+        if waiting is None:
+            if len(self._waiting) >= WAITING_MAX:
+                raise Overloaded
+            waiting = self._waiting[question] = _Waiting(loop.time())
+        answer: asyncio.Future[Answer] = loop.create_future()
+        waiting.answers.append(answer)
         return await answer
 
     def _go_on(self) -> None:
@@ -57,22 +73,51 @@ class Gathered(Generic[Question, Answer]):
             task.add_done_callback(self._tasks.discard)
 
     async def _ask_waiting(self) -> None:
-        """Asks until nobody waits; a caller that hung up, or an error, ends no other's question."""
+        """Asks until nobody waits; a caller that hung up, or an error, ends no other's question.
+
+        But where there is no database, those who wait need not find that out one after the other.
+        """
         try:
-            while questions := [*islice(self._waiting, self._together_max)]:
+            while questions := self._next():
                 asked = [self._waiting.pop(question) for question in questions]
                 try:
                     answers = await self._read(questions)
+                except DatabaseUnavailable as error:
+                    _refuse([*asked, *self._waiting.values()], error)
+                    self._waiting.clear()
                 except Exception as error:
-                    for future in _unsettled(asked):
-                        future.set_exception(error)
+                    _refuse(asked, error)
                 else:
-                    for futures, answer in zip(asked, answers, strict=True):
-                        for future in _unsettled([futures]):
+                    for waiting, answer in zip(asked, answers, strict=True):
+                        for future in waiting.unsettled():
                             future.set_result(answer)
         finally:
             self._askers -= 1
 
+    def _next(self) -> list[Question]:
+        """The questions that are asked now; those that have waited too long are refused."""
+        oldest = asyncio.get_running_loop().time() - WAIT_S_MAX
+        while self._waiting:
+            question, waiting = next(iter(self._waiting.items()))
+            if waiting.since >= oldest:
+                break
+            del self._waiting[question]
+            _refuse([waiting], Overloaded())
+        return [*islice(self._waiting, self._together_max)]
 
-def _unsettled(asked: Sequence[Sequence[asyncio.Future[Answer]]]) -> list[asyncio.Future[Answer]]:
-    return [future for futures in asked for future in futures if not future.done()]
+
+@dataclass
+class _Waiting(Generic[Answer]):
+    """Those who wait for the answer to one question, and since when the first of them does."""
+
+    since: float
+    answers: list[asyncio.Future[Answer]] = field(default_factory=list)
+
+    def unsettled(self) -> list[asyncio.Future[Answer]]:
+        return [future for future in self.answers if not future.done()]
+
+
+def _refuse(asked: Iterable[_Waiting[Answer]], error: Exception) -> None:
+    for waiting in asked:
+        for future in waiting.unsettled():
+            future.set_exception(error)

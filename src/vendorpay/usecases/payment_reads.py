@@ -13,7 +13,7 @@ from vendorpay.store import read_payments
 from vendorpay.store.db import Database
 from vendorpay.usecases.gathered import Gathered
 
-QUEUES_AT_ONCE_MAX: Final = 4
+QUEUES_AT_ONCE_MAX: Final = 8
 
 
 @dataclass(frozen=True)
