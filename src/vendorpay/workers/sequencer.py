@@ -13,8 +13,10 @@ from vendorpay.store.db import Database
 from vendorpay.store.sequencer import PassOutcome, Stream
 from vendorpay.usecases.number_positions import Numbering
 
-PAUSE_S_MIN: Final = 0.05
-"""How far apart two passes are at least when each takes all there is: what is committed meanwhile goes together."""
+PAUSE_S_MIN: Final = 0.02
+"""How far apart two passes are at least: what comes after a quiet time has its position so soon."""
+BUSY_PAUSE_S: Final = 0.2
+"""How far apart they come to be while every one finds something, for a pass costs as much as a few payments."""
 PAUSE_S_MAX: Final = 0.25
 """How long it waits when there was nothing to do and nobody nudges it: what other processes commit is found so."""
 AUDIT_PAUSE_S: Final = 1.0
@@ -46,7 +48,7 @@ class Sequencer:
 
     async def _passes(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        pause_s = PAUSE_S_MIN
+        pause_s = least_s = PAUSE_S_MIN
         audit_at = loop.time()
         while not stop.is_set():
             self._wake.clear()  # before looking: who nudges from now on may have committed too late to be seen
@@ -60,13 +62,14 @@ class Sequencer:
                 more = more or audit_more
             if more:
                 continue
+            least_s = min(BUSY_PAUSE_S, least_s * 2) if feed.numbered else PAUSE_S_MIN
             pause_s = PAUSE_S_MIN if feed.numbered else min(PAUSE_S_MAX, pause_s * 2)
-            await self._rest(pause_s)
+            await self._rest(least_s, pause_s)
 
-    async def _rest(self, pause_s: float) -> None:
-        """The shortest pause in any case, for crowds nudge often; then up to the whole of it."""
-        await asyncio.sleep(PAUSE_S_MIN)
+    async def _rest(self, least_s: float, pause_s: float) -> None:
+        """The shorter pause in any case, for crowds nudge often; then up to the longer one."""
+        await asyncio.sleep(least_s)
         try:
-            await asyncio.wait_for(self._wake.wait(), pause_s - PAUSE_S_MIN)
+            await asyncio.wait_for(self._wake.wait(), pause_s - least_s)
         except TimeoutError:
             return
