@@ -1,6 +1,11 @@
 """What a pin file must look like."""
 
+import ast
 import re
+import sys
+from collections.abc import Iterable, Mapping
+
+from tests.style.rules.source import PACKAGE, Source
 
 _PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[\w,-]+\])?==(\S+)", re.M)
 
@@ -36,3 +41,28 @@ def disagreements(sets: dict[str, dict[str, str]]) -> list[str]:
             if seen != version:
                 found.append(f"{name} is {seen} in {other} and {version} in {path}: run `make lock`")
     return found
+
+
+def canonical(name: str) -> str:
+    """A package's name as pip writes it: PyJWT and pyjwt are the same."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def third_party(file: Source) -> set[str]:
+    """The first names of the modules of others that a file imports anywhere."""
+    named: set[str] = set()
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Import):
+            named.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            named.add(node.module)
+    return {name.partition(".")[0] for name in named} - sys.stdlib_module_names - {PACKAGE}
+
+
+def unpinned(modules: Iterable[str], installed: Mapping[str, list[str]], pins: Mapping[str, str]) -> list[str]:
+    """Modules that come with none of the pinned packages; `installed` tells what each comes with."""
+    return [
+        f"{module} comes with {installed.get(module, 'no package')}, which requirements/core.txt does not pin"
+        for module in sorted(modules)
+        if pins.keys().isdisjoint(map(canonical, installed.get(module, [])))
+    ]
