@@ -3,6 +3,8 @@
 -- `create` and `approve` write what the service writes for one request (store/writes.sql), row for row, in one
 -- statement: no faster way to have this in this schema with one transaction for each request is known. Texts are put
 -- together by || and once, in MATERIALIZED parts, so that little is computed beside the writing.
+--
+-- What is read is written down once, in store/payments.sql: statements.py takes `@whole` and the queue from there.
 
 -- name: create
 WITH record AS MATERIALIZED (
@@ -84,7 +86,7 @@ commands AS (
 SELECT payment_id FROM record
 
 -- name: approve
--- The row is locked and checked; no row back means that it was refused.
+-- The row is locked and checked; where it is not there, or is refused, the last line divides by zero: pgbench fails.
 WITH record AS MATERIALIZED (
     SELECT c.*, sha256(c.prev_hash || c.canonical) AS hash
     FROM (SELECT d.*, convert_to(
@@ -169,39 +171,10 @@ commands AS (
 SELECT 1 / count(*) FROM record
 
 -- name: get
--- One payment with lines, approvals and holds: number %(n)s of those loaded.
-SELECT @whole FROM payments p
-WHERE p.org_id = 'default'
-  AND p.payment_id = (lpad(to_hex(%(from_ms)s::bigint + %(n)s::bigint * %(step_ms)s::bigint), 12, '0') || '70008000'
-                      || lpad(to_hex(%(n)s::bigint), 12, '0'))::uuid
+-- One payment with all that an answer shows of it: number %(n)s of those loaded.
+SELECT @whole FROM payments p WHERE p.org_id = @org_id AND p.payment_id = @id
 
--- name: pending
--- The first page of what waits for approval.
-SELECT @whole FROM payments p
-WHERE p.org_id = 'default' AND p.status = 'pending_approval' AND p.payer_type = 'back_office'
-  AND p.payment_id > '00000000-0000-0000-0000-000000000000'
-ORDER BY p.payment_id
-LIMIT 50
-
--- name: whole
--- All that an answer shows of a payment, the parts as JSON.
-p.payment_id, p.org_id, p.incident_id, p.vendor_id, p.reference, p.payer_type, p.payer_id, p.amount_cents, p.currency,
-p.status, p.version, p.content_version, p.digest, p.required_approvals, p.fraud_score::float8 AS fraud_score,
-p.fraud_status, p.approved_by, p.approved_at, p.edited_by, p.stripe_payment_intent_id, p.stripe_transfer_id,
-p.processed_at, p.completed_at, p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by,
-p.created_at, p.updated_at,
-(SELECT json_agg(json_build_object(
-            'lineItemId', l.line_item_id, 'lineNo', l.line_no, 'description', l.description, 'quantity', l.quantity,
-            'unitPriceCents', l.unit_price_cents, 'totalCents', l.total_cents) ORDER BY l.line_no)::text
- FROM payment_line_items l WHERE l.payment_id = p.payment_id AND l.content_version = p.content_version) AS lines,
-(SELECT json_agg(json_build_object(
-            'approverId', a.approver_id, 'role', a.approver_role, 'notes', t.text, 'at', a.approved_at)
-            ORDER BY a.audit_seq)::text
- FROM approvals a LEFT JOIN audit_texts t ON t.subject_id = a.payment_id AND t.seq = a.audit_seq
- WHERE a.payment_id = p.payment_id AND a.content_version = p.content_version AND a.voided_at IS NULL) AS approvals,
-CASE WHEN p.open_holds > 0 THEN
-    (SELECT json_agg(json_build_object(
-                'kind', h.kind, 'reason', coalesce(left(t.text, h.reason_characters), ''), 'by', h.placed_by,
-                'at', h.placed_at) ORDER BY h.audit_seq)::text
-     FROM holds h LEFT JOIN audit_texts t ON t.subject_id = h.payment_id AND t.seq = h.audit_seq
-     WHERE h.payment_id = p.payment_id AND h.released_at IS NULL) END AS holds
+-- name: id
+-- Of payment number %(n)s of those loaded.
+(lpad(to_hex(%(from_ms)s::bigint + %(n)s::bigint * %(step_ms)s::bigint), 12, '0') || '70008000'
+ || lpad(to_hex(%(n)s::bigint), 12, '0'))::uuid

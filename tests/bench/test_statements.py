@@ -11,14 +11,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from bench import statements
 from bench.database import insert
-from bench.statements import APPROVER, CREATOR, ORG_WRITTEN
+from bench.statements import APPROVER, CREATOR, ORG_READ, ORG_WRITTEN, PAGE
 from tests.database import DatabaseUrls
 from tests.usecases.world import World, a_caller, a_key, a_new_payment, open_world
 from vendorpay.domain.new_payment import NewLine
-from vendorpay.domain.roles import Role
+from vendorpay.domain.payment import Payment
+from vendorpay.domain.roles import Role, Scope
+from vendorpay.store import read_payments
+from vendorpay.store.payment_rows import payment_of
 
 LINES = (
     NewLine(description="Towing - Base Service", quantity=1, unit_price_cents=25_000),
@@ -141,6 +145,32 @@ async def test_what_the_bench_loads_is_what_the_service_would_have_written(world
         del expected["commands"]
         assert found == expected
     assert (await world.audit()).clean
+
+
+def read_by_bench(world: World, statement: str, **variables: int) -> list[Payment]:
+    """The payments in a statement's rows, which have every column that the service makes a payment of."""
+    with psycopg.connect(world.urls.app, autocommit=True, row_factory=dict_row) as connection:
+        return [payment_of(row, row) for row in connection.execute(statement.encode(), variables).fetchall()]
+
+
+@pytest.mark.anyio
+async def test_what_the_bench_reads_is_what_the_service_reads(world: World) -> None:
+    ids = {"from_ms": 1_700_000_000_000, "step_ms": 10}
+    insert(world.urls.superuser, 2 * PAGE + 8, org_id=ORG_READ, pending_every=2, vendors=3, **ids)
+    scope, database = Scope(org_id=ORG_READ), world.deps.database
+    async with database.reading() as connection:
+        queue = await read_payments.pending(connection, scope, after=read_payments.FIRST, limit=PAGE + 1, offset=0)
+        later = await read_payments.pending(connection, scope, after=queue[1].payment_id, limit=PAGE + 1, offset=0)
+        newest = await read_payments.page(connection, scope, {}, before=read_payments.LAST, limit=2 * PAGE + 8)
+        waiting, approved = await read_payments.by_ids(
+            connection, [(scope, queue[1].payment_id), (scope, newest[-4].payment_id)]
+        )
+    assert read_by_bench(world, statements.pending()) == queue
+    assert read_by_bench(world, statements.pending_page(), n=2, **ids) == later
+    assert read_by_bench(world, statements.get(), n=2, **ids) == [waiting]
+    assert read_by_bench(world, statements.get(), n=3, **ids) == [approved]
+    assert len(queue) == len(later) == PAGE + 1
+    assert approved is not None and approved.approvals
 
 
 def test_a_colon_in_a_text_is_no_variable_of_pgbench() -> None:
