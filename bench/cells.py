@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bench import pgbench, statements
-from bench.database import Loaded, Pool, say, settle
+from bench.database import PENDING_EVERY, Loaded, Pool, say, settle
 from bench.load_generator import Task
 from bench.measuring import Measured
 from bench.pgbench import Script
@@ -48,7 +48,7 @@ def all_cells(*, quick: bool = False) -> Sequence[Cell]:
             cells += [Cell(kind=kind, clients=64, workers=2)]
         cells += [Cell(kind=kind, clients=SINGLE[0]), Cell(kind=kind, clients=64, workers=1)]
         cells += [Cell(kind=kind, clients=n) for n in SINGLE[1:]]
-    for kind in ("get", "pending"):
+    for kind in ("get", "pending") if quick else ("get", "pending", "pending_pages"):
         cells += [Cell(kind=kind, clients=16, workers=1), Cell(kind=kind, clients=16)]
     return cells
 
@@ -99,7 +99,10 @@ class Bench:
             many = self.plan.approvals_per_cell
             return replace(task, first=self.pool.take(many), numbers=many, prefix=self.pool.prefix)
         loaded = self.loaded
-        return replace(task, first=loaded.from_ms, numbers=loaded.payments, step_ms=loaded.step_ms)
+        task = replace(task, first=loaded.from_ms, step_ms=loaded.step_ms)
+        if cell.kind == "pending_pages":
+            return replace(task, numbers=loaded.pages_waiting, every=PENDING_EVERY)
+        return replace(task, numbers=loaded.payments)
 
     def _token(self, service: Service, kind: str) -> str:
         if (service.workers, kind) not in self.tokens:
@@ -114,6 +117,7 @@ class Bench:
             "approve": self._approve,
             "get": self._get,
             "pending": self._pending,
+            "pending_pages": self._pending_pages,
         }
         transactions = self._approvals(cell.clients) if cell.kind == "approve" else 0
         script = scripts[cell.kind](cell.clients)
@@ -143,12 +147,19 @@ class Bench:
     def _get(self, clients: int) -> Script:
         del clients
         before = f"\\set n random(0, {self.loaded.payments - 1})"
-        variables = {"from_ms": self.loaded.from_ms, "step_ms": self.loaded.step_ms}
-        return Script(statement=statements.get(), before=before, variables=variables)
+        return Script(statement=statements.get(), before=before, variables=self._ids())
 
     def _pending(self, clients: int) -> Script:
         del clients
         return Script(statement=statements.pending(), variables={})
+
+    def _pending_pages(self, clients: int) -> Script:
+        del clients
+        before = f"\\set n random(0, {self.loaded.pages_waiting - 1}) * {PENDING_EVERY}"
+        return Script(statement=statements.pending_page(), before=before, variables=self._ids())
+
+    def _ids(self) -> Mapping[str, int]:
+        return {"from_ms": self.loaded.from_ms, "step_ms": self.loaded.step_ms}
 
 
 def approvals_needed(plan: Plan, cells: Sequence[Cell]) -> int:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
 from bench import statements
-from bench.statements import APPROVER, CREATOR, ORG_READ, ORG_WRITTEN
+from bench.statements import APPROVER, CREATOR, ORG_READ, ORG_WRITTEN, PAGE
 from vendorpay.entrypoints import embedded_postgres, role_passwords
 from vendorpay.entrypoints.database_urls import DATABASE
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
@@ -60,6 +60,11 @@ class Loaded:
     @property
     def vendors(self) -> int:
         return max(1, self.payments // PAYMENTS_A_VENDOR)
+
+    @property
+    def pages_waiting(self) -> int:
+        """After how many of the payments that wait a whole page of others follows."""
+        return max(1, self.payments // PENDING_EVERY - PAGE)
 
 
 @dataclass

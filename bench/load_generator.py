@@ -19,10 +19,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
+from uuid import UUID
+
+from vendorpay.usecases import cursor
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 SILENCE_S_MAX: Final = 20.0
 """No answer at all for so long, and the bench has failed."""
+CURSORS_MAX: Final = 1_000
 LINES: Final = (
     '[{"description":"Towing - Base Service","quantity":1,"unitPriceCents":25000},'
     '{"description":"Mileage Charge","quantity":14,"unitPriceCents":250}]'
@@ -42,6 +46,7 @@ class Task:
     numbers: int = 1
     prefix: str = ""
     step_ms: int = 0
+    every: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,14 @@ def run(task: Task) -> Result:
 def requests(task: Task) -> Iterator[bytes]:
     """The requests of a task, each one new."""
     head = f"host: bench\r\nauthorization: Bearer {task.token}\r\n"
-    makers = {"create": _creates, "approve": _approvals, "get": _gets, "pending": _pending, "vendor": _vendor_pages}
+    makers = {
+        "create": _creates,
+        "approve": _approvals,
+        "get": _gets,
+        "pending": _pending,
+        "pending_pages": _pending_pages,
+        "vendor": _vendor_pages,
+    }
     return makers[task.kind](task, head)
 
 
@@ -193,7 +205,18 @@ def _gets(task: Task, head: str) -> Iterator[bytes]:
 
 
 def _pending(task: Task, head: str) -> Iterator[bytes]:
+    """The first page, again and again, as everybody who watches the queue asks for it."""
     return itertools.repeat(f"GET /payments/pending?limit=50 HTTP/1.1\r\n{head}\r\n".encode())
+
+
+def _pending_pages(task: Task, head: str) -> Iterator[bytes]:
+    """After any of `numbers` payments that wait, every `every`th of those loaded: hardly two clients ask the same."""
+    cursors = []
+    for place in random.sample(range(task.numbers), min(task.numbers, CURSORS_MAX)):
+        n = place * task.every
+        cursors.append(cursor.write("pending", UUID(f"{task.first + n * task.step_ms:012x}70008000{n:012x}")))
+    while True:
+        yield f"GET /payments/pending?limit=50&cursor={random.choice(cursors)} HTTP/1.1\r\n{head}\r\n".encode()
 
 
 def _vendor_pages(task: Task, head: str) -> Iterator[bytes]:

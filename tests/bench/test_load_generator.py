@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 
 from bench.load_generator import Result, Task, Unexpected, requests, run
+from vendorpay.usecases import cursor
 
 FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -58,3 +61,12 @@ def test_every_request_has_a_key_of_its_own() -> None:
     assert len({request.partition(b"idempotency-key: ")[2][:36] for request in made}) == 50
     head, _, body = made[0].partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head
+
+
+def test_pages_of_the_queue_begin_after_any_of_those_that_wait() -> None:
+    task = Task(
+        port=0, token="t", kind="pending_pages", clients=1, seconds=1, first=1000, numbers=3, step_ms=5, every=20
+    )
+    asked = b"".join(request for request, _ in zip(requests(task), range(100), strict=False)).decode()
+    begins = {cursor.read("pending", text) for text in re.findall(r"cursor=(\S+)", asked)}
+    assert begins == {UUID(f"{1000 + n * 5:012x}70008000{n:012x}") for n in (0, 20, 40)}

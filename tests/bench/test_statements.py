@@ -155,8 +155,17 @@ def read_by_bench(world: World, statement: str, **variables: int) -> list[Paymen
 
 @pytest.mark.anyio
 async def test_what_the_bench_reads_is_what_the_service_reads(world: World) -> None:
-    ids = {"from_ms": 1_700_000_000_000, "step_ms": 10}
-    insert(world.urls.superuser, 2 * PAGE + 8, org_id=ORG_READ, pending_every=2, vendors=3, **ids)
+    from_ms, step_ms = 1_700_000_000_000, 10
+    insert(
+        world.urls.superuser,
+        2 * PAGE + 8,
+        org_id=ORG_READ,
+        from_ms=from_ms,
+        step_ms=step_ms,
+        pending_every=2,
+        vendors=3,
+    )
+    ids = {"from_ms": from_ms, "step_ms": step_ms}
     scope, database = Scope(org_id=ORG_READ), world.deps.database
     async with database.reading() as connection:
         queue = await read_payments.pending(connection, scope, after=read_payments.FIRST, limit=PAGE + 1, offset=0)
@@ -170,7 +179,8 @@ async def test_what_the_bench_reads_is_what_the_service_reads(world: World) -> N
     assert read_by_bench(world, statements.get(), n=2, **ids) == [waiting]
     assert read_by_bench(world, statements.get(), n=3, **ids) == [approved]
     assert len(queue) == len(later) == PAGE + 1
-    assert approved is not None and approved.approvals
+    assert approved is not None
+    assert approved.approvals
 
 
 def test_a_colon_in_a_text_is_no_variable_of_pgbench() -> None:
