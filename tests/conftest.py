@@ -39,10 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "faults" not in item.path.parts)
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """A run of some fuzzers promises no number of requests."""
+    tally.promise.left_out(item.path for item in items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A soak with all fuzzers promises it."""
+    if os.environ.get("VENDORPAY_SOAK") == "1" and not session.config.option.collectonly:
+        tally.promise.made_by(item.path for item in session.items)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process of several hands what it counted to the one that started it."""
+    """A process of several hands what it counted to the one that started it, which says whether that was enough."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["tally"] = tally.taken()
+    elif tally.broken_promise() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,6 +70,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("what was tried")
         for line in told:
             terminalreporter.line(line)
+    if broken := tally.broken_promise():
+        terminalreporter.line(broken, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,18 @@ A test says `count("fuzzed requests", status=201, slowest_s=0.02)`; how the proc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 VALUES_MAX = 40
 """How many different values of one fact are told apart; what comes later is counted as `other`."""
 
-NOTHING: Mapping[str, Any] = {"counts": {}, "values": [], "greatest": []}
+NOTHING: Mapping[str, Any] = {"promised": False, "counts": {}, "values": [], "greatest": []}
+
+FUZZED: Final = "fuzzed requests"
+FUZZED_MIN: Final = 100_000
+"""How many requests all fuzzers of a soak send together at the least, however often one of them gives up."""
 
 _counts: Counter[str] = Counter()
 _values: dict[tuple[str, str], Counter[str]] = {}
@@ -34,6 +39,7 @@ def count(what: str, n: int = 1, **facts: str | int | float) -> None:
 def taken() -> dict[str, Any]:
     """Everything counted in this process, as plain values that travel between processes."""
     return {
+        "promised": promise.given,
         "counts": dict(_counts),
         "values": [[*place, dict(values)] for place, values in _values.items()],
         "greatest": [[*place, value] for place, value in _greatest.items()],
@@ -42,12 +48,18 @@ def taken() -> dict[str, Any]:
 
 def add(other: Mapping[str, Any]) -> None:
     """Adds what another process has `taken`."""
+    promise.given |= other["promised"]
     _counts.update(other["counts"])
     for what, name, values in other["values"]:
         for value, n in values.items():
             _add_value((what, name), value, n)
     for what, name, value in other["greatest"]:
         _keep_greatest((what, name), value)
+
+
+def broken_promise() -> str | None:
+    """What to say of a run whose fuzzers sent too little."""
+    return promise.broken(_counts[FUZZED])
 
 
 def lines() -> Iterator[str]:
@@ -58,6 +70,38 @@ def lines() -> Iterator[str]:
             yield f"  {name}: " + ", ".join(f"{value} {n:,}" for value, n in sorted(values.items()))
         for (_, name), value in sorted(item for item in _greatest.items() if item[0][0] == what):
             yield f"  {name}: {value:,.3g}" if value < 1_000 else f"  {name}: {value:,.0f}"
+
+
+def _place(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+FUZZERS: Final = frozenset(map(_place, Path(__file__).parent.glob("fuzz/test_*.py"))) | {
+    "api/test_generated_requests.py"
+}
+
+
+class Promise:
+    """That a run sends FUZZED_MIN requests; a run of all fuzzers gives it."""
+
+    def __init__(self) -> None:
+        self.given = False
+        self._some_left_out = False
+
+    def left_out(self, paths: Iterable[Path]) -> None:
+        """Tests in these files will not run."""
+        self._some_left_out |= not FUZZERS.isdisjoint(map(_place, paths))
+
+    def made_by(self, paths: Iterable[Path]) -> None:
+        """Tests in these files will."""
+        self.given = not self._some_left_out and {*map(_place, paths)} >= FUZZERS
+
+    def broken(self, sent: int) -> str | None:
+        """What to say of a run that sent no more than that."""
+        return f"only {sent:,} of {FUZZED_MIN:,} {FUZZED} were sent" if self.given and sent < FUZZED_MIN else None
+
+
+promise = Promise()
 
 
 def _add_value(place: tuple[str, str], value: str, n: int) -> None:

@@ -18,7 +18,6 @@ from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.router import Router
 from vendorpay.domain.payment import PayeePayment
 
-PROBLEM = "application/problem+json"
 REFUSAL_BYTES_MAX = 64 * 1024
 """However much was wrong: what is told of it stays small."""
 OF_PAYEES = frozenset(each.encode_name for each in msgspec.structs.fields(PayeePayment))

@@ -37,4 +37,3 @@ QUERY_PIECES = (
     *(b"minAmountCents=99999999999999999999", b"maxAmountCents=-1", b"reference=%00", b"reference=%ED%A0%80", b"%ff=1"),
     *(b"offset=10000", b"after=" + HUGE, b"after=-1", b"type=Nothing", b"state=dead", b"limit=1&limit=1", b"x" * 4000),
 )
-BODIES = (b"", b"null", b"7", b'"x"', b"[]", b"{}", b"[[]]", b"\x00")
