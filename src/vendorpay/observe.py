@@ -2,7 +2,7 @@
 
 Notes, reasons, metadata, descriptions, tokens and passwords cannot get in: a fact whose name is not in FACTS is
 dropped and only its name is kept. An error is logged by its type, its SQL state and where it was raised: its message
-may quote a row.
+may quote a row. It is told of a start that failed alone, when there is nothing yet to quote.
 """
 
 from __future__ import annotations
@@ -38,12 +38,14 @@ FACTS: Final = frozenset(
         "endpoint_id",
         "version",
     }
-    | {"fault"}  # a sentence of ours
+    | {"fault"}  # a sentence of ours, or the message of what kept a process from starting
     | {"stream"}
 )
 TEXT_CHARACTERS_MAX: Final = 500
 FRAMES_MAX: Final = 12
 CAUSES_MAX: Final = 5
+LISTED_MAX: Final = 50
+"""How much of a list is written out; the rest is counted."""
 
 _SECRETS: Final = (
     # A URL's user part: postgresql://user:password@host.
@@ -60,7 +62,7 @@ _SUSPECT: Final = re.compile(
     r"@|eyJ|bearer|basic|passw|secret|token|authorization|key|[sr]k_|whsec|DETAIL:|CONTEXT:|STATEMENT:|QUERY:", re.I
 )
 # Chatter of others, which says nothing below a warning.
-_QUIET: Final = ("asyncio", "httpx", "httpcore", "psycopg", "psycopg.pool")
+_QUIET: Final = ("asyncio", "httpcore", "psycopg", "psycopg.pool")
 
 _OWN_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _KEPT_MAX: Final = 4096
@@ -147,6 +149,11 @@ def log_failure(*, request_id: str | None = None, error: BaseException) -> None:
     _log("error", "failure", {"request_id": request_id, **facts_of(error)})
 
 
+def log_failed_start(error: BaseException) -> None:
+    """What kept a process from starting, with its message: before the first request nobody's data can be in it."""
+    _log("error", "failed to start", {"fault": str(error) or None, **facts_of(error)})
+
+
 def info(event: str, **facts: object) -> None:
     """Something ordinary that an operator wants to see. `event` is a fixed phrase; what varies is in the facts."""
     _log("info", event, facts)
@@ -183,7 +190,8 @@ def _plain(value: object) -> object:
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value[:FRAMES_MAX]]
+        more = [f".. {len(value) - LISTED_MAX} more"] if len(value) > LISTED_MAX else []
+        return [*map(_plain, value[:LISTED_MAX]), *more]
     return scrub(value if isinstance(value, str) else str(value))
 
 

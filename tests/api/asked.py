@@ -55,7 +55,9 @@ def asked_over_sockets() -> Iterator[Asked]:
 def assert_no_failure(serve: Serve) -> None:
     """Stops it; nothing in its log is a failure."""
     assert serve.terminate() == 0
-    assert '"failure"' not in serve.log.read_text()
+    log = serve.log.read_text()
+    assert '"failure"' not in log
+    assert '"failed to start"' not in log
 
 
 def memory_bytes(pid: int) -> int:

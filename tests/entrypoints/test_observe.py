@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager
 
 import psycopg
 import pytest
 
 from vendorpay import observe
+from vendorpay.api.app import App
+from vendorpay.ports import TokenVerifier
+from vendorpay.usecases.deps import Deps
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 
@@ -113,6 +118,42 @@ def test_an_error_is_logged_by_type_and_place_never_by_its_message(log: Log) -> 
     assert "call me" not in log.text
 
 
+def test_what_kept_a_process_from_starting_is_told_in_words_without_its_secrets(log: Log) -> None:
+    """Before, `serve` gave up with "the log above says why", and the log said RuntimeError."""
+    observe.log_failed_start(RuntimeError("anyio is not installed for postgresql://vendorpay:hunter2@db"))
+    observe.log_failed_start(TimeoutError())
+    in_words, wordless = log.lines()
+    assert in_words["fault"] == "anyio is not installed for postgresql://***@db"
+    assert in_words["error"] == "RuntimeError"
+    assert "fault" not in wordless
+
+
+def test_a_service_that_cannot_be_opened_says_why(log: Log) -> None:
+    def opening() -> AbstractAsyncContextManager[tuple[Deps, TokenVerifier]]:
+        raise RuntimeError("anyio is not installed")
+
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: MutableMapping[str, object]) -> None:
+        sent.append(message["type"])
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(App(opening)({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.failed"]
+    assert log.lines()[0]["fault"] == "anyio is not installed"
+
+
+def test_a_long_list_says_how_much_of_it_is_left_out(log: Log) -> None:
+    observe.info("migrated", migrations=[f"{number:04d}" for number in range(14)])
+    observe.info("partitions are made", partitions=[*range(observe.LISTED_MAX + 2)])
+    migrated, made = log.lines()
+    assert len(str(migrated["migrations"]).split()) == 14
+    assert str(made["partitions"]).endswith(f"{observe.LISTED_MAX - 1}, '.. 2 more']")
+
+
 def test_what_a_library_logs_is_one_of_our_lines(log: Log) -> None:
     logging.getLogger("vendorpay.adapters.jwks").warning("the signing keys could not be refreshed: %s", "status 500")
     logging.getLogger("uvicorn.error").error("Unexpected\nexit")
@@ -130,7 +171,7 @@ def test_a_librarys_exception_is_logged_without_its_message(log: Log) -> None:
 
 
 def test_the_chatter_of_libraries_is_left_out(log: Log) -> None:
-    logging.getLogger("httpx").info("HTTP Request: GET http://x/?token=1")
+    logging.getLogger("httpcore").info("HTTP Request: GET http://x/?token=1")
     logging.getLogger("psycopg.pool").info("connection requested")
     assert log.text == ""
 

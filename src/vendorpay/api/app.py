@@ -97,7 +97,7 @@ class App:
         try:
             await self.open()
         except BaseException as error:
-            observe.log_failure(error=error)
+            observe.log_failed_start(error)
             await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
             raise
         await send({"type": "lifespan.startup.complete"})

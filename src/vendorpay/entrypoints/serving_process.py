@@ -43,12 +43,16 @@ def main() -> int:
 
 
 async def _serve(handoff: Handoff) -> int:
-    app = asgi.make(handoff)
+    try:
+        app = asgi.make(handoff)
+        server = HttpServer(app, handoff.socket)
+    except Exception as error:
+        observe.log_failed_start(error)
+        return 1
     # What was imported stays for good, and a request leaves no cycles: looking for garbage after every 700 new objects,
     # as Python would, costs a twentieth of all the time.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-    server = HttpServer(app, handoff.socket)
     stopped = False
 
     def stop() -> None:
