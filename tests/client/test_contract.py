@@ -269,4 +269,4 @@ def test_whoever_imports_the_client_gets_no_server() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     ours = {name for name in loaded if name.startswith("vendorpay.") and not name.startswith("vendorpay.client")}
     assert ours == set()
-    assert {"psycopg", "granian", "asyncio", "httpx", "httpcore", "structlog", "rich"}.isdisjoint(loaded)
+    assert {"psycopg", "uvicorn", "uvloop", "httptools", "asyncio", "httpx", "httpcore", "rich"}.isdisjoint(loaded)

@@ -34,8 +34,7 @@ class DecisionOperations(Asking):
         key: str | None = None,
     ) -> Payment:
         """Rejects it; the job may then be billed again."""
-        body = given(reason=reason, reason_code=reason_code, notes=notes)
-        return self._decide(payment_id, "reject", body, if_match, key)
+        return self._decide_for(reason, reason_code, notes, payment_id, "reject", if_match, key)
 
     def cancel_payment(
         self,
@@ -48,8 +47,7 @@ class DecisionOperations(Asking):
         key: str | None = None,
     ) -> Payment:
         """Cancels it before the money is on its way, or when it failed."""
-        body = given(reason=reason, reason_code=reason_code, notes=notes)
-        return self._decide(payment_id, "cancel", body, if_match, key)
+        return self._decide_for(reason, reason_code, notes, payment_id, "cancel", if_match, key)
 
     def hold_payment(
         self,
@@ -62,8 +60,7 @@ class DecisionOperations(Asking):
         key: str | None = None,
     ) -> Payment:
         """Holds it: it is neither approved nor paid until it is released."""
-        body = given(reason=reason, reason_code=reason_code, notes=notes)
-        return self._decide(payment_id, "hold", body, if_match, key)
+        return self._decide_for(reason, reason_code, notes, payment_id, "hold", if_match, key)
 
     def release_payment(
         self, payment_id: Id, *, notes: str | None = None, if_match: Version | None = None, key: str | None = None
@@ -76,6 +73,19 @@ class DecisionOperations(Asking):
     ) -> Payment:
         """Takes one's own approval back; or, of an approved payment, by somebody who gave none, all of them."""
         return self._decide(payment_id, "undo-approval", given(notes=notes), if_match, key)
+
+    def _decide_for(
+        self,
+        reason: str,
+        reason_code: str | None,
+        notes: str | None,
+        payment_id: Id,
+        verb: str,
+        if_match: Version | None,
+        key: str | None,
+    ) -> Payment:
+        body = given(reason=reason, reason_code=reason_code, notes=notes)
+        return self._decide(payment_id, verb, body, if_match, key)
 
     def _decide(self, payment_id: Id, verb: str, body: bytes, if_match: Version | None, key: str | None) -> Payment:
         return self._post(Payment, path("payments", payment_id, verb), body, key, if_match=if_match)
