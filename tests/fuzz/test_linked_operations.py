@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 import hypothesis
@@ -51,6 +52,8 @@ PEOPLE: dict[str, dict[str, str]] = {
     "stranger": {"org": "another"},  # an admin of another organisation
 }
 ROUNDS = 15
+REQUESTS_MIN = 1_000
+"""Of each group: rounds that all broke off at their first step would have tried nothing."""
 SETTINGS = hypothesis.settings(
     max_examples=10,
     stateful_step_count=30,
@@ -79,9 +82,64 @@ def asked() -> Iterator[Asked]:
 GROUPS = {"payments": (*PAYMENTS, *DECISIONS), "the rest": (*BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS)}
 
 
-def machine(group: str) -> type[APIStateMachine]:
-    """The rules that schemathesis makes of the links."""
-    return schemathesis.openapi.from_dict(msgspec.json.decode(openapi.encoded(GROUPS[group]))).as_state_machine()
+@dataclass
+class Heard:
+    """The service that all chains of a test ask, and what came of it."""
+
+    asked: Asked
+    tokens: dict[str, str]
+    requests: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+class Chain:
+    """One chain; every step is somebody's."""
+
+    heard: ClassVar[Heard]
+
+    @initialize(chance=st.randoms(use_true_random=True))
+    def begin(self, chance: Random) -> None:
+        self.chance = chance
+        self.who = "admin"
+
+    def before_call(self, case: schemathesis.Case[Any]) -> None:
+        self.who = somebody(documented.operation_at(case.method.encode(), case.path.encode()), self.chance)
+        if isinstance(case.body, dict) and "lineItems" in case.body:
+            fit(case.body, self.chance)
+        if case.headers.get("Idempotency-Key"):
+            case.headers["Idempotency-Key"] = str(self.chance.getrandbits(64))
+
+    def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+        authorization = {"Authorization": f"Bearer {self.heard.tokens[self.who]}"}
+        return {"base_url": self.heard.asked.url, "session": self.heard.asked.session, "headers": authorization}
+
+    def validate_response(
+        self, response: schemathesis.Response, case: schemathesis.Case[Any], *_: Any, **__: Any
+    ) -> None:
+        self.heard.requests += 1
+        tally.count("fuzzed requests", status=response.status_code, slowest_s=response.elapsed)
+        try:
+            self.hold_against_the_document(response, case)
+        except Exception as error:
+            said = f"{self.who} sent {case.as_curl_command()}\nand was answered {response.content!r}: {error}"
+            self.heard.broken.append(said)
+            raise
+
+    def hold_against_the_document(self, response: schemathesis.Response, case: schemathesis.Case[Any]) -> None:
+        case.validate_response(response, checks=CHECKS)
+        headers = {name: values[0] for name, values in response.headers.items()}
+        answer = Answered(response.status_code, headers, response.content)
+        if response.request.headers.get("Authorization") != f"Bearer {self.heard.tokens[self.who]}":
+            assert answer.status == 401, "schemathesis took the token away"
+            return
+        path = str(response.request.path_url).partition("?")[0].encode()
+        assert list(faults(self.who, case.method.encode(), path, answer)) == []
+
+
+def machine(group: str, heard: Heard) -> type[APIStateMachine]:
+    """Chains by the rules that schemathesis makes of the links."""
+    rules = schemathesis.openapi.from_dict(msgspec.json.decode(openapi.encoded(GROUPS[group]))).as_state_machine()
+    return type("Conversation", (Chain, rules), {"heard": heard})
 
 
 @pytest.mark.skipif(not SOAK, reason="a hundred links are a hundred rules, which take seconds to make and more to try")
@@ -92,55 +150,14 @@ def test_no_chain_of_requests_leaves_the_contract(asked: Asked, group: str) -> N
         who: asked.token("admin" if who == "stranger" else who, str(uuid5(NAMES, who)), **facts)
         for who, facts in PEOPLE.items()
     }
-
-    broken: list[str] = []
-
-    class Conversation(machine(group)):  # type: ignore[misc]
-        """One chain; every step is somebody's."""
-
-        @initialize(chance=st.randoms(use_true_random=True))
-        def begin(self, chance: Random) -> None:
-            self.chance = chance
-            self.who = "admin"
-
-        def before_call(self, case: schemathesis.Case[Any]) -> None:
-            self.who = somebody(documented.operation_at(case.method.encode(), case.path.encode()), self.chance)
-            if isinstance(case.body, dict) and "lineItems" in case.body:
-                fit(case.body, self.chance)
-            if case.headers.get("Idempotency-Key"):
-                case.headers["Idempotency-Key"] = str(self.chance.getrandbits(64))
-
-        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
-            authorization = {"Authorization": f"Bearer {tokens[self.who]}"}
-            return {"base_url": asked.url, "session": asked.session, "headers": authorization}
-
-        def validate_response(
-            self, response: schemathesis.Response, case: schemathesis.Case[Any], *_: Any, **__: Any
-        ) -> None:
-            tally.count("fuzzed requests", status=response.status_code, slowest_s=response.elapsed)
-            try:
-                self.hold_against_the_document(response, case)
-            except Exception as error:
-                broken.append(
-                    f"{self.who} sent {case.as_curl_command()}\nand was answered {response.content!r}: {error}"
-                )
-                raise
-
-        def hold_against_the_document(self, response: schemathesis.Response, case: schemathesis.Case[Any]) -> None:
-            case.validate_response(response, checks=CHECKS)
-            headers = {name: values[0] for name, values in response.headers.items()}
-            answer = Answered(response.status_code, headers, response.content)
-            if response.request.headers.get("Authorization") != f"Bearer {tokens[self.who]}":
-                assert answer.status == 401, "schemathesis took the token away"
-                return
-            path = str(response.request.path_url).partition("?")[0].encode()
-            assert list(faults(self.who, case.method.encode(), path, answer)) == []
-
+    heard = Heard(asked, tokens)
+    conversation = machine(group, heard)
     for _ in range(ROUNDS):
         # What is drawn depends on what the service answers, which hypothesis cannot repeat: then it starts afresh.
         with suppress(FlakyStrategyDefinition):
-            Conversation.run(settings=SETTINGS)
-    assert broken == []
+            conversation.run(settings=SETTINGS)
+    assert heard.broken == []
+    assert heard.requests >= REQUESTS_MIN
 
 
 def somebody(operation: Operation | int, chance: Random) -> str:
