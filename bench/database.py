@@ -31,6 +31,9 @@ SPREAD_MS: Final = 365 * 86_400_000
 """The payments loaded came in over a year, the last one just now."""
 CHUNK: Final = 5_000
 LOADERS: Final = 2
+BUSY_S_MAX: Final = 60.0
+"""How long somebody else may be giving positions while we want to."""
+BUSY_PAUSE_S: Final = 0.01
 GROWTH_MAX: Final = 1.0
 """How many payments runs may have added, as a share of those loaded, before the database is made anew."""
 PAYMENTS_A_VENDOR: Final = 100
@@ -150,14 +153,24 @@ def fill_pool(loaded: Loaded, size: int) -> Pool:
 
 
 def settle(loaded: Loaded) -> None:
-    """Gives positions to what was written without a service, so that none has to do that in its own time."""
+    """Gives positions to what was written without a service, so that none has to do that in its own time.
+
+    Raises RuntimeError when somebody else, who may be asleep, keeps us from it for too long.
+    """
     with psycopg.connect(loaded.superuser_url, autocommit=True) as connection:
         for stream in ("feed", "audit"):
-            while _one(connection, statements.load("load.sql")["number_stream"], {"stream": stream}) in (
-                "more",
-                "busy",
-            ):
-                pass
+            _number(connection, stream)
+
+
+def _number(connection: psycopg.Connection[Any], stream: str) -> None:
+    statement, deadline = statements.load("load.sql")["number_stream"], time.monotonic() + BUSY_S_MAX
+    while (outcome := _one(connection, statement, {"stream": stream})) in ("more", "busy"):
+        if outcome == "more":
+            deadline = time.monotonic() + BUSY_S_MAX
+        elif time.monotonic() > deadline:
+            raise RuntimeError(f"the {stream} could not be given positions: somebody else held it for {BUSY_S_MAX} s")
+        else:
+            time.sleep(BUSY_PAUSE_S)
 
 
 def _make(postgres: RunningPostgres, name: str, passwords: dict[str, str], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def measured(
     latencies_s: Sequence[float],
     *,
     first: int,
-    used: Callable[[float, float], tuple[float, float]],
+    used: Callable[[float, float], Sequence[float]],
     client_s: float,
 ) -> Measured:
     """From each request's end (by time.time()) and duration, in the order of their ends; those before the `first` were

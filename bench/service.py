@@ -73,26 +73,14 @@ class Service:
         if done.returncode:
             raise RuntimeError(f"{task.kind} with {task.clients} clients failed: {done.stderr}")
         result = json.loads(done.stdout)
-
-        def used(since: float, until: float) -> tuple[float, float]:
-            service_s, database_s = meter.cpu_s(since, until)
-            return service_s, database_s
-
         found = measured(
             [result["began_at"] + end for end in result["ends_s"]],
             result["latencies_s"],
             first=int(WARM_SHARE * len(result["ends_s"])),
-            used=used,
+            used=meter.cpu_s,
             client_s=result["cpu_s"],
         )
         return replace(found, rss_mb=meter.peak_rss_mb)
-
-
-def _readable(generator: subprocess.Popen[str], seconds: float) -> bool:
-    """Whether its result has begun to come, waited for so long."""
-
-    assert generator.stdout is not None
-    return bool(select.select([generator.stdout], [], [], seconds)[0])
 
 
 @contextmanager
@@ -132,7 +120,8 @@ def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def wait_until_ready(process: subprocess.Popen[str], home: Path) -> str:
     """The URL of a `serve` that answers. Raises RuntimeError with the end of its log."""
     assert process.stdout is not None
-    line = process.stdout.readline().strip() if _readable(process, READY_S_MAX) else ""
+    said = select.select([process.stdout], [], [], READY_S_MAX)[0]
+    line = process.stdout.readline().strip() if said else ""
     if not line.startswith(READY):
         words = (home / LOG).read_text(errors="replace")[-2000:]
         raise RuntimeError(f"serve did not become ready:\n{words}")
