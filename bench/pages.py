@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,29 @@ def measure(
     return {key: median(all_of_it) for key, all_of_it in found.items()}
 
 
-def slowdown(pages: Pages, kind: str) -> float:
-    """How much longer a page takes in the largest database than in the smallest."""
+@dataclass(frozen=True, kw_only=True)
+class Slowdown:
+    """How many times as long, and as much CPU of the database, a page takes in the largest database."""
+
+    sizes: tuple[int, int]
+    """The smallest, which it is compared with, and the largest."""
+    by_rate: float
+    by_database_cpu: float
+    """On a machine that also runs service and client, a slower database shows less in the rate than here."""
+
+    @property
+    def worse(self) -> float:
+        return max(self.by_rate, self.by_database_cpu)
+
+
+def slowdown(pages: Pages, kind: str) -> Slowdown | None:
+    """What the size of the database costs a page; None where it was not measured in two sizes."""
     sizes = [size for one, size in pages if one == kind]
-    return pages[kind, min(sizes)].per_s / pages[kind, max(sizes)].per_s
+    if len(sizes) < 2:
+        return None
+    small, large = pages[kind, min(sizes)], pages[kind, max(sizes)]
+    return Slowdown(
+        sizes=(min(sizes), max(sizes)),
+        by_rate=small.per_s / large.per_s,
+        by_database_cpu=large.database_us / small.database_us,
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from bench.goals import GOALS, limit_of
-from bench.pages import KINDS, slowdown
+from bench.measuring import Measured
+from bench.pages import KINDS, Slowdown, slowdown
 from bench.plan import Plan
 from bench.run import Found
 from bench.table import row, rule, table
@@ -22,6 +24,8 @@ READY_S_MAX: Final = 2.0
 RSS_MB_MAX: Final = 150.0
 IMPORT_RATIO_MIN: Final = 0.9
 SLOWDOWN_MAX: Final = 2.0
+IMPORT_MEMORY_MAX: Final = 1.1
+NOT_MEASURED: Final = "not measured in this run"
 SLOW_RATIO_MIN: Final = 1.0
 
 
@@ -43,34 +47,36 @@ def summary(found: Found) -> dict[str, Any]:
 
 
 def goals(found: Found) -> str:
-    """Each goal, and how far it is reached, as Markdown."""
-    rows = [row(["what", "goal", "reached", ""]), rule(4)]
+    """Each goal, and how far it is reached, as Markdown; one that this run says nothing about keeps its row."""
+    return "\n".join([row(["what", "goal", "reached", ""]), rule(4), *_of_cells(found), *_of_parts(found)])
+
+
+def _of_cells(found: Found) -> Iterator[str]:
     for goal in GOALS:
         one, limit = found.cells.get(goal.cell), limit_of(goal.cell, found.cells)
-        if one is not None and limit is not None:
-            rows.append(_at_least(f"{goal.cell} / pgbench's best", goal.ratio_min, one.per_s / limit.per_s))
-            if goal.p99_ms_max is not None:
-                rows.append(_at_most(f"{goal.cell}, p99 in ms", goal.p99_ms_max, one.p99_ms))
-            if goal.p99_times_max is not None:
-                rows.append(_at_most(f"{goal.cell}, p99 / pgbench's", goal.p99_times_max, one.p99_ms / limit.p99_ms))
-    both = found.cells.get("create_c64"), found.cells.get("create_c64_w2")
-    if both[0] is not None and both[1] is not None:
-        rows.append(_at_least("create_c64 of two workers / of one", 1.0, both[1].per_s / both[0].per_s))
-    if (slow := found.slow_cells) and (limit := slow.get("pgbench_create_c64")) is not None:
-        ratio = slow["create_c64"].per_s / limit.per_s
-        rows.append(_at_least("create_c64 / pgbench at 64, commits 2 ms slower", SLOW_RATIO_MIN, ratio))
-    rows += [
-        _at_most(_of_pages(found, kind), SLOWDOWN_MAX, slowdown(found.pages, kind)) for kind in KINDS if found.pages
-    ]
-    if (imported := found.imported) is not None:
-        rows.append(_at_least("import / COPY", IMPORT_RATIO_MIN, imported.ratio))
-        small, large = (f"{size:,}" for size in imported.sizes)
-        rows.append(_at_most(f"import, memory at {large} / at {small}", 1.1, imported.rss_mb[1] / imported.rss_mb[0]))
-    if "create_c64" in found.cells:
-        rows.append(_at_most("server, resident MB at create_c64", RSS_MB_MAX, found.cells["create_c64"].rss_mb))
-    if found.ready_s is not None:
-        rows.append(_at_most("serve on existing data, seconds until ready", READY_S_MAX, found.ready_s))
-    return "\n".join(rows)
+        yield _at_least(f"{goal.cell} / pgbench's best", goal.ratio_min, _over(one, limit))
+        if goal.p99_ms_max is not None:
+            yield _at_most(f"{goal.cell}, p99 in ms", goal.p99_ms_max, one.p99_ms if one else None)
+        if goal.p99_times_max is not None:
+            times = one.p99_ms / limit.p99_ms if one and limit else None
+            yield _at_most(f"{goal.cell}, p99 / pgbench's", goal.p99_times_max, times)
+    one = found.cells.get("create_c64")
+    yield _at_least("create_c64 of two workers / of one", 1.0, _over(found.cells.get("create_c64_w2"), one))
+    yield _at_most("server, resident MB at create_c64", RSS_MB_MAX, one.rss_mb if one else None)
+
+
+def _of_parts(found: Found) -> Iterator[str]:
+    slow, imported = found.slow_cells, found.imported
+    ratio = _over(slow.get("create_c64"), slow.get("pgbench_create_c64"))
+    yield _at_least("create_c64 / pgbench at 64, commits 2 ms slower", SLOW_RATIO_MIN, ratio)
+    for kind in KINDS:
+        yield _of_pages(kind, slowdown(found.pages, kind))
+    yield _at_least("import / COPY", IMPORT_RATIO_MIN, imported.ratio if imported else None)
+    what = "import, memory at the large file / at the small one"
+    if imported is not None:
+        what = f"import, memory at {imported.sizes[1]:,} / at {imported.sizes[0]:,}"
+    yield _at_most(what, IMPORT_MEMORY_MAX, imported.rss_mb[1] / imported.rss_mb[0] if imported else None)
+    yield _at_most("serve on existing data, seconds until ready", READY_S_MAX, found.ready_s)
 
 
 def details(found: Found, plan: Plan) -> str:
@@ -110,34 +116,56 @@ def details(found: Found, plan: Plan) -> str:
     return "\n\n".join(parts)
 
 
-def write(found: Found, plan: Plan, command: str, took_s: float) -> None:
-    """Puts the figures into docs/benchmarks.md, between its markers. Raises RuntimeError where these are missing."""
-    text = PAGE.read_text("utf-8")
-    before, begin, rest = text.partition(BEGIN)
+def write(found: Found, plan: Plan, command: str, commit: str, took_s: float) -> None:
+    """Puts the figures into docs/benchmarks.md. Raises RuntimeError where its markers are missing."""
+    said = f"{_where(found, plan, command, commit, took_s)}\n\n{details(found, plan)}"
+    PAGE.write_text(with_figures(PAGE.read_text("utf-8"), said), "utf-8")
+
+
+def with_figures(page: str, figures: str) -> str:
+    """The page with these figures between its markers. Raises RuntimeError where one of them is missing."""
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise RuntimeError(f"{PAGE} has not the lines {BEGIN} and {END}")
-    said = f"{_where(found, plan, command, took_s)}\n\n{details(found, plan)}"
-    PAGE.write_text(f"{before}{BEGIN}\n\n{said}\n\n{END}{after}", "utf-8")
+    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
 
 
-def _at_least(what: str, wanted: float, reached: float) -> str:
-    return row([what, f">= {wanted:g}", f"{reached:.2f}", "yes" if reached >= wanted else "**no**"])
+def commit() -> str:
+    """What is measured; `-dirty` when files differ from it. To be asked before: a run takes long."""
+    argv = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
-def _at_most(what: str, wanted: float, reached: float) -> str:
-    return row([what, f"<= {wanted:g}", f"{reached:.2f}", "yes" if reached <= wanted else "**no**"])
+def _over(one: Measured | None, other: Measured | None) -> float | None:
+    return one.per_s / other.per_s if one and other else None
 
 
-def _of_pages(found: Found, kind: str) -> str:
-    sizes = [size for one, size in found.pages if one == kind]
-    return f"a {kind} page at {max(sizes):,} / at {min(sizes):,}"
+def _at_least(what: str, wanted: float, reached: float | None) -> str:
+    return _goal(what, f">= {wanted:g}", reached, reached is not None and reached >= wanted)
 
 
-def _where(found: Found, plan: Plan, command: str, took_s: float) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+def _at_most(what: str, wanted: float, reached: float | None) -> str:
+    return _goal(what, f"<= {wanted:g}", reached, reached is not None and reached <= wanted)
+
+
+def _goal(what: str, wanted: str, reached: float | None, is_reached: bool) -> str:
+    if reached is None:
+        return row([what, wanted, NOT_MEASURED, ""])
+    return row([what, wanted, f"{reached:.2f}", "yes" if is_reached else "**no**"])
+
+
+def _of_pages(kind: str, found: Slowdown | None) -> str:
+    if found is None:
+        return _at_most(f"a {kind} page in the largest database / in the smallest", SLOWDOWN_MAX, None)
+    small, large = found.sizes
+    both = f"(by rate {found.by_rate:.2f}, by database CPU {found.by_database_cpu:.2f})"
+    return _at_most(f"a {kind} page at {large:,} / at {small:,}, the worse {both}", SLOWDOWN_MAX, found.worse)
+
+
+def _where(found: Found, plan: Plan, command: str, measured_commit: str, took_s: float) -> str:
     return (
-        f"`{command}` on {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}, {took_s / 60:.0f} "
+        f"`{command}` on {datetime.now(UTC):%Y-%m-%d}, commit {measured_commit}, {took_s / 60:.0f} "
         f"minutes: {os.cpu_count()} cores of {_processor()}, {_memory_gb():.0f} GB, {_system()}, Python "
         f"{platform.python_version()}, PostgreSQL {found.postgres_version}; {plan.payments:,} payments, {plan.rounds} "
         f"rounds of {plan.cell_s:g} s for each cell, medians."
