@@ -1,8 +1,8 @@
 """Which refusal comes first, and what each of them looks like."""
 
-from dataclasses import replace
 from uuid import UUID
 
+import msgspec
 import pytest
 from psycopg.errors import DiskFull
 
@@ -152,7 +152,7 @@ async def test_a_replayed_answer_says_so(caller: Caller, desk: Desk) -> None:
     assert not isinstance(desk.answer, Exception)
     first = await caller.ask("POST", "/payments", body=examples.NEW_PAYMENT)
     assert "idempotent-replayed" not in first.headers
-    desk.answer = replace(desk.answer, replayed=True)
+    desk.answer = msgspec.structs.replace(desk.answer, replayed=True)
     again = await caller.ask("POST", "/payments", body=examples.NEW_PAYMENT)
     assert again.headers["idempotent-replayed"] == "true"
     assert again.body == first.body

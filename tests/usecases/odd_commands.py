@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +34,8 @@ class HalfBuggy(CreatePayment):
     def decide(self, facts: Facts) -> Outcome:
         outcome = super().decide(facts)
         assert isinstance(outcome.change, PaymentChange)
-        broken = replace(outcome.change.events[0], own={"no_such_field": 1})
-        return replace(outcome, change=replace(outcome.change, events=(broken,)))
+        broken = msgspec.structs.replace(outcome.change.events[0], own={"no_such_field": 1})
+        return msgspec.structs.replace(outcome, change=msgspec.structs.replace(outcome.change, events=(broken,)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Refused(CreatePayment):
         assert isinstance(outcome.change, PaymentChange)
         state = outcome.change.state
         state = msgspec.structs.replace(state, payment=msgspec.structs.replace(state.payment, amount_cents=1))
-        return replace(outcome, change=replace(outcome.change, state=state))
+        return msgspec.structs.replace(outcome, change=msgspec.structs.replace(outcome.change, state=state))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Unwritable(CreatePayment):
         assert isinstance(outcome.change, PaymentChange)
         state = outcome.change.state
         state = msgspec.structs.replace(state, payment=msgspec.structs.replace(state.payment, reference=self.text))
-        return replace(outcome, change=replace(outcome.change, state=state))
+        return msgspec.structs.replace(outcome, change=msgspec.structs.replace(outcome.change, state=state))
 
 
 @dataclass(frozen=True, kw_only=True)

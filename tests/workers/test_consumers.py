@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from tests.database import DatabaseUrls
@@ -39,7 +40,7 @@ class HoldForEvent(HoldPayment):
     def decide(self, facts: Facts) -> Outcome:
         if facts.seen is not None:
             return Outcome(answer=b"{}", payment_id=facts.seen)
-        return replace(super().decide(facts), settled_event=settled_by(NAME, self.event))
+        return msgspec.structs.replace(super().decide(facts), settled_event=settled_by(NAME, self.event))
 
 
 def hold(deps: Deps, event: FeedEvent) -> Command | None:

@@ -7,7 +7,6 @@ erasable (correctness.md 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -97,12 +96,11 @@ class PaymentReleased(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
     released_by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventDraft:
+class EventDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An event without what follows from its subject: its type, and the fields that are its own."""
 
     kind: type[PublishedEvent]
-    own: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 def about_payment(payment: Payment) -> Mapping[str, Any]:

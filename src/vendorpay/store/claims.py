@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
@@ -23,8 +23,7 @@ from vendorpay.store.db import Connection, execute, rows
 from vendorpay.store.subjects import SUBJECTS, Subject, SubjectClaim, SubjectState
 
 
-@dataclass(frozen=True)
-class KeyClaim:
+class KeyClaim(msgspec.Struct, frozen=True):
     """An idempotency key in its scope."""
 
     org_id: str
@@ -33,8 +32,7 @@ class KeyClaim:
     key: str
 
 
-@dataclass(frozen=True)
-class EventClaim:
+class EventClaim(msgspec.Struct, frozen=True):
     """A consumed event's id in its scope."""
 
     org_id: str
@@ -42,8 +40,7 @@ class EventClaim:
     event_id: str
 
 
-@dataclass(frozen=True)
-class JobClaim:
+class JobClaim(msgspec.Struct, frozen=True):
     """The business key: at most one live payment exists for it."""
 
     org_id: str
@@ -52,8 +49,7 @@ class JobClaim:
     reference: str
 
 
-@dataclass(frozen=True)
-class FeedClaim:
+class FeedClaim(msgspec.Struct, frozen=True):
     """Who is told of an organisation's events. Held, the feed stands still: no event gets its position meanwhile, so
     that whoever changes a subscription knows which events it is about.
     """
@@ -61,8 +57,7 @@ class FeedClaim:
     org_id: str
 
 
-@dataclass(frozen=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """A command that was carried out before under the same key."""
 
     fingerprint: bytes
@@ -70,16 +65,14 @@ class Remembered:
     answer: bytes
 
 
-@dataclass(frozen=True)
-class Twin:
+class Twin(msgspec.Struct, frozen=True):
     """A payment that exists for a job."""
 
     payment_id: UUID
     live: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch claims; each claim at most once."""
 
     keys: Sequence[KeyClaim] = ()
@@ -89,8 +82,7 @@ class Wanted:
     subjects: Sequence[SubjectClaim] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What the batch got: which locks, and what stands behind them."""
 
     xid: str
@@ -113,7 +105,7 @@ Lockable = KeyClaim | EventClaim | JobClaim
 
 def lock_hash(claim: Lockable) -> int:
     """The 64-bit number of a claim's advisory lock. A collision only makes two strangers wait for each other."""
-    parts = [_KINDS[type(claim)], *(str(part) for part in vars(claim).values())]
+    parts = [_KINDS[type(claim)], *map(str, msgspec.structs.astuple(claim))]
     digest = hashlib.blake2b(b"\0".join(part.encode() for part in parts), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.domain.payment import PaymentState
@@ -19,21 +20,18 @@ from vendorpay.store import endpoint_rows, payment_rows
 SubjectState = PaymentState | EndpointState
 
 
-@dataclass(frozen=True)
-class SubjectClaim:
+class SubjectClaim(msgspec.Struct, frozen=True):
     """The row of a subject."""
 
     org_id: str
     subject_id: UUID
 
 
-@dataclass(frozen=True)
-class PaymentClaim(SubjectClaim):
+class PaymentClaim(SubjectClaim, frozen=True):
     """A payment's row."""
 
 
-@dataclass(frozen=True)
-class EndpointClaim(SubjectClaim):
+class EndpointClaim(SubjectClaim, frozen=True):
     """A webhook endpoint's row, with that of its subscription."""
 
 

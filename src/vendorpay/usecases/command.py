@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar, Protocol
 from uuid import UUID
+
+import msgspec
 
 from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.errors import FieldFault
@@ -24,16 +27,14 @@ from vendorpay.usecases.endpoint_change import EndpointChange
 Salt = Callable[[], bytes]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """An Idempotency-Key and the SHA-256 of the request that brought it."""
 
     text: str
     fingerprint: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision may rest on: read under the locks that the command claimed."""
 
     now: datetime
@@ -46,8 +47,7 @@ class Facts:
     """The payment that the same event led to before."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PaymentChange:
+class PaymentChange(msgspec.Struct, frozen=True, kw_only=True):
     """A payment as it is to be, and what goes on record for it."""
 
     state: PaymentState
@@ -68,16 +68,14 @@ class PaymentChange:
     """All open holds of these kinds are released."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettledEvent:
+class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A consumed event that has led to its payment and is not acted on again."""
 
     claim: EventClaim
     event_type: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quarantining:
+class Quarantining(msgspec.Struct, frozen=True, kw_only=True):
     """An event that cannot be accepted."""
 
     raw: bytes
@@ -87,8 +85,7 @@ class Quarantining:
     """How often these bytes came, in the one request."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a command leads to; everything in it is written by one transaction, or nothing is."""
 
     answer: bytes
@@ -104,8 +101,7 @@ class Outcome:
     """The delivery that is made once more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, kw_only=True):
     """A command's answer: the JSON to send. `replayed` when it was given before, under the same key."""
 
     answer: bytes
@@ -131,7 +127,7 @@ class Command:
         """Who the audit log names."""
         return Actor(id=self.caller.sub, type=self.caller.actor_type)
 
-    @property
+    @cached_property
     def key_claim(self) -> KeyClaim:
         """The key in its scope: organisation, operation, caller."""
         text = self.key.text if self.key else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -79,9 +79,9 @@ class AcceptEvent(Command):
         else:
             change = birth(self, self.new, self.required_approvals, facts)
             outcome = self._outcome(Verdict.ACCEPTED, change.state.payment.payment_id)
-            outcome = replace(outcome, change=change)
+            outcome = msgspec.structs.replace(outcome, change=change)
         settled = SettledEvent(claim=self.event_claim(), event_type=self.event.detail_type)
-        return replace(outcome, settled_event=settled)
+        return msgspec.structs.replace(outcome, settled_event=settled)
 
     def _outcome(self, verdict: Verdict, payment_id: UUID) -> Outcome:
         result = EventResult(id=self.event.id, result=verdict, payment_id=payment_id)
