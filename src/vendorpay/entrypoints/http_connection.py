@@ -54,10 +54,10 @@ class Connection(HttpToolsProtocol):
     _quiet_since = 0.0
     _seen: RequestResponseCycle | None = None  # the newest request at the last look that found nothing under way
     _running: RequestResponseCycle | None = None  # the request being answered; `cycle` is the newest
-    _last = False  # nothing is read any more, and after the answers under way it closes
-    _piece_bytes = 0
-    _begun = False  # whether a request began in the piece that is being parsed
-    _beside_bytes = 0  # what came of a request that is no body, and perhaps a part of the piece before it
+    _last = False  # what comes is thrown away, and after the answers under way it closes
+    _piece_bytes = 0  # what the piece that is being parsed has that is no body
+    _begun = False  # whether a request began in that piece
+    _beside_bytes = 0  # what came of a request that is no body, and perhaps of the heads before it in that piece
     _unwanted_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -80,6 +80,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Reads on, within the limits of what is no body."""
         if self._last:
+            self._throw_away(len(data))
             return
         self._piece_bytes = len(data)
         self._beside_bytes += self._piece_bytes
@@ -115,12 +116,12 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of its body came, perhaps after its answer."""
         super().on_body(body)
-        beside = self._beside_bytes - len(body) - CHUNK_BYTES
+        size = len(body)
+        self._piece_bytes -= size
+        beside = self._beside_bytes - size - CHUNK_BYTES
         self._beside_bytes = beside if beside > 0 else 0
         if self.cycle.response_complete:
-            self._unwanted_bytes += len(body)
-            if self._unwanted_bytes > UNWANTED_BYTES_MAX:
-                self.transport.close()
+            self._throw_away(size)
 
     def on_response_complete(self) -> None:
         """An answer is written: on with the next request, which is read only when none waits.
@@ -133,7 +134,7 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             self._running, app = self.pipeline.pop()
             self._start_asgi_task(self._running, app)
-        if not self.pipeline and not self._last:
+        if not self.pipeline:
             self.flow.held = False
             self.flow.resume_reading()
 
@@ -187,11 +188,21 @@ class Connection(HttpToolsProtocol):
             self._deaf_since = now  # it closes when the rest is read, which may be never
         return self._deaf_since is not None and now - self._deaf_since >= most_s
 
+    def _throw_away(self, size: int) -> None:
+        self._unwanted_bytes += size
+        if self._unwanted_bytes <= UNWANTED_BYTES_MAX:
+            return
+        if self._is_under_way():
+            self.flow.held = True
+            self.flow.pause_reading()
+        else:
+            self.transport.close()
+
     def _known_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _weigh(self, data: bytes) -> None:
-        if self._begun:  # so that a part of this piece was counted that belongs to the requests before
+        if self._begun:  # so that the heads before it in this piece were counted with it
             unended = len(data) - data.rfind(b"\n") - 1 if self.head_since is not None else 0
             self._beside_bytes = max(self._known_bytes(), unended)
         if self._beside_bytes > HEAD_BYTES_MAX:
@@ -222,8 +233,10 @@ class Connection(HttpToolsProtocol):
         self._last = True
         self.head_since = None
         self.cycle.keep_alive = False
-        self.flow.held = True
-        self.flow.pause_reading()
+        # A socket closed with something unread in it is reset, and its client may lose the answer.
+        self._unwanted_bytes = 0
+        self.flow.held = False
+        self.flow.resume_reading()
 
     def _say(self, error: VendorPayError) -> None:
         answer = problems.refusal(error, str(new_id(system_now())))
