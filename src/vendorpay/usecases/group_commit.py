@@ -86,14 +86,9 @@ class GroupCommit:
         Raises the VendorPayError it was refused with; Overloaded when too many wait already, when its turn did not
         come in time, or at the end.
         """
-        if self._closing or len(self._queue) >= self._queue_max:
-            raise Overloaded
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(command, loop.create_future(), loop.time())
-        self._queue.append(waiting)
-        metrics.queue(len(self._queue))
+        answer = self._enter(command)
         self._go_on()
-        return await waiting.answer
+        return await answer
 
     async def submit_all(self, commands: Sequence[Command]) -> list[Done]:
         """The answers of many commands, in their order.
@@ -118,15 +113,25 @@ class GroupCommit:
         except TimeoutError:
             return [Overloaded() for _ in commands]
         try:
-            ended = await asyncio.gather(*map(self.submit, commands), return_exceptions=True)
+            answers = [self._enter(command) for command in commands]
+            self._go_on()
+            return [await _ended(answer) for answer in answers]
         finally:
             self._turns.release()
-        results: list[Done | Exception] = []
-        for one in ended:
-            if isinstance(one, BaseException) and not isinstance(one, Exception):
-                raise one
-            results.append(one)
-        return results
+
+    def _enter(self, command: Command) -> asyncio.Future[Done]:
+        """Puts a command into the queue; whoever does, calls `_go_on` then."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Done] = loop.create_future()
+        if self._closing or len(self._queue) >= self._queue_max:
+            answer.set_exception(Overloaded())
+            return answer
+        try:
+            self._queue.append(_Waiting(command, answer, loop.time()))
+        except Exception as error:  # its claims: a bug of this command, and nothing to its neighbours
+            answer.set_exception(error)
+        metrics.queue(len(self._queue))
+        return answer
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -223,3 +228,10 @@ class GroupCommit:
         for waiting in batch:
             self._busy.difference_update(waiting.claims)
         self._go_on()
+
+
+async def _ended(answer: asyncio.Future[Done]) -> Done | Exception:
+    try:
+        return await answer
+    except Exception as error:
+        return error
