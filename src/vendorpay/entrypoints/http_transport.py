@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterable
+from typing import Final
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
 Piece = bytes | bytearray | memoryview
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class Joining(asyncio.Transport):
@@ -64,6 +69,10 @@ class Joining(asyncio.Transport):
 
     def abort(self) -> None:
         self._pieces.clear()
+        # Reset, or the kernel would keep what was written for a client that never reads it.
+        held = self._transport.get_extra_info("socket")
+        if held is not None:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     def _send(self) -> None:
