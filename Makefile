@@ -15,9 +15,9 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
 
 # The tests start hundreds of processes: each would compile what it imports anew, and pytest rewrite every test, where a
-# caller forbids bytecode beside the sources. So it has a place of its own, which goes with .venv.
+# caller forbids bytecode beside the sources. So it has a place of its own.
 test soak check: export PYTHONDONTWRITEBYTECODE :=
-test soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+test soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
@@ -67,5 +67,5 @@ lock: ## pin requirements/*.in anew into requirements/*.txt (UPGRADE=1: newest v
 	@sh scripts/lock.sh $(if $(UPGRADE),--upgrade)
 
 clean: ## remove what make built; the data in .vendorpay stays
-	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tools .bytecode build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -path ./.vendorpay -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
