@@ -103,7 +103,7 @@ def test_what_comes_around_and_behind_chunks_is_counted(served: Served, rest: by
 
 def test_small_chunks_and_a_trailer_are_no_harm(served: Served) -> None:
     body = b"1\r\na\r\n" * 30_000 + b"0\r\nChecksum: 1\r\n\r\n"
-    said = served.talk(CHUNKED + body, b"GET /next HTTP/1.1\r\nConnection: close\r\n\r\n")
+    said = served.talk(CHUNKED, body, b"GET /next HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert said.count(b"HTTP/1.1 200") == 2
 
 
@@ -117,6 +117,12 @@ def test_a_head_within_the_limit_may_come_in_parts(served: Served) -> None:
     request = b"GET /a HTTP/1.1\r\nConnection: close\r\nA: " + b"b" * 60_000 + b"\r\n\r\n"
     parts = [request[start : start + 7_000] for start in range(0, len(request), 7_000)]
     assert b"HTTP/1.1 200" in served.talk(*parts)
+
+
+def test_many_heads_at_once_are_no_long_one(served: Served) -> None:
+    heads = b"GET /a HTTP/1.1\r\nA: " + b"b" * 4_000 + b"\r\n\r\n"
+    said = served.talk(heads * 30 + b"GET /next HT", b"TP/1.1\r\nConnection: close\r\n\r\n")
+    assert said.count(b"HTTP/1.1 200") == 31
 
 
 def test_a_large_body_is_no_part_of_the_next_head(served: Served) -> None:
