@@ -158,3 +158,22 @@ def test_a_second_request_on_the_line_is_answered_after_the_first(serve: Serve, 
         assert wire.answer()[0] == 201
         wire.send(requests[1])
         assert wire.answer()[0] == 201
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.002, 0.004])
+def test_rubbish_behind_a_create_leaves_it_its_own_answer(serve: Serve, office: Office, pause_s: float) -> None:
+    """Whoever is told 400 makes the payment once more."""
+    with Wire(serve) as wire:
+        wire.send(post(office.creator, "/payments", json.dumps(new_payment()).encode()))
+        time.sleep(pause_s)
+        wire.send(b"GARBAGE\r\n\r\n")
+        assert wire.received().startswith(b"HTTP/1.1 201")  # and perhaps, after it, what the rubbish is told
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [("http://a", 404), ("http://a:99999/", 400), ("http://a/health/live", 200)]
+)
+def test_an_absolute_target_is_read_as_http_has_it(serve: Serve, target: str, status: int) -> None:
+    with Wire(serve) as wire:
+        wire.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert wire.answer()[0] == status
