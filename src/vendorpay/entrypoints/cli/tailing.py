@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
 from typing import Final
 
 from vendorpay.client import Client, ClientError, FeedGap, NoAnswer, Place
@@ -21,10 +25,11 @@ def tail(client: Client, after: int, *, follow: bool, event_type: str | None, as
     A service that is away is waited for when following. Raises FeedGap and whatever else the client raises.
     """
     place = Place(after, event_type)
+    interrupted = _interrupts()
     try:
         while True:
             try:
-                _print(client, place, follow=follow, as_json=as_json)
+                _print(client, place, interrupted, follow=follow, as_json=as_json)
                 return
             except NoAnswer as away:
                 if not follow:
@@ -40,9 +45,28 @@ def tail(client: Client, after: int, *, follow: bool, event_type: str | None, as
         raise
 
 
-def _print(client: Client, place: Place, *, follow: bool, as_json: bool) -> None:
+def _interrupts() -> list[int]:
+    """Where each Ctrl-C from here on leaves a trace: one that comes while Python is tidying up an object is printed as
+    ignored, and would otherwise be lost.
+    """
+    seen: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGINT)
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            seen.append(number)
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal.SIGINT, remember)
+    return seen
+
+
+def _print(client: Client, place: Place, interrupted: Sequence[int], *, follow: bool, as_json: bool) -> None:
     try:
         for page in client.feed_pages(place, follow=follow, poll_s=POLL_S):
+            if interrupted:
+                raise KeyboardInterrupt
             for event in page:
                 print(event.json.decode() if as_json else line(event))
             sys.stdout.flush()
