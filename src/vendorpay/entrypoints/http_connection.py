@@ -180,8 +180,9 @@ class Connection(HttpToolsProtocol):
             self._refuse(MalformedJson(reason="it had not come to its end when the server stopped"))
 
     def _is_under_way(self) -> bool:
-        # They are answered in their order: when the newest has its answer, all have.
-        return self.cycle is not None and not self.cycle.response_complete
+        # They are answered in their order: when the newest has its answer, all have. (Before the first there is none.)
+        newest: RequestResponseCycle | None = self.cycle
+        return newest is not None and not newest.response_complete
 
     def _is_deaf(self, now: float, most_s: float) -> bool:
         if self._deaf_since is None and self.transport.is_closing():
@@ -219,6 +220,7 @@ class Connection(HttpToolsProtocol):
         elif self.head_since is None and self.cycle.more_body:
             if self.pipeline:  # behind requests that are whole; it is not begun, so that it may be sent again
                 self.pipeline.popleft()
+                assert self._running is not None, "what is behind a request has one before it"
                 self.cycle = self.pipeline[0][0] if self.pipeline else self._running
                 self._end()
             elif self.cycle.response_started:
