@@ -165,6 +165,7 @@ class Bench:
 def approvals_needed(plan: Plan, cells: Sequence[Cell]) -> int:
     """How many payments must wait for approval, for all rounds."""
     needed = 0
+    largest = max((cell.clients for cell in cells if cell.kind == "approve" and not cell.workers), default=0)
     for cell in (cell for cell in cells if cell.kind == "approve"):
         of_pgbench = _approvals_by_pgbench(plan, cell.clients)
         if cell.workers:
@@ -172,7 +173,7 @@ def approvals_needed(plan: Plan, cells: Sequence[Cell]) -> int:
         elif plan.every_cell_in_every_round or cell.clients not in SINGLE:
             needed += of_pgbench * plan.rounds
         else:  # all of them once, then the best of them, which may be the largest
-            needed += of_pgbench + of_pgbench * (plan.rounds - 1) * (cell.clients == max(SINGLE))
+            needed += of_pgbench + of_pgbench * (plan.rounds - 1) * (cell.clients == largest)
     return needed
 
 
