@@ -15,7 +15,7 @@ from vendorpay.domain.errors import DatabaseUnavailable, DuplicatePayment, Overl
 from vendorpay.domain.payment import Payment
 from vendorpay.store import db
 from vendorpay.store.db import is_lost
-from vendorpay.usecases import at_once
+from vendorpay.usecases import fate
 from vendorpay.usecases.carry_out import _CommitUnanswered, _was_committed
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +114,7 @@ async def test_an_idempotency_key_finds_what_was_committed_while_the_answer_was_
     database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503 after a COMMIT that did happen: the caller's repetition gets the first answer."""
-    monkeypatch.setattr(at_once, "FATE_S_MAX", 0.0)
+    monkeypatch.setattr(fate, "FATE_S_MAX", 0.0)
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         new, key = a_new_payment(), a_key("k")
         wire.strike_at(ALONE, Fault.CUT_AFTER)

@@ -7,10 +7,8 @@ nothing is written, and the batch's way finds out why.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import psycopg
 
@@ -20,9 +18,7 @@ from vendorpay.store.batch_writer import Rows, write_if_unclaimed
 from vendorpay.store.claims import Held, Wanted
 from vendorpay.store.db import Database, explained, is_lost
 from vendorpay.usecases.command import Command, Done
-
-FATE_S_MAX: Final = 15.0
-FATE_PAUSE_S: Final = 0.1
+from vendorpay.usecases.fate import found_out
 
 
 @dataclass(frozen=True)
@@ -68,12 +64,6 @@ async def was_written(database: Database, wanted: Wanted, command: Command) -> b
     A transaction holds what it claims for as long as it is under way: whoever holds the same sees how it ended. A
     statement that has not even begun may still do so later, unless by then what it claims is taken.
     """
-    deadline = asyncio.get_running_loop().time() + FATE_S_MAX
-    while asyncio.get_running_loop().time() < deadline:
-        try:
-            async with database.connection() as connection:
-                return await claims.committed_under_locks(connection, wanted, [command.command_id])
-        except (DatabaseUnavailable, psycopg.Error):
-            pass  # it is coming back, or the statement still runs: the deadline decides
-        await asyncio.sleep(FATE_PAUSE_S)
-    return None
+    return await found_out(
+        database, lambda connection: claims.committed_under_locks(connection, wanted, [command.command_id])
+    )

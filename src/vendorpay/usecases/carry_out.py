@@ -7,7 +7,6 @@ tried again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,13 +25,12 @@ from vendorpay.store.constraints import refusal_of, worth_another_try
 from vendorpay.store.db import Connection, Database, explained, is_lost
 from vendorpay.usecases.at_once import at_once, was_written
 from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
+from vendorpay.usecases.fate import found_out
 from vendorpay.usecases.put_on_record import put_on_record
 
 T = TypeVar("T")
 
 ATTEMPTS_MAX: Final = 3
-FATE_S_MAX: Final = 15.0
-FATE_PAUSE_S: Final = 0.1
 
 
 class Straggler(Exception):
@@ -197,19 +195,14 @@ async def _was_committed(database: Database, unanswered: _CommitUnanswered) -> b
     Its command rows are the proof, for a crashed server may give its number to another transaction; the number only
     tells whether it may still be under way.
     """
-    deadline = asyncio.get_running_loop().time() + FATE_S_MAX
-    while asyncio.get_running_loop().time() < deadline:
-        try:
-            async with database.connection() as connection:
-                fate = await _fate(connection, unanswered.xid)
-                if await claims.committed(connection, unanswered.written):
-                    return True
-                if fate != "in progress":
-                    return False
-        except (DatabaseUnavailable, psycopg.OperationalError):
-            pass  # it is coming back, or not: the deadline decides
-        await asyncio.sleep(FATE_PAUSE_S)
-    return None
+
+    async def ask(connection: Connection) -> bool | None:
+        fate = await _fate(connection, unanswered.xid)
+        if await claims.committed(connection, unanswered.written):
+            return True
+        return None if fate == "in progress" else False
+
+    return await found_out(database, ask)
 
 
 async def _fate(connection: Connection, xid: str) -> str | None:
