@@ -135,7 +135,7 @@ async def test_a_relay_that_was_stopped_beyond_its_lease_records_nothing(world: 
     slow = Receiver(late)
     async with running(a_relay(world, slow, lease_s=3.0)):  # it asks what is still its own after a second
         await eventually(lambda: len(slow.got) == 1)
-        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '60 seconds'")
+        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '5 seconds'")
         go_on.set()
         await asyncio.sleep(1.2)
         assert states(world) == {"pending": 2}
