@@ -16,13 +16,13 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
 
 # The tests start hundreds of processes: each would compile what it imports anew, and pytest rewrite every test, where a
 # caller forbids bytecode beside the sources. So it has a place of its own.
-test soak check: export PYTHONDONTWRITEBYTECODE :=
-test soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
+test test-aws soak check: export PYTHONDONTWRITEBYTECODE :=
+test test-aws soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev up test soak bench check check-docs docs demo lock clean
+.PHONY: help setup setup-dev setup-infra up test test-aws soak bench check check-docs docs demo lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -34,6 +34,9 @@ setup: ## the service and what it needs in .venv (nothing to do when nothing cha
 setup-dev: ## the same, and the tools for tests and checks
 	@sh scripts/setup.sh dev
 
+setup-infra: ## and what deploys to AWS and stands in for it (make synth, make test-aws)
+	@sh scripts/setup.sh infra
+
 up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
 	@exec $(VENDORPAY) serve $(ARGS)
 
@@ -41,13 +44,16 @@ up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
 test: setup-dev ## run the test suite (JOBS=3 processes)
 	$(PYTEST) -n $(JOBS) --dist worksteal
 
+test-aws: setup-infra ## the same service on AWS, on stand-ins for it: moto, the Lambda runtime client, PostgreSQL over TLS
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/aws tests/infra
+
 soak: setup-dev ## the random, race and fault tests with their full counts
 	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600
 
 bench: setup-dev ## the service against the database's own limit (QUICK=1: under two minutes)
 	@exec .venv/bin/python -m bench $(if $(filter-out 0,$(QUICK)),,--write)
 
-check: setup-dev ## lint, types, style and stale generated docs
+check: setup-infra ## lint, types, style and stale generated docs
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy

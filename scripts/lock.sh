@@ -5,7 +5,7 @@ set -eu
 ensure_uv
 cd requirements
 # core comes first: dev is compiled against its pins (-c core.txt), so that both sets fit into one .venv.
-for set in tools build core dev; do
+for set in tools build core dev infra; do
     [ -f "$set.in" ] || continue
     ../.tools/bin/uv --system-certs --quiet pip compile --universal --generate-hashes --python-version 3.11 \
         --custom-compile-command "make lock" "$@" "$set.in" -o "$set.txt"

@@ -1,19 +1,22 @@
 #!/bin/sh
-# Brings .venv to the pinned state. Usage: setup.sh core|dev
+# Brings .venv to the pinned state. Usage: setup.sh core|dev|infra, each with all of those before it
 set -eu
 . "$(dirname "$0")/tools.sh"
 
 level=$1
 stamp=.venv/.vendorpay-setup
 
-# A .venv that already has the dev set keeps it, so that `make up` between two `make test` costs nothing.
-case "$(cat "$stamp" 2>/dev/null)" in dev\ *) level=dev ;; esac
+# A .venv that already has more keeps it, so that `make up` between two `make test` costs nothing.
+case "$level $(cat "$stamp" 2>/dev/null)" in
+    "core dev "* | "core infra "* | "dev infra "*) level=$(cut -d ' ' -f 1 "$stamp") ;;
+esac
 
 # What .venv depends on: contents rather than times, and the place, because scripts in .venv/bin name it.
 case "$level" in
     core) pins="requirements/core.txt" ;;
     dev) pins="requirements/core.txt requirements/dev.txt" ;;
-    *) fail "usage: setup.sh core|dev" ;;
+    infra) pins="requirements/core.txt requirements/dev.txt requirements/infra.txt" ;;
+    *) fail "usage: setup.sh core|dev|infra" ;;
 esac
 # shellcheck disable=SC2086  # $pins is a list.
 state="$level $PWD $(cat $pins requirements/build.txt requirements/tools.txt pyproject.toml scripts/*.sh | cksum)"
