@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 import psycopg
 import pytest
@@ -21,30 +22,58 @@ from vendorpay.usecases.carry_out import _CommitUnanswered, _was_committed
 pytestmark = pytest.mark.anyio
 LOCKS = b"pg_try_advisory"
 WRITES = b"INSERT INTO payments"
-ALONE = b"unclaimed"
-"""In the one statement of a command that is alone."""
+AT_ONCE = b"unclaimed"
+"""In the one statement that writes on the guess that nothing is in its way."""
 
 
 async def _creations(world: World, count: int) -> list[Payment]:
+    """All in one batch, on the short way."""
     done = await asyncio.gather(*(world.submit(world.creation()) for _ in range(count)))
     return [payment_in(one) for one in done]
 
 
-@pytest.mark.parametrize("trigger", [ALONE, LOCKS, WRITES, b"COMMIT"])
+async def _creations_beside_an_approval(world: World, count: int) -> list[Payment]:
+    """All in one batch, which asks before it writes."""
+    waiting = await world.create()
+    approving = world.approve(waiting.payment_id)
+    approved, *done = await asyncio.gather(approving, *(world.submit(world.creation()) for _ in range(count - 1)))
+    return [approved, *(payment_in(one) for one in done)]
+
+
+@pytest.mark.parametrize("trigger", [AT_ONCE, LOCKS, WRITES, b"COMMIT"])
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
+@pytest.mark.parametrize("creations", [_creations, _creations_beside_an_approval])
 async def test_a_line_that_is_cut_anywhere_leaves_every_command_done_and_answered_once(
-    database_urls: DatabaseUrls, trigger: bytes, fault: Fault
+    database_urls: DatabaseUrls,
+    creations: Callable[[World, int], Awaitable[list[Payment]]],
+    trigger: bytes,
+    fault: Fault,
 ) -> None:
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
+        one = await _creations(world, 1)
+        before = world.count("commands")
         wire.strike_at(trigger, fault, times=2)
-        made = await asyncio.wait_for(_creations(world, 1), 20) + await asyncio.wait_for(_creations(world, 4), 20)
-        assert wire.struck >= 1
+        made = one + await asyncio.wait_for(creations(world, 4), 20)
+        written = 4 if creations is _creations else 5  # an approval is written on a payment that is there
+        assert wire.struck >= 1 or (creations is _creations and trigger == b"COMMIT")
         assert len({payment.payment_id for payment in made}) == 5
         assert {row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")} == {
             payment.payment_id for payment in made
         }
-        assert world.count("commands") == world.count("payment_audit_log") == world.count("outbox") == 5
+        assert world.count("commands") - before == written
+        assert world.count("payment_audit_log") == world.count("outbox") == 1 + written
         assert (await world.audit()).clean
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
+async def test_a_line_that_is_cut_while_one_creates_alone_leaves_it_done_once(
+    database_urls: DatabaseUrls, fault: Fault
+) -> None:
+    async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
+        wire.strike_at(AT_ONCE, fault, times=2)
+        (made,) = await asyncio.wait_for(_creations(world, 1), 20)
+        assert wire.struck >= 1
+        assert [row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")] == [made.payment_id]
 
 
 async def test_a_commit_that_was_lost_twice_is_not_done_a_second_time(database_urls: DatabaseUrls) -> None:
@@ -52,35 +81,46 @@ async def test_a_commit_that_was_lost_twice_is_not_done_a_second_time(database_u
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         wire.strike_at(b"COMMIT", Fault.CUT_AFTER)
         wire.on_strike = lambda: wire.strike_at(b"pg_xact_status", Fault.CUT_AFTER, times=3)
-        made = await asyncio.wait_for(_creations(world, 3), 20)
+        made = await asyncio.wait_for(_creations_beside_an_approval(world, 3), 20)
         assert wire.struck == 3
         assert {row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")} == {
             payment.payment_id for payment in made
         }
 
 
-async def test_a_statement_alone_that_was_lost_twice_is_not_done_a_second_time(database_urls: DatabaseUrls) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_statement_by_itself_that_was_lost_twice_is_not_done_a_second_time(
+    database_urls: DatabaseUrls, count: int
+) -> None:
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
-        wire.strike_at(ALONE, Fault.CUT_AFTER)
+        wire.strike_at(AT_ONCE, Fault.CUT_AFTER)
         wire.on_strike = lambda: wire.strike_at(b"pg_advisory_xact_lock", Fault.CUT_AFTER, times=3)
-        made = await asyncio.wait_for(world.create(), 20)
+        made = await asyncio.wait_for(_creations(world, count), 20)
         assert wire.struck == 3
-        assert [row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")] == [made.payment_id]
+        assert {row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")} == {
+            payment.payment_id for payment in made
+        }
 
 
-@pytest.mark.parametrize(("trigger", "count"), [(ALONE, 1), (b"COMMIT", 3)])
+@pytest.mark.parametrize(
+    ("trigger", "count", "creations"),
+    [(AT_ONCE, 1, _creations), (AT_ONCE, 3, _creations), (b"COMMIT", 3, _creations_beside_an_approval)],
+)
 async def test_a_server_that_goes_silent_after_commit_holds_nobody_for_ever(
-    database_urls: DatabaseUrls, trigger: bytes, count: int
+    database_urls: DatabaseUrls,
+    trigger: bytes,
+    count: int,
+    creations: Callable[[World, int], Awaitable[list[Payment]]],
 ) -> None:
     async with (
         wire_to(database_urls.app) as (wire, url),
         open_world(database_urls, app_url=url, patience_s=0.3) as world,
     ):
         wire.strike_at(trigger, Fault.SILENT)
-        made = await asyncio.wait_for(_creations(world, count), 20)
+        made = await asyncio.wait_for(creations(world, count), 20)
         assert wire.struck == 1
         assert world.count("payments") == count
-        assert (await world.approve(made[0].payment_id)).status == "approved"
+        assert (await world.approve(made[-1].payment_id)).status == "approved"
 
 
 async def test_a_database_that_is_away_is_a_refusal_and_comes_back(
@@ -117,7 +157,7 @@ async def test_an_idempotency_key_finds_what_was_committed_while_the_answer_was_
     monkeypatch.setattr(fate, "FATE_S_MAX", 0.0)
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
         new, key = a_new_payment(), a_key("k")
-        wire.strike_at(ALONE, Fault.CUT_AFTER)
+        wire.strike_at(AT_ONCE, Fault.CUT_AFTER)
         with pytest.raises(DatabaseUnavailable):
             await world.create(new, key=key)
         await asyncio.sleep(0.3)

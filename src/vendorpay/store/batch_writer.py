@@ -132,19 +132,34 @@ async def write_if_unclaimed(connection: Connection, wanted: Wanted, rows: Rows)
 
     Raises as `write_and_commit`; also for what was taken since the statement began, by a unique key.
     """
-    (key,), (job,) = wanted.keys or (None,), wanted.jobs
+    alone = len(wanted.jobs) == 1
+    single = frozenset(name for name, found in rows.by_block.items() if alone and len(found) == 1)
     parameters = {
         "claims.hashes": literal(map(lock_hash, lockable(wanted))),
-        **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
-        **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
-        **_parameters(Rows({name: found for name, found in rows.by_block.items() if len(found) > 1})),
+        **(_one_claim(wanted) if alone else _many_claims(wanted)),
+        **_parameters(Rows({name: found for name, found in rows.by_block.items() if name not in single})),
     }
-    single = frozenset(name for name, found in rows.by_block.items() if len(found) == 1)
     for block in single:
         parameters |= _values(block, rows.by_block[block][0])
-    cursor = await execute(connection, _guarded_statement(_used(rows), single), parameters)
+    statement = _guarded_statement("claims" if alone else "claims_of_many", _used(rows), single)
+    cursor = await execute(connection, statement, parameters)
     (found,) = await cursor.fetchall()
     return bool(found["unclaimed"])
+
+
+def _one_claim(wanted: Wanted) -> dict[str, Any]:
+    (key,), (job,) = wanted.keys or (None,), wanted.jobs
+    return {
+        **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
+        **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
+    }
+
+
+def _many_claims(wanted: Wanted) -> dict[str, str]:
+    return {
+        **{f"claims.{name}s": literal(getattr(key, name) for key in wanted.keys) for name in KEY_PARTS},
+        **{f"claims.job_{name}s": literal(getattr(job, name) for job in wanted.jobs) for name in JOB_PARTS},
+    }
 
 
 def _used(rows: Rows) -> tuple[str, ...]:
@@ -158,10 +173,10 @@ def _statement(used: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=MIXTURES_MAX)
-def _guarded_statement(used: tuple[str, ...], single: frozenset[str]) -> str:
-    """The same blocks behind `claims`; those in `single` take values, which cost less than arrays of one."""
+def _guarded_statement(guard: str, used: tuple[str, ...], single: frozenset[str]) -> str:
+    """The same blocks behind a guard; those in `single` take values, which cost less than arrays of one."""
     blocks = queries.load("writes.sql")
-    parts = {"claims": blocks["claims"]}
+    parts = {"claims": blocks[guard]}
     for name in used:
         text = _of_values(blocks[name]) if name in single else blocks[name]
         parts[name] = "\n".join((text, blocks["if_unclaimed"]))

@@ -260,6 +260,24 @@ SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.
                  AND p.vendor_id = %(claims.job_vendor_id)s::uuid AND p.reference = %(claims.job_reference)s::text)
        AS unclaimed
 
+-- name: claims_of_many
+-- The same before many. (LIMIT keeps each look-up one of an index, whatever the planner knows of a young table.)
+SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.hashes)s::bigint[]) AS k (hash))
+       AND NOT EXISTS (
+           SELECT FROM unnest(%(claims.org_ids)s::text[], %(claims.operations)s::text[], %(claims.callers)s::text[],
+                              %(claims.keys)s::text[]) AS k (org_id, operation, caller, idempotency_key),
+                LATERAL (SELECT FROM commands c
+                         WHERE c.org_id = k.org_id AND c.operation = k.operation AND c.caller = k.caller
+                               AND c.idempotency_key = k.idempotency_key LIMIT 1) AS taken)
+       AND NOT EXISTS (
+           SELECT FROM unnest(%(claims.job_org_ids)s::text[], %(claims.job_incident_ids)s::uuid[],
+                              %(claims.job_vendor_ids)s::uuid[], %(claims.job_references)s::text[])
+                       AS j (org_id, incident_id, vendor_id, reference),
+                LATERAL (SELECT FROM payments p
+                         WHERE p.org_id = j.org_id AND p.incident_id = j.incident_id AND p.vendor_id = j.vendor_id
+                               AND p.reference = j.reference LIMIT 1) AS taken)
+       AS unclaimed
+
 -- name: if_unclaimed
--- After each block of that command.
+-- After each block of what is written on that guess.
 WHERE (SELECT unclaimed FROM claims)

@@ -23,7 +23,7 @@ from vendorpay.store.batch_writer import Rows, write_and_commit
 from vendorpay.store.claims import Held, Wanted
 from vendorpay.store.constraints import refusal_of, worth_another_try
 from vendorpay.store.db import Connection, Database, explained, is_lost
-from vendorpay.usecases.at_once import at_once, was_written
+from vendorpay.usecases.at_once import at_once, were_written
 from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
 from vendorpay.usecases.fate import found_out
 from vendorpay.usecases.put_on_record import put_on_record
@@ -63,21 +63,26 @@ async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool 
     With `wait` (for one command alone) locks are waited for, up to the role's lock_timeout; without, a command whose
     lock another transaction holds comes back as Straggler.
     """
-    if len(commands) == 1 and commands[0].refused_by_keys and not wait:
-        return [await _alone(path, commands[0])]
+    if not wait and all(command.refused_by_keys for command in commands):
+        return await _guessed(path, commands)
     return await _batch(path, commands, wait=wait)
 
 
-async def _alone(path: WritePath, command: Command) -> Result:
-    now, wanted = path.now(), _wanted([command])
-    tried = await at_once(path.database, command, wanted, lambda held, rows: _decided(path, command, held, now, rows))
-    if tried.answer is not None:
-        return tried.answer
-    (result,) = await _batch(path, [command], wait=False)
-    if tried.doubtful is None or (isinstance(result, Done) and not result.replayed):
-        return result
-    # What stands in its way may be itself: the statement that nobody heard of again.
-    return tried.doubtful if await was_written(path.database, wanted, command) else result
+async def _guessed(path: WritePath, commands: Sequence[Command]) -> list[Result]:
+    now, wanted = path.now(), _wanted(commands)
+    tried = await at_once(
+        path.database,
+        commands,
+        wanted,
+        lambda held, rows: [_decided(path, command, held, now, rows) for command in commands],
+    )
+    if tried.answers is not None:
+        return list(tried.answers)
+    results = await _batch(path, commands, wait=False)
+    if tried.doubtful is None or all(isinstance(result, Done) and not result.replayed for result in results):
+        return results
+    # What stands in their way may be themselves: the statement that nobody heard of again.
+    return list(tried.doubtful) if await were_written(path.database, wanted, commands) else results
 
 
 async def _batch(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
