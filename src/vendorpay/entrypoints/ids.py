@@ -43,6 +43,9 @@ class _Chance:
             self._buy(at)
         return (found[0] << 64 | found[1]) & _RANDOM_BITS
 
+    def forget(self) -> None:
+        self._bits = iter(())
+
     def _buy(self, at: datetime) -> None:
         self._bits = struct.iter_unpack("<HQ", os.urandom(_RANDOM_BYTES * _MANY))
         self._from, self._until = at, at + _KEPT
@@ -62,6 +65,11 @@ def new_id(at: datetime) -> UUID:
     Libraries take the time of the call; ours must be the moment the row says, which the schema checks.
     """
     return UUID(int=_floor(at) | _chance.bits(at))
+
+
+def forget_chance() -> None:
+    """Throws away random bits that were bought: a copy of this process may have them too."""
+    _chance.forget()
 
 
 def new_salt() -> bytes:

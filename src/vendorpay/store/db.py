@@ -13,6 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, Self
 
 import psycopg
@@ -59,6 +60,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._warm: list[_Warm] = []
+        self._in_use: set[Connection] = set()
         self._waiting = 0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -97,6 +99,16 @@ class Database:
             await self._pool.putconn(self._warm.pop().connection)
         await self._pool.close()
 
+    def distrust(self) -> None:
+        """Has every connection asked whether it lives before its next use: this machine may have slept."""
+        for warm in self._warm:
+            warm.used_s = -inf
+
+    def hang_up(self) -> None:
+        """Ends what every connection in use is asked for, as if its line were cut: the server rolls back."""
+        for connection in self._in_use:
+            _hang_up(connection)
+
     async def _check(self, connection: Connection) -> None:
         """Raises when the connection is dead; then its idle neighbours are replaced too.
 
@@ -126,11 +138,13 @@ class Database:
         finally:
             metrics.pool_waiting(-1)
         metrics.pool_in_use(1)
+        self._in_use.add(warm.connection)
         try:
             with _hung_up_after(None if for_long else self._patience_s, warm.connection):
                 yield warm.connection
         finally:
             metrics.pool_in_use(-1)
+            self._in_use.discard(warm.connection)
             await self._give_back(warm)
 
     async def _take(self) -> _Warm:

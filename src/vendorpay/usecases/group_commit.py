@@ -77,6 +77,15 @@ class GroupCommit:
     async def aclose(self) -> None:
         """Takes no more commands, and returns when those it holds are answered."""
         self._closing = True
+        await self.idle()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was handed in may still be written."""
+        return bool(self._tasks)
+
+    async def idle(self) -> None:
+        """Returns when everything that it holds is answered."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
