@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 from vendorpay import metrics
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.store import queries
+from vendorpay.store.logins import Login, connecting_by
 
 POOL_SIZE: Final = 10
 IDLE_S_MAX: Final = 30.0
@@ -39,6 +40,8 @@ CHECK_S_MAX: Final = 3.0
 WARM_MAX: Final = 4
 WARM_S_MAX: Final = 60.0
 """For how long a connection may go from hand to hand before the pool sees it again, which recycles the old."""
+PREPARE_AFTER: Final = 5
+"""After how many uses a statement is prepared at the server, where that is wanted."""
 FRESH_S: Final = 1.0
 """For how long after its last use a connection is only looked at before the next, and not asked."""
 
@@ -57,13 +60,21 @@ class _Warm:
 class Database:
     """One PostgreSQL database, seen through a pool."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str | Login,
+        *,
+        pool_size: int = POOL_SIZE,
+        patience_s: float = PATIENCE_S,
+        prepares: bool = True,
+    ) -> None:
         self._patience_s = patience_s
         self._warm: list[_Warm] = []
         self._in_use: set[Connection] = set()
         self._waiting = 0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
+            url if isinstance(url, str) else "",
+            connection_class=Connection if isinstance(url, str) else connecting_by(url),
             min_size=1,
             max_size=pool_size,
             max_idle=IDLE_S_MAX,
@@ -76,15 +87,26 @@ class Database:
                 "row_factory": dict_row,
                 "application_name": "vendorpay",
                 "connect_timeout": CONNECT_S_MAX,
+                "prepare_threshold": PREPARE_AFTER if prepares else None,
             },
             open=False,
         )
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, pool_size: int = POOL_SIZE, patience_s: float = PATIENCE_S) -> AsyncIterator[Self]:
-        """The database behind a libpq URL; the pool is closed at the end. Connects when first asked."""
-        database = cls(url, pool_size=pool_size, patience_s=patience_s)
+    async def open(
+        cls,
+        url: str | Login,
+        *,
+        pool_size: int = POOL_SIZE,
+        patience_s: float = PATIENCE_S,
+        prepares: bool = True,
+    ) -> AsyncIterator[Self]:
+        """The database behind a libpq URL or a login; the pool is closed at the end. Connects when first asked.
+
+        Without `prepares` no statement is prepared at the server: a prepared one would pin a connection of RDS Proxy.
+        """
+        database = cls(url, pool_size=pool_size, patience_s=patience_s, prepares=prepares)
         await database._pool.open(wait=False)
         metrics.pool_size(pool_size)
         try:
