@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from vendorpay.domain.checkpoint import Held
@@ -74,4 +75,41 @@ class CheckpointDestination(Protocol):
 
     async def put(self, number: int, document: bytes) -> None:
         """Keeps a document for good, or raises `NotShipped`; the same one again is harmless."""
+        ...
+
+
+BUS_ENTRIES_MAX: Final = 10
+BUS_BYTES_MAX: Final = 256 * 1024
+"""What EventBridge takes in one request: so many entries, and so much of them together."""
+_TIME_BYTES: Final = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusEntry:
+    """One event for the bus; `detail` is the text of a JSON object in UTF-8."""
+
+    source: str
+    detail_type: str
+    at: datetime
+    detail: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """What it counts towards BUS_BYTES_MAX, by EventBridge's own rule."""
+        return _TIME_BYTES + len(self.source.encode()) + len(self.detail_type.encode()) + len(self.detail)
+
+
+class BusUnavailable(Exception):
+    """The bus did not answer, or takes nothing from us at all; the message says why, in our words."""
+
+
+class EventBus(Protocol):
+    """Where events go for whoever listens."""
+
+    async def put(self, entries: Sequence[BusEntry]) -> list[str | None]:
+        """Why each entry was not taken, as the bus calls it, in their order; None for those that were.
+
+        For at most BUS_ENTRIES_MAX with BUS_BYTES_MAX. A 200 proves nothing: each entry is looked at (origin 28).
+        Raises BusUnavailable when that says nothing about a single entry; some may have been taken then.
+        """
         ...

@@ -62,7 +62,23 @@ def to_an_endpoint(*statements: str) -> Attempt:
     return attempt
 
 
+SUBSCRIBED = """
+INSERT INTO subscriptions (subscription_id, kind, name, org_id, shards, created_at)
+VALUES (uuid7_of(now()), '{kind}', 'somebody else', {org_id}, 16, now())
+"""
+
+
+def subscribing(*, kind: str, org_id: str) -> Attempt:
+    """A subscription of that kind, made by the service."""
+    return lambda connection: connection.execute(SUBSCRIBED.format(kind=kind, org_id=org_id).encode())
+
+
 REFUSALS = table(
+    Refusal("15", "a kind of subscription nobody knows", subscribing(kind="pigeon", org_id="NULL"),
+            "subscriptions_kind_known"),
+    Refusal("15", "a bus of one organisation", subscribing(kind="bus", org_id="'roadcall'"),
+            "subscriptions_org_by_kind"),
+    Refusal("15", "a webhook of all", subscribing(kind="webhook", org_id="NULL"), "subscriptions_org_by_kind"),
     Refusal("15", "settled in the past", in_line(AGED.format(state="delivered")), "deliveries_settled_now"),
     Refusal("15", "settled earlier than it was", in_line(
         SETTLE, "UPDATE deliveries SET settled_at = settled_at - interval '31 days' WHERE sequence = 1"

@@ -81,7 +81,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ),  # by age alone
     ("webhooks", "limits"),  # of the subscriptions that a relay has leased
     *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
-    *(("relay_leases", name) for name in ("announce_consumer", "appear", "disappear", "lay_out", "release", "renew")),
+    *(("relay_leases", name) for name in ("announce", "appear", "disappear", "lay_out", "release", "renew")),
     *(("relay_leases", name) for name in ("standing_of_lines", "take")),  # whose relay works on what, of everybody
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
     *(

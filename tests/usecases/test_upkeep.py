@@ -13,7 +13,7 @@ from vendorpay import metrics
 from vendorpay.domain.errors import VendorPayError
 from vendorpay.store import set_up
 from vendorpay.usecases import upkeep
-from vendorpay.usecases.upkeep import CONSUMER_DAYS, ROWS_MAX, WEBHOOK_DAYS
+from vendorpay.usecases.upkeep import BUS_DAYS, CONSUMER_DAYS, ROWS_MAX, WEBHOOK_DAYS
 
 pytestmark = pytest.mark.anyio
 
@@ -113,9 +113,10 @@ async def test_more_than_a_batch_is_deleted_in_several(world: World, monkeypatch
 
 
 async def test_settled_deliveries_are_kept_for_their_time_and_the_others_for_ever(world: World) -> None:
-    """Pending ones and dead letters stay, however old; a webhook's stay for longer than a consumer's."""
-    consumer, webhook = subscribed(world, "consumer"), subscribed(world, "webhook")
-    for subscription in (consumer, webhook):
+    """Pending ones and dead letters stay, however old; a webhook's stay for longer than a consumer's or the bus's."""
+    assert BUS_DAYS == CONSUMER_DAYS
+    consumer, bus, webhook = (subscribed(world, kind) for kind in ("consumer", "bus", "webhook"))
+    for subscription in (consumer, bus, webhook):
         for days in (0, CONSUMER_DAYS, WEBHOOK_DAYS):
             for state in ("pending", "dead", "delivered", "cancelled"):
                 deliveries(world, subscription, state, hours=24 * days + 1)
@@ -128,8 +129,8 @@ async def test_settled_deliveries_are_kept_for_their_time_and_the_others_for_eve
         (row["subscription_id"], row["state"]) for row in world.rows("SELECT subscription_id, state FROM deliveries")
     )
     assert kept == {
-        **{(subscription, state): 3 for subscription in (consumer, webhook) for state in ("pending", "dead")},
-        **{(consumer, state): 1 for state in ("delivered", "cancelled")},
+        **{(subscription, state): 3 for subscription in (consumer, bus, webhook) for state in ("pending", "dead")},
+        **{(kept_shortly, state): 1 for kept_shortly in (consumer, bus) for state in ("delivered", "cancelled")},
         **{(webhook, state): 2 for state in ("delivered", "cancelled")},
     }
     assert world.count("delivery_attempts") == world.count("deliveries")
@@ -232,6 +233,7 @@ async def test_a_part_that_fails_is_counted_and_keeps_no_other_from_its_work(
         ("commands", False),
         ("webhook_deliveries", False),
         ("consumer_deliveries", False),
+        ("bus_deliveries", False),
     ]
     assert keys(world) == set()
     assert months_left(world) == 21

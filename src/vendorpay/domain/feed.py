@@ -45,6 +45,12 @@ def positioned_detail(event: FeedEvent) -> msgspec.Raw:
     return msgspec.Raw(bytes(event.detail).rstrip()[:-1] + b',"position":%d}' % event.position)
 
 
+def bus_detail(event: FeedEvent) -> bytes:
+    """The detail as the bus gets it: with its position, and whose it is, for a bus has those of all organisations."""
+    org_id = msgspec.json.encode(event.org_id)
+    return bytes(positioned_detail(event))[:-1] + b',"orgId":%b}' % org_id
+
+
 def enveloped(event: FeedEvent) -> Envelope:
     """The event as the feed shows it."""
     return Envelope(

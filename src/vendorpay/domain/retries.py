@@ -36,6 +36,10 @@ WEBHOOKS: Final = Schedule(
 CONSUMERS: Final = Schedule(tuple(min(2.0**n, 5 * _MINUTE) for n in range(9)))
 """For our own consumers: a second, doubling, never above five minutes; ten tries within nine minutes."""
 
+BUS: Final = Schedule(tuple(min(2.0**n, 5 * _MINUTE) for n in range(296)))
+"""For events that the bus refuses, one by one: a second, doubling, never above five minutes; for a day. That the bus
+itself is away counts as no try."""
+
 
 def pause_s(schedule: Schedule, attempt: int, chance: float, asked_s: float | None = None) -> float | None:
     """The seconds from a failed `attempt` (1, 2, ..) to the next; None when that was the last.

@@ -46,21 +46,28 @@ class LineStanding(msgspec.Struct, frozen=True, kw_only=True):
     before: int
 
 
-async def announce_consumer(
-    connection: Connection, subscription_id: UUID, name: str, *, event_types: Iterable[str], shards: int, now: datetime
+async def announce(
+    connection: Connection,
+    subscription_id: UUID,
+    kind: str,
+    name: str,
+    *,
+    event_types: Iterable[str],
+    shards: int,
+    now: datetime,
 ) -> None:
-    """Makes the consumer's subscription what it is wanted to be, in a transaction of the caller's.
+    """Makes a subscription to every organisation's events what it is wanted to be, in a transaction of the caller's.
 
     Waits for the sequencer's pass when there is something to change; events numbered from then on are lined up. The
     number of shards of one that exists stays.
     """
-    wanted = {"name": name, "event_types": literal(sorted(event_types))}
-    known = await rows(connection, _sql("known_consumer"), wanted)
+    wanted = {"kind": kind, "name": name, "event_types": literal(sorted(event_types))}
+    known = await rows(connection, _sql("known"), wanted)
     if known and known[0]["as_wanted"]:
         return
     await connection.execute(_sql("hold_sequencer").encode())
     parameters = {**wanted, "subscription_id": subscription_id, "shards": shards, "now": now}
-    await connection.execute(_sql("announce_consumer").encode(), parameters)
+    await connection.execute(_sql("announce").encode(), parameters)
 
 
 async def lay_out(connection: Connection) -> None:

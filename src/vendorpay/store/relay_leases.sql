@@ -6,17 +6,17 @@
 -- name: line
 (CASE s.kind WHEN 'consumer' THEN 'consumer:' || s.name ELSE s.kind END)
 
--- name: known_consumer
+-- name: known
 SELECT s.active AND s.event_types = %(event_types)s::text[] AS as_wanted
-FROM subscriptions s WHERE s.kind = 'consumer' AND s.name = %(name)s
+FROM subscriptions s WHERE s.kind = %(kind)s AND s.name = %(name)s
 
 -- name: hold_sequencer
 -- No pass of the sequencer sees half of a change (0006_pre_feed.sql).
 SELECT pg_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0))
 
--- name: announce_consumer
+-- name: announce
 INSERT INTO subscriptions (subscription_id, kind, name, event_types, shards, created_at)
-VALUES (%(subscription_id)s, 'consumer', %(name)s, %(event_types)s::text[], %(shards)s, %(now)s)
+VALUES (%(subscription_id)s, %(kind)s, %(name)s, %(event_types)s::text[], %(shards)s, %(now)s)
 ON CONFLICT (kind, name) DO UPDATE SET event_types = excluded.event_types, active = true
 
 -- name: lay_out

@@ -85,7 +85,7 @@ SELECT k.kind,
                SELECT FROM deliveries d WHERE d.subscription_id = s.subscription_id AND d.state = 'dead'
                ORDER BY d.delivery_id LIMIT @few_max) d
            WHERE s.kind = k.kind LIMIT @few_max) n)::float8 AS dead
-FROM (VALUES ('consumer'), ('webhook')) AS k (kind)
+FROM (VALUES ('consumer'), ('webhook'), ('bus')) AS k (kind)
 
 -- name: approvals
 -- The order keeps to the index of what waits, however wrong the planner's idea of how many that are. The oldest of all

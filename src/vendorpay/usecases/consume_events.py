@@ -75,9 +75,10 @@ class ConsumerTarget:
         for route in self._routes.values():
             now = self._deps.now()
             async with self._deps.database.reading() as connection, connection.transaction():
-                await relay_leases.announce_consumer(
+                await relay_leases.announce(
                     connection,
                     self._deps.new_id(now),
+                    self.kind,
                     route.consumer,
                     event_types=route.event_types,
                     shards=route.shards,

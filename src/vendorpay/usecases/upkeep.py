@@ -26,7 +26,9 @@ PAUSE_S: Final = 0.05
 """Between two of them, in which others have the disk."""
 WEBHOOK_DAYS: Final = 30
 CONSUMER_DAYS: Final = 1
-"""How long settled deliveries are kept: an outsider's log is asked about for weeks, our own consumers keep an inbox."""
+BUS_DAYS: Final = 1
+"""How long settled deliveries are kept: an outsider's log is asked about for weeks, our own consumers keep an inbox,
+and a bus its archive."""
 
 Delete = Callable[[Connection, int], Awaitable[int]]
 
@@ -51,10 +53,15 @@ async def _delete_consumer_deliveries(connection: Connection, most: int) -> int:
     return await upkeep.delete_deliveries(connection, "consumer", days=CONSUMER_DAYS, most=most)
 
 
+async def _delete_bus_deliveries(connection: Connection, most: int) -> int:
+    return await upkeep.delete_deliveries(connection, "bus", days=BUS_DAYS, most=most)
+
+
 DELETIONS: Final[tuple[tuple[str, Delete], ...]] = (
     ("commands", upkeep.delete_commands),
     ("webhook_deliveries", _delete_webhook_deliveries),
     ("consumer_deliveries", _delete_consumer_deliveries),
+    ("bus_deliveries", _delete_bus_deliveries),
 )
 
 
