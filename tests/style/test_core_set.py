@@ -8,6 +8,7 @@ from tests.style.rules.pins import pinned, third_party, unpinned
 from tests.style.rules.source import ROOT, Source, listing, package
 
 CORE = pinned((ROOT / "requirements/core.txt").read_text())
+INFRA = (ROOT / "requirements/infra.txt").read_text()
 
 
 def core_alone(*options: str) -> subprocess.CompletedProcess[str]:
@@ -17,9 +18,20 @@ def core_alone(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_import_of_the_package_is_pinned_in_core() -> None:
     installed = packages_distributions()
-    named = {name for file in package() for name in third_party(file)}
+    named = {name for file in package() if not _is_for_aws(file) for name in third_party(file)}
     assert {"psycopg", "msgspec", "httpcore", "uvicorn", "uvloop", "jwt", "typer"} <= named
     assert not (found := unpinned(named, installed, CORE)), listing(found)
+
+
+def test_what_speaks_to_aws_may_import_what_the_set_for_aws_pins() -> None:
+    """boto3 is in Lambda's own runtime and in that set; a laptop has no use for it."""
+    named = {name for file in package() if _is_for_aws(file) for name in third_party(file)}
+    assert "boto3" in named
+    assert not (found := unpinned(named, packages_distributions(), pinned(INFRA) | CORE)), listing(found)
+
+
+def _is_for_aws(file: Source) -> bool:
+    return file.path.startswith(("src/vendorpay/adapters/aws/", "src/vendorpay/entrypoints/aws/"))
 
 
 def test_what_the_processes_load_is_pinned_in_core() -> None:
