@@ -113,3 +113,18 @@ class EventBus(Protocol):
         Raises BusUnavailable when that says nothing about a single entry; some may have been taken then.
         """
         ...
+
+
+class SecretUnavailable(Exception):
+    """A secret cannot be had. The message says which, why and what to do, and holds nothing of it."""
+
+
+class Secrets(Protocol):
+    """Where passwords are kept."""
+
+    async def current(self, name: str) -> str:
+        """The text of the version that is in force, never of one that is on its way in or out.
+
+        Raises SecretUnavailable.
+        """
+        ...
