@@ -20,6 +20,7 @@ from vendorpay.api.errors import BodyTooLarge
 from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.rate_limits import RateLimits
 from vendorpay.api.request import ClientGone, Headers, ReadBody, Request
+from vendorpay.api.router import Router
 from vendorpay.api.service import Service
 from vendorpay.domain.errors import MalformedJson
 from vendorpay.ports import TokenVerifier
@@ -34,6 +35,7 @@ Opening = Callable[[], AbstractAsyncContextManager[tuple[Deps, TokenVerifier]]]
 BODY_S_MAX: Final = 60.0
 """How long a body may take to come: a place among the connections is not for keeping."""
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
+_ROUTER: Final = Router(OPERATIONS)
 
 
 class App:
@@ -82,7 +84,7 @@ class App:
             headers=Headers(scope["headers"]),
             read_body=_body_of(receive),
         )
-        exchange = Exchange(self._service, request)
+        exchange = Exchange(self._service, request, _ROUTER)
         try:
             try:
                 answer = await exchange.answer()

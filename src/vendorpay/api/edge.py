@@ -11,7 +11,6 @@ from vendorpay.api import problems
 from vendorpay.api.answer import Answer, Header
 from vendorpay.api.authentication import authenticate
 from vendorpay.api.operation import Operation
-from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.reading import read
 from vendorpay.api.request import ClientGone, Headers, Request
 from vendorpay.api.router import Router
@@ -25,16 +24,16 @@ CLIENT_GONE: Final = 499
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}\Z")
 _NO_SNIFFING: Final[Header] = (b"x-content-type-options", b"nosniff")
 _NO_BODY: Final = frozenset({204, 304})
-_ROUTER: Final = Router(OPERATIONS)
 
 
 class Exchange:
     """One request on its way to its answer; keeps what its line in the log will say."""
 
-    __slots__ = ("caller", "operation", "request", "request_id", "service")
+    __slots__ = ("caller", "operation", "request", "request_id", "router", "service")
 
-    def __init__(self, service: Service, request: Request) -> None:
+    def __init__(self, service: Service, request: Request, router: Router) -> None:
         self.service = service
+        self.router = router
         self.request = request
         self.request_id = _request_id(service, request.headers)
         self.operation: Operation | None = None
@@ -64,10 +63,10 @@ class Exchange:
 
     async def _answer(self) -> Answer:
         request = self.request
-        operation, found = _ROUTER.find(request.method, request.path)
+        operation, found = self.router.find(request.method, request.path)
         self.operation = operation
         if operation.permission is not None:
-            self.caller = await authenticate(request.headers, self.service.verifier)
+            self.caller = await authenticate(request, self.service.verifier)
             self.caller.require(operation.permission)
             self.caller.scope()  # A vendor's token without its vendor may see nothing: 403 before all else.
             if self.service.limits is not None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads the body, at most that many bytes of it: raises BodyTooLarge beyond, ClientGone when it never ends."""
+
+Claims = Callable[[], Mapping[str, Any]]
+"""The claims of a token that the carrier has checked. Raises Unauthenticated when there are none that hold."""
 
 
 class ClientGone(Exception):
@@ -30,10 +34,14 @@ class Headers:
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What came in: the path still percent-encoded, the body still on the wire."""
+    """What came in: the path still percent-encoded, the body still on the wire.
+
+    Behind a gateway that checks tokens `claims` say who asks, and the Authorization header is not read.
+    """
 
     method: str
     path: bytes
     query_string: bytes
     headers: Headers
     read_body: ReadBody
+    claims: Claims | None = None

@@ -6,15 +6,30 @@ read it. A new endpoint is one use case, one function, and one row in a file of 
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
 
 from vendorpay.api.operation import Operation
-from vendorpay.api.operations.bulk import BULK
-from vendorpay.api.operations.dead_letters import DEAD_LETTERS
-from vendorpay.api.operations.decisions import DECISIONS
-from vendorpay.api.operations.events import EVENTS
-from vendorpay.api.operations.payments import PAYMENTS
-from vendorpay.api.operations.service import SERVICE
-from vendorpay.api.operations.webhooks import WEBHOOKS
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)
+OPERATIONS: tuple[Operation, ...]
+
+
+def __getattr__(name: str) -> tuple[Operation, ...]:
+    """OPERATIONS, when somebody asks for it: a function on AWS answers those of one group, and importing all the
+    others would be a tenth of its start.
+    """
+    if name != "OPERATIONS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _operations()
+
+
+@cache
+def _operations() -> tuple[Operation, ...]:
+    from vendorpay.api.operations.bulk import BULK
+    from vendorpay.api.operations.dead_letters import DEAD_LETTERS
+    from vendorpay.api.operations.decisions import DECISIONS
+    from vendorpay.api.operations.events import EVENTS
+    from vendorpay.api.operations.payments import PAYMENTS
+    from vendorpay.api.operations.service import SERVICE
+    from vendorpay.api.operations.webhooks import WEBHOOKS
+
+    return (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)
