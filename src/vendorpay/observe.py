@@ -39,7 +39,7 @@ FACTS: Final = frozenset(
         "version",
     }
     | {"fault"}  # a sentence of ours, or the message of what kept a process from starting
-    | {"stream"}
+    | {"stream", "accepted", "duplicate", "rejected", "again"}
 )
 TEXT_CHARACTERS_MAX: Final = 500
 FRAMES_MAX: Final = 12

@@ -135,6 +135,21 @@ async def record(deps: Deps, caller: Caller, raws: Sequence[bytes], key: Key | N
     return Recorded(results=results, replayed=bool(done) and all(one.replayed for one in done.values()))
 
 
+async def record_each(deps: Deps, caller: Caller, raws: Sequence[bytes]) -> list[EventResult | Exception]:
+    """What became of each event of a batch that nobody waits for: its result, or what kept it from having one.
+
+    All of them are handed in together, as one transaction. Equal ones are one command.
+    """
+    times = Counter(raws)
+    ended = await deps.commands.submit_each(list(_commands(deps, caller, raws, times, None)))
+    by_raw = dict(zip(times, map(_told, ended), strict=True))
+    return [by_raw[raw] for raw in raws]
+
+
+def _told(one: ItemResult) -> EventResult | Exception:
+    return one if isinstance(one, Exception) else msgspec.json.decode(one.answer, type=EventResult)
+
+
 def _required(one: ItemResult) -> Done:
     if isinstance(one, Exception):
         raise one
