@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay.domain.approval_rule import ChosenRule, PolicyStanding
 from vendorpay.domain.lifecycle import PaymentStatus
 
 
@@ -59,6 +60,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     approver_id: str
     role: str
     notes: str | None = None
+    on_behalf_of: str | None = None
+    """Who had handed this over to the approver for a time; the role is theirs then."""
     at: datetime
 
 
@@ -123,6 +126,8 @@ class Payment(PayeePayment, frozen=True, kw_only=True, rename="camel"):
     """A payment as the back office sees it."""
 
     approvals: tuple[Approval, ...] = ()
+    policy: PolicyStanding | None = None
+    """The rule that applies; None where a plain number of approvals is asked for."""
     approved_by: str | None = None
     edited_by: str | None = None
     """Who made the present content, when that is not the creator's."""
@@ -155,6 +160,8 @@ class PaymentState(msgspec.Struct, frozen=True, kw_only=True):
     fraud_gate: FraudGate = FraudGate.CLEAR
     payee_account_version: int = 0
     approvals_valid: int = 0
+    rule: ChosenRule | None = None
+    escalated_at: datetime | None = None
 
 
 def content_digest(
