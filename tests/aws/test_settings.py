@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole, Function, Right
-from vendorpay.entrypoints.aws.settings import AwsSettings, AwsSettingsError, needed, variables
+from vendorpay.entrypoints.aws.settings import CA_BUNDLE, AwsSettings, AwsSettingsError, needed, variables
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:vendorpay/dev/app-AbCdEf"
 WHOLE = {
@@ -20,6 +22,7 @@ WHOLE = {
     "VENDORPAY_NOTICE_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alarms",
     "AURORA_APP_SECRET_ARN": SECRET,
     "AURORA_READONLY_SECRET_ARN": SECRET,
+    "VENDORPAY_RDS_CA_BUNDLE": __file__,
 }
 
 
@@ -51,6 +54,7 @@ def test_every_fault_is_told_at_once_and_a_password_never() -> None:
                 "COGNITO_CLIENT_ID": "one",
                 "VENDORPAY_DATABASE_URL": "mysql://root:hunter2@db",
                 "VENDORPAY_DATABASE_AUTH": "kerberos",
+                "VENDORPAY_RDS_CA_BUNDLE": __file__,
             }
         )
     )
@@ -64,11 +68,12 @@ def test_every_fault_is_told_at_once_and_a_password_never() -> None:
 @pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row.name)
 def test_a_function_starts_with_what_it_needs_and_names_each_thing_that_is_missing(row: Function) -> None:
     """origin 21"""
-    environ = {name: value for name, value in WHOLE.items() if name in needed(row)} | {"VENDORPAY_FUNCTION": row.name}
+    least = {"VENDORPAY_FUNCTION": row.name, "VENDORPAY_RDS_CA_BUNDLE": __file__}
+    environ = {name: value for name, value in WHOLE.items() if name in needed(row)} | least
     assert needed(row) <= variables()
     assert AwsSettings.read(environ).function is row
     missing = needed(row) - {"VENDORPAY_FUNCTION"}
-    assert [fault.split()[0] for fault in faults({"VENDORPAY_FUNCTION": row.name})] == sorted(missing)
+    assert [fault.split()[0] for fault in faults(least)] == sorted(missing)
 
 
 def test_a_function_is_told_only_of_what_its_rights_are_for() -> None:
@@ -99,4 +104,14 @@ def test_a_service_s_own_endpoint_goes_before_the_one_for_all() -> None:
 
 
 def test_no_function_starts_without_a_name() -> None:
-    assert faults({"VENDORPAY_FUNCTION": ""}) == ("VENDORPAY_FUNCTION must be set: the name of a row of FUNCTIONS.",)
+    assert faults({"VENDORPAY_FUNCTION": "", "VENDORPAY_RDS_CA_BUNDLE": __file__}) == (
+        "VENDORPAY_FUNCTION must be set: the name of a row of FUNCTIONS.",
+    )
+
+
+def test_no_function_starts_without_the_authorities_of_rds(tmp_path: Path) -> None:
+    """origin 20"""
+    (fault,) = faults({**WHOLE, "VENDORPAY_RDS_CA_BUNDLE": str(tmp_path / "none.pem")})
+    assert "none.pem, which is no file: package Amazon's certificate authorities" in fault
+    (fault,) = faults({name: value for name, value in WHOLE.items() if name != "VENDORPAY_RDS_CA_BUNDLE"})
+    assert str(CA_BUNDLE) in fault
