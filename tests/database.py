@@ -22,7 +22,7 @@ from vendorpay.domain.audit import GENESIS, canonical_bytes, link, notes_digest
 
 Row = dict[str, Any]
 DIGEST = "ab" * 32
-CREATOR, APPROVER = "creator", "approver"
+CREATOR, APPROVER, SCORER = "creator", "approver", "system:fraud-scoring"
 WAYS: Mapping[str, Sequence[str]] = {
     "pending_approval": (),
     "approved": ("approved",),
@@ -58,6 +58,9 @@ class Rows:
     voids_approvals: bool = False
     holds: list[Row] = field(default_factory=list)
     releases_holds_by: str | None = None
+    scores: list[Row] = field(default_factory=list)
+    cases: list[Row] = field(default_factory=list)
+    case_sets: Row | None = None
     entries: list[Row] = field(default_factory=list)
     texts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -248,6 +251,78 @@ def releasing(payment: Row, person: str = APPROVER) -> Rows:
     return rows
 
 
+def score(payment: Row, **columns: Any) -> Row:
+    """A live score of the payment's present content, under the entry that comes next."""
+    return {
+        "score_id": uuid4(),
+        "org_id": payment["org_id"],
+        "payment_id": payment["payment_id"],
+        "content_version": payment["content_version"],
+        "shadow": False,
+        "provider": "embedded",
+        "rule_set_version": "1",
+        "score": 0.1,
+        "status": "low_risk",
+        "error": None,
+        "findings": Jsonb([]),
+        "facts": None,
+        "duration_us": 900,
+        "scored_at": payment["updated_at"],
+        "audit_seq": payment["audit_seq"] + 1,
+        **columns,
+    }
+
+
+def scoring(payment: Row, **columns: Any) -> Rows:
+    """The rows of a score that flags nothing; `columns` are the score's own."""
+    found = score(payment, **columns)
+    row = {"fraud_score": found["score"], "fraud_status": found["status"], "fraud_gate": "clear"}
+    rows = change(payment, action="payment_scored", actor=SCORER, **row)
+    rows.scores.append(found)
+    return rows
+
+
+def fraud_case(payment: Row, **columns: Any) -> Row:
+    """An open case of the payment, under the second of the entries that come next."""
+    return {
+        "case_id": new_id(now()),
+        "org_id": payment["org_id"],
+        "payment_id": payment["payment_id"],
+        "created_by": payment["created_by"],
+        "content_version": payment["content_version"],
+        "cause": "score",
+        "opened_at": payment["updated_at"],
+        "audit_seq": payment["audit_seq"] + 2,
+        **columns,
+    }
+
+
+def flagging(payment: Row, **columns: Any) -> Rows:
+    """The rows of a score that flags a payment, with its case; `columns` are the case's own."""
+    case = fraud_case(payment, **columns)
+    rows = scoring(payment, score=0.9, status="flagged")
+    assert rows.sets is not None
+    add_entry(rows, rows.sets, "fraud_case_opened", payment["status"], payment["status"], actor=SCORER)
+    rows.sets.update(fraud_gate="review_required", fraud_case_id=case["case_id"])
+    rows.cases.append(case)
+    return rows
+
+
+def deciding(payment: Row, decision: str, person: str = APPROVER) -> Rows:
+    """The rows of a decision about the payment's open case."""
+    cleared = decision == "cleared"
+    row: Row = {"fraud_case_id": None} | ({"fraud_gate": "clear"} if cleared else {"status": "rejected"})
+    rows = change(payment, action=f"fraud_case_{decision}", actor=person, **row)
+    rows.case_sets = {
+        "status": decision,
+        "decided_by": person,
+        "decided_at": payment["updated_at"],
+        "reason_code": "verified_with_vendor" if cleared else "inflated",
+        "decision_audit_seq": payment["audit_seq"] + 1,
+    }
+    return rows
+
+
 def moving(payment: Row, target: str) -> Rows:
     """The rows of a move along the lifecycle, with all that the move needs."""
     if target == "approved":
@@ -303,10 +378,16 @@ def _add_steps(parts: list[Composable], values: list[Any], rows: Rows) -> None:
             )
         )
         values += [rows.releases_holds_by, rows.entries[-1]["seq"], rows.payment["payment_id"]]
+    if rows.case_sets:
+        names = SQL(", ").join(SQL("{} = %s").format(Identifier(name)) for name in rows.case_sets)
+        parts.append(SQL("UPDATE fraud_cases SET {} WHERE payment_id = %s AND status = 'open'").format(names))
+        values += [*rows.case_sets.values(), rows.payment["payment_id"]]
     for table, found in (
         ("payment_line_items", rows.lines),
         ("approvals", rows.approvals),
         ("holds", rows.holds),
+        ("fraud_scores", rows.scores),
+        ("fraud_cases", rows.cases),
         ("payment_audit_log", rows.entries),
         ("audit_texts", rows.texts),
         ("outbox", rows.events),

@@ -13,6 +13,7 @@ from tests.database import (
     approval,
     approving,
     change,
+    flagging,
     holding,
     in_status,
     line_items,
@@ -28,6 +29,10 @@ OTHER_DIGEST = "cd" * 32
 
 def held(connection: Connection[TupleRow]) -> Row:
     return write(connection, holding(in_status(connection, "pending_approval")))
+
+
+def flagged(connection: Connection[TupleRow]) -> Row:
+    return write(connection, flagging(in_status(connection, "pending_approval")))
 
 
 def exchange(payment: Row, rows: Rows) -> None:
@@ -66,7 +71,7 @@ APPROVALS = table(
     Refusal("4", "an open hold", lambda c: write(c, approving(held(c))), "payments_not_held"),
     Refusal("4", "a hold set by the approval itself", approve(lambda p, r: sets(r, open_holds=1)), "payments_not_held"),
     Refusal("45", "no score yet", approve(lambda p, r: None, fraud_gate="score_pending"), "payments_fraud_gate"),
-    Refusal("45", "an open case", approve(lambda p, r: None, fraud_gate="review_required"), "payments_fraud_gate"),
+    Refusal("45", "an open case", lambda c: write(c, approving(flagged(c))), "payments_fraud_gate"),
     Refusal(
         "7", "one approval of two", approve(lambda p, r: None, required_approvals=2), "payments_approved_by_enough"
     ),

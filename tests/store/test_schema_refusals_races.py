@@ -16,6 +16,7 @@ from tests.database import (
     approval,
     approving,
     change,
+    flagging,
     holding,
     in_status,
     moving,
@@ -94,10 +95,6 @@ APPROVE = (
     " WHERE payment_id = %(payment_id)s"
 )
 PAY = f"UPDATE payments SET status = 'processing', processed_at = now(), {NEXT} WHERE payment_id = %(payment_id)s"
-
-
-def flagging(payment: Row) -> Rows:
-    return change(payment, fraud_gate="review_required")
 
 
 @pytest.mark.parametrize("isolation", [IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ])

@@ -1,12 +1,12 @@
 """Approving, rejecting and cancelling: every status and action of the contract's table, and every refusal in order."""
 
-from typing import Any
+from collections.abc import Callable
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from tests.database import WAYS, change, stored, write
+from tests.database import WAYS, Row, Rows, deciding, flagging, scoring, stored, write
 from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_caller, a_new_payment, a_patch
 from vendorpay.domain.errors import (
     AlreadyApproved,
@@ -132,19 +132,19 @@ async def test_refusals_of_an_approval_come_in_the_contracts_order(strict_world:
     await world.approve(payment_id, by=ADMIN)
     await world.submit(world.hold(payment_id, by=ADMIN))
     await world.submit(world.hold(payment_id))
-    _set(world, payment_id, fraud_gate="review_required")
+    _fraud_side(world, payment_id, flagging)
     wrong_digest = "0" * 64
     with pytest.raises(FourEyes):
         await world.approve(payment_id, by=DISPATCHER, expected_digest=wrong_digest)
     with pytest.raises(FraudReviewRequired):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
-    _set(world, payment_id, fraud_gate="score_pending")
+    _fraud_side(world, payment_id, cleared_before_it_is_scored_again)
     with pytest.raises(PaymentHeld, match="2 open hold"):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
     await world.submit(world.release(payment_id))
     with pytest.raises(ScorePending):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
-    _set(world, payment_id, fraud_gate="clear")
+    _fraud_side(world, payment_id, scoring)
     with pytest.raises(AlreadyApproved):
         await world.approve(payment_id, by=ADMIN, expected_digest=wrong_digest)
     with pytest.raises(DigestMismatch):
@@ -153,9 +153,16 @@ async def test_refusals_of_an_approval_come_in_the_contracts_order(strict_world:
     assert (await world.approve(payment_id, by=OTHER_DISPATCHER, expected_digest=digest)).status == "approved"
 
 
-def _set(world: World, payment_id: UUID, **columns: Any) -> None:
+def _fraud_side(world: World, payment_id: UUID, says: Callable[[Row], Rows]) -> None:
     with psycopg.connect(world.urls.app) as connection:
-        write(connection, change(stored(connection, payment_id), **columns))
+        write(connection, says(stored(connection, payment_id)))
+
+
+def cleared_before_it_is_scored_again(payment: Row) -> Rows:
+    rows = deciding(payment, "cleared")
+    assert rows.sets is not None
+    rows.sets["fraud_gate"] = "score_pending"
+    return rows
 
 
 async def test_status_comes_before_four_eyes(world: World) -> None:

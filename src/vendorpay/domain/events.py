@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay.domain.fraud_cases import CaseCause, CaseReason, Decision
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import Chains, HoldKind, PayerType, Payment
 
@@ -94,6 +95,35 @@ class PaymentReleased(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
 
     kinds: tuple[HoldKind, ...]
     released_by: str
+
+
+class PaymentScored(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The content was scored for fraud. Without a score there was none to be had; it is tried again."""
+
+    fraud_score: float | None
+    fraud_status: str
+    fraud_reasons: tuple[str, ...]
+    content_version: int
+    rule_set_version: str
+    provider: str
+
+
+class FraudDetected(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The payment is flagged: it waits until somebody has decided its case."""
+
+    case_id: UUID
+    cause: CaseCause
+    fraud_score: float | None
+    fraud_reasons: tuple[str, ...]
+
+
+class FraudCaseDecided(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """Somebody looked at a flagged payment: `cleared`, it goes on; `confirmed`, it is not made."""
+
+    case_id: UUID
+    decision: Decision
+    reason_code: CaseReason
+    decided_by: str
 
 
 class EventDraft(msgspec.Struct, frozen=True, kw_only=True):

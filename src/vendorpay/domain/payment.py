@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.approval_rule import ChosenRule, PolicyStanding
+from vendorpay.domain.fraud_cases import FraudCase
 from vendorpay.domain.lifecycle import PaymentStatus
 
 
@@ -158,6 +159,8 @@ class PaymentState(msgspec.Struct, frozen=True, kw_only=True):
     chains: Chains = Chains()
     open_holds: int = 0
     fraud_gate: FraudGate = FraudGate.CLEAR
+    fraud_case: FraudCase | None = None
+    """The open one."""
     payee_account_version: int = 0
     approvals_valid: int = 0
     rule: ChosenRule | None = None

@@ -34,8 +34,23 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "edits": (
         *("payment_id", "org_id", "amount_cents", "content_version", "digest", "line_count", "reference", "metadata"),
-        *("status", "version", "approvals_valid", "approved_by", "approved_at", "edited_by", "audit_seq", "audit_head"),
-        *("event_seq", "updated_at"),
+        *("status", "version", "approvals_valid", "approved_by", "approved_at", "edited_by", "fraud_gate"),
+        *("fraud_score", "fraud_status", "fraud_reasons", "audit_seq", "audit_head", "event_seq", "updated_at"),
+    ),
+    "judgements": (
+        *("payment_id", "org_id", "status", "version", "fraud_gate", "fraud_score", "fraud_status", "fraud_reasons"),
+        *("fraud_case_id", "audit_seq", "audit_head", "event_seq", "updated_at"),
+    ),
+    "fraud_scores": (
+        *("score_id", "org_id", "payment_id", "content_version", "shadow", "provider", "rule_set_version", "score"),
+        *("status", "error", "findings", "facts", "duration_us", "scored_at", "audit_seq"),
+    ),
+    "fraud_cases": (
+        *("case_id", "org_id", "payment_id", "created_by", "content_version", "cause", "opened_at", "audit_seq"),
+    ),
+    "fraud_case_changes": (
+        *("case_id", "org_id", "cause", "status", "assignee", "assigned_at", "decided_by", "decided_at"),
+        *("reason_code", "vendor_blocked", "decision_audit_seq"),
     ),
     "lines": (
         *("line_item_id", "org_id", "payment_id", "content_version", "line_no", "description", "quantity"),

@@ -61,7 +61,7 @@ FOR NO KEY UPDATE OF p
 
 -- name: payment_children
 -- A statement of its own after the locks: its snapshot sees what the rows' last writers committed.
-SELECT p.payment_id AS subject_id, @lines AS lines, @approvals AS approvals, @holds AS holds
+SELECT p.payment_id AS subject_id, @lines AS lines, @approvals AS approvals, @holds AS holds, @fraud_case AS fraud_case
 FROM payments p
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, payment_id) USING (org_id, payment_id)
 

@@ -7,12 +7,25 @@ from typing import Any
 import msgspec
 from psycopg.rows import DictRow
 
+from vendorpay.domain.fraud_cases import FraudCase
 from vendorpay.domain.lifecycle import PaymentStatus
-from vendorpay.domain.payment import Approval, Chains, FraudGate, Hold, LineItem, PayerType, Payment, PaymentState
+from vendorpay.domain.payment import (
+    Approval,
+    Chains,
+    FraudGate,
+    FraudReason,
+    Hold,
+    LineItem,
+    PayerType,
+    Payment,
+    PaymentState,
+)
 
 _lines = msgspec.json.Decoder(tuple[LineItem, ...])
 _approvals = msgspec.json.Decoder(tuple[Approval, ...])
 _holds = msgspec.json.Decoder(tuple[Hold, ...])
+_fraud_reasons = msgspec.json.Decoder(tuple[FraudReason, ...])
+_fraud_case = msgspec.json.Decoder(FraudCase)
 _metadata = msgspec.json.Decoder(dict[str, Any])
 
 # Calling an Enum takes a microsecond, and a page has fifty payments.
@@ -49,6 +62,7 @@ def payment_of(row: DictRow, children: DictRow) -> Payment:
         line_items=_lines.decode(lines) if lines else (),
         approvals=_approvals.decode(approvals) if approvals else (),
         holds=_holds.decode(holds) if holds else (),
+        fraud_reasons=_fraud_reasons.decode(row["fraud_reasons"]) if row["fraud_reasons"] != "[]" else (),
         metadata=_metadata.decode(row["metadata"]),
     )
 
@@ -60,6 +74,7 @@ def state_of(row: DictRow, children: DictRow) -> PaymentState:
         chains=Chains(audit_seq=row["audit_seq"], audit_head=row["audit_head"], event_seq=row["event_seq"]),
         open_holds=row["open_holds"],
         fraud_gate=_FRAUD_GATES[row["fraud_gate"]],
+        fraud_case=_fraud_case.decode(found) if (found := children["fraud_case"]) else None,
         payee_account_version=row["payee_account_version"],
         approvals_valid=row["approvals_valid"],
     )

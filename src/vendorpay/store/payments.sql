@@ -4,6 +4,7 @@
 p.payment_id, p.org_id, p.incident_id, p.vendor_id, p.reference, p.payer_type, p.payer_id, p.amount_cents, p.currency,
 p.status, p.version, p.content_version, p.digest, p.required_approvals, p.approvals_valid, p.open_holds, p.fraud_gate,
 p.payee_account_version, p.audit_seq, p.audit_head, p.event_seq, p.fraud_score::float8 AS fraud_score, p.fraud_status,
+p.fraud_reasons::text AS fraud_reasons, p.fraud_case_id,
 p.approved_by, p.approved_at, p.edited_by, p.stripe_payment_intent_id, p.stripe_transfer_id, p.processed_at, p.completed_at,
 p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.created_at, p.updated_at
 
@@ -32,6 +33,18 @@ CASE WHEN p.open_holds > 0 THEN
                 'by', h.placed_by, 'at', h.placed_at) ORDER BY h.audit_seq)::text
      FROM holds h
      WHERE h.payment_id = p.payment_id AND h.released_at IS NULL) END
+
+-- name: fraud_case
+-- The open one.
+CASE WHEN p.fraud_case_id IS NOT NULL THEN
+    (SELECT @case_json::text FROM fraud_cases k WHERE k.case_id = p.fraud_case_id) END
+
+-- name: case_json
+json_build_object(
+    'caseId', k.case_id, 'paymentId', k.payment_id, 'status', k.status, 'cause', k.cause,
+    'contentVersion', k.content_version, 'openedAt', k.opened_at, 'auditSeq', k.audit_seq, 'assignee', k.assignee,
+    'assignedAt', k.assigned_at, 'decidedBy', k.decided_by, 'decidedAt', k.decided_at, 'reasonCode', k.reason_code,
+    'vendorBlocked', k.vendor_blocked, 'decisionAuditSeq', k.decision_audit_seq)
 
 -- name: whole
 @state, @lines AS lines, @approvals AS approvals, @holds AS holds

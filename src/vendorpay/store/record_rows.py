@@ -14,6 +14,7 @@ from vendorpay.domain.events import PublishedEvent
 from vendorpay.domain.payment import HoldKind, Payment, PaymentState
 from vendorpay.store.batch_writer import COLUMNS, Rows
 from vendorpay.store.claims import EventClaim, KeyClaim
+from vendorpay.store.fraud_rows import fraud_columns
 
 _ENTRY = COLUMNS["audit"]
 
@@ -64,7 +65,7 @@ def add_edited_payment(rows: Rows, state: PaymentState) -> None:
             *(payment.payment_id, payment.org_id, payment.amount_cents, payment.content_version, payment.digest),
             *(len(payment.line_items), payment.reference, msgspec.json.encode(payment.metadata).decode()),
             *(payment.status.value, payment.version, state.approvals_valid, payment.approved_by, payment.approved_at),
-            payment.edited_by,
+            *(payment.edited_by, *fraud_columns(state)),
             *(chains.audit_seq, chains.audit_head, chains.event_seq, payment.updated_at),
         ),
     )

@@ -37,17 +37,72 @@ UPDATE payments p SET
     amount_cents = e.amount_cents, content_version = e.content_version, digest = e.digest, line_count = e.line_count,
     reference = e.reference, metadata = e.metadata, status = e.status, version = e.version,
     approvals_valid = e.approvals_valid, approved_by = e.approved_by, approved_at = e.approved_at,
-    edited_by = e.edited_by, audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq, updated_at = e.updated_at
+    edited_by = e.edited_by, fraud_gate = e.fraud_gate, fraud_score = e.fraud_score, fraud_status = e.fraud_status,
+    fraud_reasons = e.fraud_reasons, audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq,
+    updated_at = e.updated_at
 FROM unnest(
     %(edits.payment_id)s::uuid[], %(edits.org_id)s::text[], %(edits.amount_cents)s::bigint[],
     %(edits.content_version)s::integer[], %(edits.digest)s::text[], %(edits.line_count)s::integer[],
     %(edits.reference)s::text[], %(edits.metadata)s::jsonb[], %(edits.status)s::text[], %(edits.version)s::integer[],
     %(edits.approvals_valid)s::integer[], %(edits.approved_by)s::text[], %(edits.approved_at)s::timestamptz[],
-    %(edits.edited_by)s::text[], %(edits.audit_seq)s::integer[], %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[],
-    %(edits.updated_at)s::timestamptz[])
+    %(edits.edited_by)s::text[], %(edits.fraud_gate)s::text[], %(edits.fraud_score)s::numeric[],
+    %(edits.fraud_status)s::text[], %(edits.fraud_reasons)s::jsonb[], %(edits.audit_seq)s::integer[],
+    %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[], %(edits.updated_at)s::timestamptz[])
     AS e (payment_id, org_id, amount_cents, content_version, digest, line_count, reference, metadata, status, version,
-          approvals_valid, approved_by, approved_at, edited_by, audit_seq, audit_head, event_seq, updated_at)
+          approvals_valid, approved_by, approved_at, edited_by, fraud_gate, fraud_score, fraud_status, fraud_reasons,
+          audit_seq, audit_head, event_seq, updated_at)
 WHERE p.payment_id = e.payment_id AND p.org_id = e.org_id
+
+-- name: judgements
+-- What the fraud side says of a payment: its score, or what was decided about its case. No approval is touched by it.
+UPDATE payments p SET
+    status = j.status, version = j.version, fraud_gate = j.fraud_gate, fraud_score = j.fraud_score,
+    fraud_status = j.fraud_status, fraud_reasons = j.fraud_reasons, fraud_case_id = j.fraud_case_id,
+    audit_seq = j.audit_seq, audit_head = j.audit_head, event_seq = j.event_seq, updated_at = j.updated_at
+FROM unnest(
+    %(judgements.payment_id)s::uuid[], %(judgements.org_id)s::text[], %(judgements.status)s::text[],
+    %(judgements.version)s::integer[], %(judgements.fraud_gate)s::text[], %(judgements.fraud_score)s::numeric[],
+    %(judgements.fraud_status)s::text[], %(judgements.fraud_reasons)s::jsonb[], %(judgements.fraud_case_id)s::uuid[],
+    %(judgements.audit_seq)s::integer[], %(judgements.audit_head)s::bytea[], %(judgements.event_seq)s::integer[],
+    %(judgements.updated_at)s::timestamptz[])
+    AS j (payment_id, org_id, status, version, fraud_gate, fraud_score, fraud_status, fraud_reasons, fraud_case_id,
+          audit_seq, audit_head, event_seq, updated_at)
+WHERE p.payment_id = j.payment_id AND p.org_id = j.org_id
+
+-- name: fraud_scores
+INSERT INTO fraud_scores (
+    score_id, org_id, payment_id, content_version, shadow, provider, rule_set_version, score, status, error, findings,
+    facts, duration_us, scored_at, audit_seq)
+SELECT * FROM unnest(
+    %(fraud_scores.score_id)s::uuid[], %(fraud_scores.org_id)s::text[], %(fraud_scores.payment_id)s::uuid[],
+    %(fraud_scores.content_version)s::integer[], %(fraud_scores.shadow)s::boolean[], %(fraud_scores.provider)s::text[],
+    %(fraud_scores.rule_set_version)s::text[], %(fraud_scores.score)s::numeric[], %(fraud_scores.status)s::text[],
+    %(fraud_scores.error)s::text[], %(fraud_scores.findings)s::jsonb[], %(fraud_scores.facts)s::jsonb[],
+    %(fraud_scores.duration_us)s::bigint[], %(fraud_scores.scored_at)s::timestamptz[],
+    %(fraud_scores.audit_seq)s::integer[])
+
+-- name: fraud_cases
+INSERT INTO fraud_cases (case_id, org_id, payment_id, created_by, content_version, cause, opened_at, audit_seq)
+SELECT * FROM unnest(
+    %(fraud_cases.case_id)s::uuid[], %(fraud_cases.org_id)s::text[], %(fraud_cases.payment_id)s::uuid[],
+    %(fraud_cases.created_by)s::text[], %(fraud_cases.content_version)s::integer[], %(fraud_cases.cause)s::text[],
+    %(fraud_cases.opened_at)s::timestamptz[], %(fraud_cases.audit_seq)s::integer[])
+
+-- name: fraud_case_changes
+UPDATE fraud_cases k SET
+    cause = c.cause, status = c.status, assignee = c.assignee, assigned_at = c.assigned_at, decided_by = c.decided_by,
+    decided_at = c.decided_at, reason_code = c.reason_code, vendor_blocked = c.vendor_blocked,
+    decision_audit_seq = c.decision_audit_seq
+FROM unnest(
+    %(fraud_case_changes.case_id)s::uuid[], %(fraud_case_changes.org_id)s::text[],
+    %(fraud_case_changes.cause)s::text[], %(fraud_case_changes.status)s::text[],
+    %(fraud_case_changes.assignee)s::text[], %(fraud_case_changes.assigned_at)s::timestamptz[],
+    %(fraud_case_changes.decided_by)s::text[], %(fraud_case_changes.decided_at)s::timestamptz[],
+    %(fraud_case_changes.reason_code)s::text[], %(fraud_case_changes.vendor_blocked)s::boolean[],
+    %(fraud_case_changes.decision_audit_seq)s::integer[])
+    AS c (case_id, org_id, cause, status, assignee, assigned_at, decided_by, decided_at, reason_code, vendor_blocked,
+          decision_audit_seq)
+WHERE k.case_id = c.case_id AND k.org_id = c.org_id
 
 -- name: lines
 INSERT INTO payment_line_items (

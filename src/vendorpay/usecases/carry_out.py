@@ -49,6 +49,8 @@ class WritePath:
     now: Callable[[], datetime]
     new_id: Callable[[datetime], UUID]
     new_salt: Salt
+    scoring: bool = False
+    """Whether new content waits for a fraud score."""
 
 
 class _CommitUnanswered(Exception):
@@ -183,6 +185,7 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,
+        scoring=path.scoring,
     )
     own = Rows()
     try:

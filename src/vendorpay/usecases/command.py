@@ -23,6 +23,7 @@ from vendorpay.domain.webhooks import EndpointState, FeedStanding
 from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, Twin
 from vendorpay.store.subjects import SubjectClaim
 from vendorpay.usecases.endpoint_change import EndpointChange
+from vendorpay.usecases.fraud_change import FraudChange
 
 Salt = Callable[[], bytes]
 
@@ -45,6 +46,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     twin: Twin | None = None
     seen: UUID | None = None
     """The payment that the same event led to before."""
+    scoring: bool = False
+    """Whether payments wait for a fraud score before they are approved."""
 
 
 class PaymentChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,8 @@ class PaymentChange(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the newest hold of `state` is new."""
     released: tuple[HoldKind, ...] = ()
     """All open holds of these kinds are released."""
+    fraud: FraudChange | None = None
+    """The fraud side speaks: nothing about content, approvals or holds is another."""
 
 
 class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from vendorpay.domain.audit import AuditAction, NewEntry
 from vendorpay.domain.errors import DuplicatePayment
 from vendorpay.domain.events import EventDraft, PaymentCreated
 from vendorpay.domain.new_payment import NewPayment, begin
-from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.payment import FraudGate, PaymentState
 from vendorpay.store.claims import JobClaim
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
 
@@ -54,6 +54,8 @@ def birth(command: Command, new: NewPayment, required_approvals: int, facts: Fac
         now=facts.now,
         new_id=facts.new_id,
     )
+    if facts.scoring:
+        state = msgspec.structs.replace(state, fraud_gate=FraudGate.SCORE_PENDING)
     payment = state.payment
     entry = NewEntry(
         action=AuditAction.PAYMENT_CREATED,

@@ -12,6 +12,7 @@ from vendorpay.store.batch_writer import Rows
 from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
+from vendorpay.usecases.fraud_change import add_fraud_change
 from vendorpay.usecases.record_endpoint import add_endpoint_change
 
 
@@ -96,6 +97,8 @@ def _add_change(rows: Rows, command: Command, change: PaymentChange, facts: Fact
         record_rows.add_new_payment(rows, state)
     elif change.edited:
         record_rows.add_edited_payment(rows, state)
+    elif change.fraud is not None:
+        add_fraud_change(rows, state, change.fraud)
     else:
         record_rows.add_changed_payment(rows, state)
     _add_children(rows, state, change, by=command.caller.sub)

@@ -13,7 +13,7 @@ from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import DuplicatePayment, NotFound, PreconditionRequired
 from vendorpay.domain.events import EventDraft, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
-from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.payment import FraudGate, PaymentState
 from vendorpay.domain.payment_patch import Edited, PaymentPatch, edit
 from vendorpay.domain.roles import Caller
 from vendorpay.store import read_payments
@@ -64,14 +64,18 @@ def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
 def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts) -> Outcome:
     """The outcome of new content: nobody has approved it, so all approvals go, and it waits again."""
     before = state.payment
+    gate = _gate_of_new_content(state, facts)
     after = changed(
-        msgspec.structs.replace(state, payment=edited.payment, approvals_valid=0),
+        msgspec.structs.replace(state, payment=edited.payment, approvals_valid=0, fraud_gate=gate),
         facts,
         status=PaymentStatus.PENDING_APPROVAL,
         approvals=(),
         approved_by=None,
         approved_at=None,
         edited_by=editor,
+        fraud_score=None,
+        fraud_status=None,
+        fraud_reasons=(),
     )
     voided = tuple(approval.approver_id for approval in before.approvals)
     changes = (
@@ -81,6 +85,14 @@ def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts)
     )
     also = AuditAction.APPROVAL_VOIDED if voided else None
     return _recorded(state, after, changes, new_content=True, voided=voided, also=also)
+
+
+def _gate_of_new_content(state: PaymentState, facts: Facts) -> FraudGate:
+    """It is scored again, and an open case stays open: nobody edits their way out of it."""
+    if state.fraud_gate is FraudGate.REVIEW_REQUIRED:
+        return state.fraud_gate
+    asked = facts.scoring or state.fraud_gate is FraudGate.SCORE_PENDING or state.payment.fraud_status is not None
+    return FraudGate.SCORE_PENDING if asked else FraudGate.CLEAR
 
 
 def _recorded(before: PaymentState, after: PaymentState, changes: tuple[str, ...], **more: Any) -> Outcome:
