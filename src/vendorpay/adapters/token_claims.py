@@ -20,7 +20,7 @@ def check_claims(claims: Mapping[str, Any], *, issuer: str, audience: str, now: 
     """
     if claims.get("iss") != issuer:
         raise Unauthenticated("the token is of another issuer")
-    if not _is_for(audience, claims):
+    if not is_for(audience, claims):
         raise Unauthenticated("the token is for another audience")
     if claims.get("token_use", "access") not in _USES:
         raise Unauthenticated("the token is not an access token")
@@ -34,7 +34,8 @@ def check_claims(claims: Mapping[str, Any], *, issuer: str, audience: str, now: 
     return expires_at
 
 
-def _is_for(audience: str, claims: Mapping[str, Any]) -> bool:
+def is_for(audience: str, claims: Mapping[str, Any]) -> bool:
+    """Whether claims name an audience, in the place that their kind of token has for it."""
     if "aud" not in claims:
         return bool(claims.get("client_id") == audience)
     named = claims["aud"]

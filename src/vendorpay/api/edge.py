@@ -54,12 +54,12 @@ class Exchange:
             status = answer.status
         finally:
             self._tell(status, time.perf_counter() - started)
-        return _finished(answer, self.request_id)
+        return finished(answer, self.request_id)
 
     def cut_short(self) -> Answer:
         """The answer to a request whose body broke off, for a client that is still there to hear it."""
         error = MalformedJson(reason="it broke off before its end")
-        return _finished(problems.refusal(error, self.request_id), self.request_id)
+        return finished(problems.refusal(error, self.request_id), self.request_id)
 
     async def _answer(self) -> Answer:
         request = self.request
@@ -97,7 +97,8 @@ def _request_id(service: Service, headers: Headers) -> str:
     return str(service.deps.new_id(service.deps.now()))
 
 
-def _finished(answer: Answer, request_id: str) -> Answer:
+def finished(answer: Answer, request_id: str) -> Answer:
+    """An answer with the headers that all have."""
     kind: tuple[Header, ...] = ()
     if answer.status not in _NO_BODY:  # nor its type or length
         kind = ((b"content-type", answer.content_type), (b"content-length", str(len(answer.body)).encode()))

@@ -31,6 +31,13 @@ class BodyTooLarge(VendorPayError):
     code = "body_too_large"
 
 
+class AnswerTooLarge(VendorPayError):
+    """The answer has more than {bytes_max} bytes: ask for less at once, or for gzip by Accept-Encoding. What was to be
+    changed is changed."""
+
+    code = "body_too_large"
+
+
 class UnsupportedMediaType(VendorPayError):
     """The request body must be JSON in UTF-8, announced by `Content-Type: application/json`: {reason}."""
 

@@ -30,6 +30,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     errors.IdempotencyInFlight: 409,
     errors.PreconditionFailed: 412,
     edge.BodyTooLarge: 413,
+    edge.AnswerTooLarge: 413,
     edge.UnsupportedMediaType: 415,
     errors.IdempotencyKeyReused: 422,
     errors.PreconditionRequired: 428,

@@ -53,6 +53,11 @@ class FromTimer:
     every_s: int
     input_name: str
 
+    @property
+    def event(self) -> dict[str, str]:
+        """What the function is invoked with."""
+        return {"timer": self.input_name}
+
 
 Trigger = FromQueue | FromTimer
 
@@ -61,6 +66,7 @@ Trigger = FromQueue | FromTimer
 class Function:
     """One Lambda function. `hot`: a caller waits for it, so that it must start fast and stay small.
 
+    `groups` are the files of api/operations/ that it imports for its operations; without them it imports all.
     `reserved` is how many of it run at once at most; None leaves it to the account.
     """
 
@@ -69,6 +75,7 @@ class Function:
     does: str
     role: DatabaseRole
     operations: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     rights: frozenset[Right] = frozenset()
     hot: bool = False
@@ -84,6 +91,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         does="Creates a payment.",
         role=DatabaseRole.APP,
         operations=("createPayment",),
+        groups=("payments",),
         hot=True,
         reserved=50,
     ),
@@ -93,6 +101,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         does="Shows one payment.",
         role=DatabaseRole.READONLY,
         operations=("getPayment",),
+        groups=("payments",),
         hot=True,
         reserved=50,
     ),
@@ -102,6 +111,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         does="Records an approval.",
         role=DatabaseRole.APP,
         operations=("approvePayment",),
+        groups=("decisions",),
         hot=True,
         reserved=25,
     ),
@@ -111,6 +121,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         does="Shows the queue for approval.",
         role=DatabaseRole.READONLY,
         operations=("listPendingPayments",),
+        groups=("payments",),
         hot=True,
         reserved=25,
     ),

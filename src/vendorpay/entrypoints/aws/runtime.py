@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeVar
 
 from vendorpay import observe
 from vendorpay.entrypoints import ids
+from vendorpay.entrypoints.aws import lean_start
 from vendorpay.entrypoints.aws.working import Working
 from vendorpay.usecases.deps import Deps
 
@@ -61,6 +62,7 @@ class Environment:
         self._working: Working | None = None
         self._ended_at_s = 0.0
         _tell_of_snapshots(self)
+        lean_start.end()
 
     def run(self, work: Callable[[Deps], Awaitable[T]], context: Context, *, s_max: float | None = None) -> T:
         """What the work returns, when all that it handed in is written. At most `s_max` of the time there is.

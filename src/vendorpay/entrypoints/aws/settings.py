@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from vendorpay.domain.rate_limits import RateClass
+from vendorpay.domain.rate_limits import parsed as _rate_limits
+from vendorpay.domain.token_bucket import Limit
 from vendorpay.entrypoints.aws import setting_values as values
 from vendorpay.entrypoints.aws.functions import API_HANDLER, DatabaseRole, Function, Right, function
 
@@ -90,6 +93,8 @@ class AwsSettings:
     """Whose the events of the bus are: an event names no organisation."""
     event_sources: frozenset[str] = _setting("VENDORPAY_EVENT_SOURCES", values.names(values.SOURCES_MAX), EVENT_SOURCES)
     required_approvals: int = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, APPROVALS_MAX), 1)
+    rate_limits: Mapping[RateClass, Limit] | None = _setting("VENDORPAY_RATE_LIMITS", _rate_limits)
+    """What each caller may ask of one execution environment: these share nothing."""
     log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*LOG_LEVELS), "info")
 
     secrets_endpoint: str | None = _setting("AWS_ENDPOINT_URL_SECRETS_MANAGER", values.url)
