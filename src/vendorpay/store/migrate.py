@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -33,12 +34,27 @@ class MigrationError(Exception):
     """The migrations cannot be run; the message says why and what to do."""
 
 
+class Phase(StrEnum):
+    """When a migration runs: before the new code, beside the old; or after the old code is gone."""
+
+    PRE = "pre"
+    POST = "post"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Migration:
     """One file: its name without the ending, its text, and the hash it is known by."""
 
     name: str
     text: str
+
+    @property
+    def phase(self) -> Phase:
+        """What its name says. Raises MigrationError when it says nothing."""
+        try:
+            return Phase(self.name.split("_", 2)[1])
+        except (IndexError, ValueError):
+            raise MigrationError(f"{self.name} must be named NNNN_pre_what or NNNN_post_what.") from None
 
     @property
     def sha256(self) -> str:
@@ -65,11 +81,11 @@ def shipped(folder: Traversable | None = None) -> list[Migration]:
     return sorted(found, key=lambda migration: migration.name)
 
 
-async def migrate(url: str, migrations: Sequence[Migration] | None = None) -> list[str]:
-    """Sets up the roles and runs what has not run; returns the names of what it ran.
+async def migrate(url: str, migrations: Sequence[Migration] | None = None, *, phase: Phase | None = None) -> list[str]:
+    """Sets up the roles and runs what has not run, all of it or what belongs to one phase; returns the names.
 
-    Raises MigrationError when a file was changed after it ran, when the database is newer than this program, or
-    when the role behind `url` may not do what is needed.
+    Raises MigrationError when a file was changed after it ran, when the database is newer than this program, when the
+    other phase has to run first, or when the role behind `url` may not do what is needed.
     """
     wanted = shipped() if migrations is None else migrations
     ran: list[str] = []
@@ -82,10 +98,9 @@ async def migrate(url: str, migrations: Sequence[Migration] | None = None) -> li
             await connection.execute(_LEDGER)
             done = await _applied(connection)
             _compare(wanted, done)
-            for migration in wanted:
-                if migration.name not in done:
-                    await _run(connection, migration)
-                    ran.append(migration.name)
+            for migration in _due(wanted, done, phase):
+                await _run(connection, migration)
+                ran.append(migration.name)
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationError(
                 f"The database role may not migrate: {error.diag.message_primary}. Give it CREATE on the schema public "
@@ -128,6 +143,30 @@ def _compare(wanted: Sequence[Migration], done: dict[str, str]) -> None:
         raise MigrationError(f"The database has migrations this version does not know ({', '.join(foreign)}); upgrade.")
     if changed := sorted(name for name, digest in done.items() if known[name] != digest):
         raise MigrationError(f"Migrations were changed after they ran: {', '.join(changed)}. Restore these files.")
+
+
+def _due(wanted: Sequence[Migration], done: dict[str, str], phase: Phase | None) -> list[Migration]:
+    """What runs now, in its order. In a database with nothing in it no code runs yet: there everything does.
+
+    Never one before another that has a lower number: that of an earlier release may be what it builds upon.
+    """
+    missing = [migration for migration in wanted if migration.name not in done]
+    if phase is None or not done:
+        return missing
+    due: list[Migration] = []
+    late: list[str] = []
+    for migration in missing:
+        if migration.phase is not phase:
+            late.append(migration.name)
+        elif late and (phase is Phase.PRE or not due):
+            other = Phase.POST if phase is Phase.PRE else Phase.PRE
+            skipped = ", or, when releases were skipped, stop the service and run `vendorpay db migrate`" if due else ""
+            raise MigrationError(
+                f"{', '.join(late)} must run before {migration.name}: run the {other} phase first{skipped}."
+            )
+        elif not late:
+            due.append(migration)
+    return due
 
 
 async def _run(connection: psycopg.AsyncConnection, migration: Migration) -> None:

@@ -15,6 +15,8 @@ OWNER: Final = "vendorpay_owner"
 APP: Final = "vendorpay_app"
 READONLY: Final = "vendorpay_readonly"
 ROLES: Final = (OWNER, APP, READONLY)
+RDS_IAM: Final = "rds_iam"
+"""The role whose members RDS lets in by a signature of AWS."""
 
 PARTITION_MONTHS_AHEAD: Final = 24
 PARTITION_TRIES_MAX: Final = 5
@@ -29,15 +31,30 @@ async def set_up_server(connection: psycopg.AsyncConnection, database: str, pass
         grant = SQL("GRANT {}, {} TO {} WITH ADMIN OPTION")
         await connection.execute(grant.format(Identifier(APP), Identifier(READONLY), Identifier(OWNER)))
         for role in ROLES:
-            # The verifier is made here, so that the password is in no statement and in no log.
-            verifier = connection.pgconn.encrypt_password(passwords[role].encode(), role.encode(), b"scram-sha-256")
-            login = SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-            await connection.execute(login.format(Identifier(role), Literal(verifier.decode())))
+            await let_in(connection, role, passwords[role])
     if not await _exists(connection, "SELECT FROM pg_database WHERE datname = %s", database):
         await connection.execute(SQL("CREATE DATABASE {} OWNER {}").format(Identifier(database), Identifier(OWNER)))
+    await close_to_others(connection, database)
+
+
+async def close_to_others(connection: psycopg.AsyncConnection[Any], database: str) -> None:
+    """Leaves the database to its owner and our two roles; for its owner, or a superuser."""
     await connection.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(database)))
     allow = SQL("GRANT CONNECT ON DATABASE {} TO {}, {}")
     await connection.execute(allow.format(Identifier(database), Identifier(APP), Identifier(READONLY)))
+
+
+async def let_in(connection: psycopg.AsyncConnection[Any], role: str, password: str | None) -> None:
+    """Makes a role a login with that password; None for one that AWS signs (rds_iam), where the server knows that."""
+    if password is None:
+        await connection.execute(SQL("ALTER ROLE {} LOGIN").format(Identifier(role)))
+        if await _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", RDS_IAM):
+            await connection.execute(SQL("GRANT {} TO {}").format(Identifier(RDS_IAM), Identifier(role)))
+        return
+    # The verifier is made here, so that the password is in no statement and in no log.
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    login = SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    await connection.execute(login.format(Identifier(role), Literal(verifier.decode())))
 
 
 async def ensure_partitions(connection: psycopg.AsyncConnection[Any], now: datetime) -> bool:
@@ -54,5 +71,5 @@ async def ensure_partitions(connection: psycopg.AsyncConnection[Any], now: datet
     return False
 
 
-async def _exists(connection: psycopg.AsyncConnection, query: str, name: str) -> bool:
+async def _exists(connection: psycopg.AsyncConnection[Any], query: str, name: str) -> bool:
     return await (await connection.execute(query.encode(), (name,))).fetchone() is not None

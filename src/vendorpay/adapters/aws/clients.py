@@ -41,6 +41,18 @@ class AwsClient:
         """What AWS answers to an operation, by boto3's names for both. Raises AwsRefused."""
         return await asyncio.to_thread(self._call, operation, parameters)
 
+    async def read(self, body: Any, bytes_max: int) -> bytes:
+        """The beginning of what an answer streams. Raises AwsRefused."""
+        return await asyncio.to_thread(self._read, body, bytes_max)
+
+    def _read(self, body: Any, bytes_max: int) -> bytes:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return bytes(body.read(bytes_max))
+        except (BotoCoreError, OSError) as error:
+            raise AwsRefused(f"{NO_ANSWER}: {type(error).__name__}", None) from error
+
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         client = _client(self._service, self._region, self._endpoint)
         from botocore.exceptions import BotoCoreError, ClientError

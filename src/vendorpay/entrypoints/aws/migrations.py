@@ -1,0 +1,106 @@
+"""The function that brings the schema up to date: before the new code (pre), and after the old is gone (post).
+
+It connects to the cluster itself, as the owner: through RDS Proxy its lock and its settings would pin a connection. It
+is invoked by a deploy with {"phase": "pre"}, or as a custom resource of CloudFormation that has the phase among its
+properties. Running it again is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+
+from vendorpay import observe
+from vendorpay.entrypoints.aws.database import conninfo_of, database_secret
+from vendorpay.entrypoints.aws.functions import DatabaseRole
+from vendorpay.entrypoints.aws.runtime import Context
+from vendorpay.entrypoints.aws.settings import BY_IAM, AwsSettings
+from vendorpay.entrypoints.ids import system_now
+from vendorpay.store.migrate import Phase, migrate
+from vendorpay.store.set_up import close_to_others, ensure_partitions, let_in
+
+CONNECT_S_MAX: Final = 10
+RESOURCE: Final = "vendorpay-migrations-{}"
+
+
+class NoPhase(Exception):
+    """The invocation does not say which phase to run: {"phase": "pre"} or {"phase": "post"}."""
+
+
+class SecretsMixedUp(Exception):
+    """The secret of one login holds the name of another: put each secret where it belongs."""
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Runs one phase, and answers with what it did.
+
+    Raises NoPhase, SecretsMixedUp, MigrationError, SecretUnavailable, or what a database says that cannot be reached:
+    the deploy must stop then.
+    """
+    phase = _phase(event)
+    if event.get("RequestType") == "Delete":  # with the stack goes the cluster, or it stays as it is
+        return {"PhysicalResourceId": RESOURCE.format(phase)}
+    settings = AwsSettings.read(os.environ)
+    observe.configure(settings.log_level)
+    did: dict[str, Any] = {"phase": phase.value, **asyncio.run(_bring_up_to_date(settings, phase))}
+    observe.info("migrations ran", migrations=did["ran"], part=phase.value)
+    if "RequestType" in event:
+        return {"PhysicalResourceId": RESOURCE.format(phase), "Data": did}
+    return did
+
+
+def _phase(event: Mapping[str, Any]) -> Phase:
+    properties = event.get("ResourceProperties")
+    given = (properties if isinstance(properties, Mapping) else event).get("phase")
+    try:
+        return Phase(str(given))
+    except ValueError:
+        raise NoPhase(f"{NoPhase.__doc__} It says {str(given)[:40]!r}.") from None
+
+
+async def _bring_up_to_date(settings: AwsSettings, phase: Phase) -> dict[str, Any]:
+    url = await conninfo_of(settings, DatabaseRole.OWNER)
+    ran = await migrate(url, phase=phase)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_S_MAX) as owner:
+        ahead = await ensure_partitions(owner, system_now())  # else upkeep makes them, within the minute
+        await close_to_others(owner, owner.info.dbname)
+        logins = await _let_roles_in(owner, settings, url)
+    return {"ran": ran, "partitionsAhead": ahead, "logins": logins}
+
+
+async def _let_roles_in(owner: psycopg.AsyncConnection[Any], settings: AwsSettings, url: str) -> list[str]:
+    """Makes the functions' roles logins; returns those that were not, or not with the password of their secret."""
+    secrets = {
+        DatabaseRole.APP: settings.aurora_app_secret_arn,
+        DatabaseRole.READONLY: settings.aurora_readonly_secret_arn,
+    }
+    changed: list[str] = []
+    for role, secret in secrets.items():
+        if settings.database_auth == BY_IAM:
+            await let_in(owner, role.value, None)
+            continue
+        if secret is None:  # a database named by a URL has its logins already
+            continue
+        login = await database_secret(settings, secret)
+        if login.username != role.value:
+            raise SecretsMixedUp(f"The secret for {role.value} holds another name. {SecretsMixedUp.__doc__}")
+        if not await _gets_in(url, role.value, login.password):
+            await let_in(owner, role.value, login.password)
+            changed.append(role.value)
+    return changed
+
+
+async def _gets_in(url: str, user: str, password: str) -> bool:
+    """Whether the password is right already. While it rotates, the one that is right must not be put back."""
+    try:
+        connecting = psycopg.AsyncConnection.connect(
+            url, user=user, password=password, connect_timeout=CONNECT_S_MAX, autocommit=True
+        )
+        async with await connecting:
+            return True
+    except psycopg.OperationalError:
+        return False
