@@ -84,6 +84,12 @@ class BusTarget:
             sender.add_done_callback(self._senders.discard)
         return await waiting.result
 
+    async def aclose(self) -> None:
+        """Ends what is still being sent: the relay has given up waiting for it, and it goes again."""
+        for sender in self._senders:
+            sender.cancel()
+        await asyncio.gather(*self._senders, return_exceptions=True)
+
     async def _send_what_waits(self) -> None:
         await asyncio.sleep(0)  # what begins in the same moment goes in the same group
         while group := self._next_group():

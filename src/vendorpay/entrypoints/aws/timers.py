@@ -1,0 +1,62 @@
+"""The function that takes the steps of timers: the rule that wakes it says of which one.
+
+The table of timers is the laptop's own (workers/schedule.py). A step runs again while it says that more is waiting, as
+long as there is time; what is left then waits for the next time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from vendorpay import observe
+from vendorpay.adapters.aws.checkpoint_bucket import CheckpointBucket
+from vendorpay.adapters.aws.clients import AwsClient
+from vendorpay.entrypoints.aws.runtime import Context
+from vendorpay.entrypoints.aws.settings import AwsSettings
+from vendorpay.entrypoints.aws.started import started
+from vendorpay.usecases.deps import Deps
+from vendorpay.workers.schedule import Timer, schedule
+
+STEP_S: Final = 15.0
+"""No further step begins with less time than this: one may take as long."""
+STEPS_MAX: Final = 10_000
+
+
+class UnknownTimer(Exception):
+    """The invocation names no timer there is; the message names those there are."""
+
+
+def handler(event: object, context: Context) -> dict[str, Any]:
+    """Takes the steps of the timer that {"timer": name} names; answers with how many, and whether more is waiting.
+
+    Raises UnknownTimer, and what the step raises: Lambda then tries again, and counts an error.
+    """
+    environment, settings = started()
+    timer = _timer(event, settings)
+
+    async def work(deps: Deps) -> dict[str, Any]:
+        placed = replace(deps, checkpoints=_checkpoints(settings))
+        for steps in range(1, STEPS_MAX + 1):
+            more = await timer.step(placed)
+            if not more or context.get_remaining_time_in_millis() / 1000 < STEP_S:
+                return {"timer": timer.name, "steps": steps, "more": more}
+        return {"timer": timer.name, "steps": STEPS_MAX, "more": True}
+
+    did = environment.run(work, context)
+    observe.info("a timer ran", part=timer.name, count=did["steps"])
+    return did
+
+
+def _timer(event: object, settings: AwsSettings) -> Timer:
+    wanted = event.get("timer") if isinstance(event, dict) else None
+    timers: dict[object, Timer] = {
+        timer.name: timer for timer in schedule(checkpoint_every_s=float(settings.checkpoint_every_s))
+    }
+    if wanted not in timers:
+        raise UnknownTimer(f"there is no timer {str(wanted)[:40]!r}; there are {', '.join(map(str, timers))}")
+    return timers[wanted]
+
+
+def _checkpoints(settings: AwsSettings) -> CheckpointBucket:
+    return CheckpointBucket(settings.checkpoint_bucket or "", AwsClient("s3", region=settings.region))
