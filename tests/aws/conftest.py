@@ -1,0 +1,41 @@
+"""Functions as processes of their own, on a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Final
+
+import pytest
+
+from tests.aws.runtime_api import LambdaFunction
+from tests.database import DatabaseUrls
+from vendorpay.entrypoints.aws.functions import DatabaseRole, function
+
+POOL: Final = "eu-central-1_Tested000"
+CLIENT: Final = "3n4b5urk1ft4fl3mg5e62d9ado"
+ISSUER: Final = f"https://cognito-idp.eu-central-1.amazonaws.com/{POOL}"
+IDENTITY: Final[Mapping[str, str]] = {"COGNITO_USER_POOL_ID": POOL, "COGNITO_CLIENT_IDS": CLIENT}
+
+StartFunction = Callable[..., LambdaFunction]
+"""`start_function(row's name, frozen_between=.., SETTING=..)`: the function, on the test's database."""
+
+
+def environment_of(name: str, urls: DatabaseUrls, **settings: str) -> dict[str, str]:
+    """What a function of the table is told, to be on a test's database as its role."""
+    url = {DatabaseRole.APP: urls.app, DatabaseRole.READONLY: urls.readonly, DatabaseRole.OWNER: urls.owner}
+    told = {"VENDORPAY_FUNCTION": name, "VENDORPAY_DATABASE_URL": url[function(name).role], **IDENTITY}
+    return {**told, **settings}
+
+
+@pytest.fixture
+def start_function(database_urls: DatabaseUrls) -> Iterator[StartFunction]:
+    """Starts functions that end with the test; each process starts at its first invocation."""
+    with ExitStack() as stack:
+
+        def start(name: str, *, frozen_between: bool = False, **settings: str) -> LambdaFunction:
+            environment = environment_of(name, database_urls, **settings)
+            made = LambdaFunction(function(name).handler, environment, frozen_between=frozen_between)
+            return stack.enter_context(made)
+
+        yield start
