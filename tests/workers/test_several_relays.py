@@ -133,11 +133,12 @@ async def test_a_relay_that_was_stopped_beyond_its_lease_records_nothing(world: 
         return HANDLED
 
     slow = Receiver(late)
-    async with running(a_relay(world, slow, lease_s=3.0)):  # it asks what is still its own after a second
+    async with running(a_relay(world, slow, lease_s=6.0)):  # it asks what is still its own after two seconds
         await eventually(lambda: len(slow.got) == 1)
-        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '5 seconds'")
+        # Long enough for a busy machine; one of more than two leases would be a clock's mistake, and be taken.
+        world.rows("UPDATE relay_leases SET holder = 'thief', epoch = epoch + 1, leased_until = now() + '11 seconds'")
         go_on.set()
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2.2)
         assert states(world) == {"pending": 2}
         assert len(slow.got) == 1, "nor does it go on to the next"
 
