@@ -1,1 +1,1 @@
-"""Whether a claim looks true: rows of history, facts, rule sets, scores (docs/fraud.md). Pure; the store fills Windows."""
+"""Whether a claim looks true: rows, windows and facts of history, rule sets, scores (docs/fraud.md). Pure."""

@@ -10,8 +10,8 @@ were recorded before it (smaller payment_id): so that scoring it again, or a rep
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,18 +28,33 @@ DAY_ROWS_MAX: Final = 2_000
 DAY_S: Final = 86_400
 
 
+class Measures(NamedTuple):
+    """Of one row, what others of its service type are compared by; made by `measures_of`, or read from the table."""
+
+    amount_cents: int
+    base_cents: int | None
+    mileage_cents: int | None
+    duration_min: int | None
+    photo_count: int | None
+    hour: int
+    """Of occurred_at, UTC."""
+
+
 class Peers(msgspec.Struct, frozen=True, kw_only=True):
     """Of the known rows of the same service type and currency with occurred_at <= t, the newest PEER_ROWS_MAX.
 
     Rows of an unknown service type are a group of their own. Each list is sorted, and leaves rows out that do not know
-    the value.
+    the value. `peers_of` makes it from the rows' measures.
     """
 
     amounts_cents: Sequence[int] = ()
-    bases_cents: Sequence[int] = ()
     mileages_cents: Sequence[int] = ()
+    mileages_permille: Sequence[int] = ()
+    """Mileage in thousandths of the base price."""
     durations_min: Sequence[int] = ()
+    cents_per_min: Sequence[int] = ()
     photo_counts: Sequence[int] = ()
+    hours: Sequence[int] = ()
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +87,8 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True):
     org_first_at: datetime | None = None
     """The smallest occurred_at of the organisation's known rows."""
     org_vendor_counts: tuple[int, ...] = ()
-    """Of the organisation's known rows with occurred_at <= t, the newest ORG_ROWS_MAX: how many each *other* vendor has,
-    largest first."""
+    """Of the organisation's known rows with occurred_at <= t, the newest ORG_ROWS_MAX: how many each *other* vendor
+    has, largest first."""
     org_oldest_at: datetime | None = None
     """The occurred_at of the oldest of those newest ORG_ROWS_MAX rows (the payment's vendor's among them)."""
     creator: Company | None = None
@@ -102,3 +117,30 @@ def steps_of(times: Iterable[datetime], t: datetime) -> dict[int, int]:
         if 0 <= step < DAYS_MAX:
             counts[step] = counts.get(step, 0) + 1
     return counts
+
+
+def measures_of(row: FraudRow) -> Measures:
+    """The measures of a row."""
+    return Measures(
+        row.amount_cents, row.base_cents, row.mileage_cents, row.duration_min, row.photo_count, hour_of(row.occurred_at)
+    )
+
+
+def hour_of(at: datetime) -> int:
+    """The hour of the day, UTC."""
+    return at.hour if at.tzinfo is UTC else at.astimezone(UTC).hour
+
+
+def values_of(measures: Measures) -> tuple[int | None, ...]:
+    """What one row brings to each list of Peers, in the order of its fields; None where it is unknown."""
+    amount, base, mileage, duration, photos, hour = measures
+    permille = None if mileage is None or not base else mileage * 1000 // base
+    per_min = None if duration is None else amount // max(duration, 1)
+    return amount, mileage, permille, duration, per_min, photos, hour
+
+
+def peers_of(rows: Iterable[Measures]) -> Peers:
+    """The window from the measures of its rows, in any order."""
+    columns = zip(*map(values_of, rows), strict=True)
+    lists = [sorted(value for value in column if value is not None) for column in columns]
+    return Peers(**dict(zip(Peers.__struct_fields__, lists, strict=False)))

@@ -1,0 +1,29 @@
+"""Little is known of the vendor yet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vendorpay.domain.fraud.facts import FraudFacts
+from vendorpay.domain.fraud.priors import Priors
+from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks
+from vendorpay.domain.fraud.windows import DAY_S
+from vendorpay.domain.fraud.words_of_money import span
+
+
+def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
+    pace = facts.pace
+    if pace.vendor_age_s is None:
+        return Speaks(1.0, "This is the first payment to the vendor.")
+    by_age = 1.0 - pace.vendor_age_s / (parameters["days"] * DAY_S)
+    by_rows = 1.0 - pace.vendor_rows / parameters["payments"]
+    strength = min(by_age, by_rows)
+    if strength <= 0:
+        return None
+    words = f"The vendor is known for {span(pace.vendor_age_s)} only, by {pace.vendor_rows} payments."
+    return Speaks(strength, words)
+
+
+NEW_VENDOR: Final = Signal(
+    code="new_vendor", family="new vendor", weight=0.32, parameters={"days": 14, "payments": 10}, judge=_judge
+)
