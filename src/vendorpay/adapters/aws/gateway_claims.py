@@ -39,7 +39,9 @@ class GatewayClaims:
         if found is None:
             raise Unauthenticated("the gateway has checked no token of this request")
         claims = {name: _as_it_was(name, value) for name, value in found.items()}
-        audience = next((one for one in self._audiences if is_for(one, claims)), "")
+        audience = next((one for one in self._audiences if is_for(one, claims)), None)
+        if audience is None:
+            raise Unauthenticated("the token is for another audience")
         check_claims(claims, issuer=self._issuer, audience=audience, now=self._now())
         return claims
 
