@@ -16,6 +16,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     errors.Forbidden: 403,
     errors.FourEyes: 403,
     errors.LimitExceeded: 403,
+    errors.PolicyDenied: 403,
     errors.NotFound: 404,
     edge.NoSuchPath: 404,
     edge.MethodNotAllowed: 405,

@@ -42,7 +42,7 @@ class Source(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """`quorum` people of a role (an admin may do all that a dispatcher may), or of those who are named by their `sub`."""
+    """`quorum` people of a role (an admin may do all that a dispatcher may), or of those named by their `sub`."""
 
     role: Literal["dispatcher", "admin"] | None = None
     people: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=255)], ...], Meta(max_length=PEOPLE_MAX)] = ()
@@ -101,6 +101,8 @@ class ChosenRule(Demand, frozen=True, kw_only=True, rename="camel", omit_default
 
     version: int
     source: Source
+    vendor_is_new: bool | None = None
+    """As it was when the payment was created, where the policy asked."""
     limits: tuple[CumulativeLimit, ...] = ()
     by_fraud_status: Mapping[str, Demand] = {}
 

@@ -77,6 +77,8 @@ class NewEntry(msgspec.Struct, frozen=True, kw_only=True):
     content_digest: str | None
     reason_code: str | None = None
     notes: str | None = None
+    actor: Actor | None = None
+    """Who did this, where it is not whoever did the rest of the change."""
 
 
 class AuditText(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +187,7 @@ def chain_on(
             text = AuditText(subject_id=subject_id, seq=seq, org_id=org_id, salt=new_salt(), text=entry.notes)
             digest = notes_digest(text.salt, text.text)
             texts.append(text)
+        by = entry.actor or actor
         facts = {
             "log_id": new_id(),
             "org_id": org_id,
@@ -193,8 +196,8 @@ def chain_on(
             "payment_id": payment_id,
             "seq": seq,
             "action": entry.action.value,
-            "actor_id": actor.id,
-            "actor_type": actor.type.value,
+            "actor_id": by.id,
+            "actor_type": by.type.value,
             "previous_status": entry.previous_status,
             "new_status": entry.new_status,
             "reason_code": entry.reason_code,

@@ -170,6 +170,12 @@ class DuplicatePayment(VendorPayError):
         super().__init__(existing_payment_id=existing_payment_id)
 
 
+class PolicyDenied(VendorPayError):
+    """The rule "{rule}" of the approval policy allows nobody to approve this payment; change, reject or cancel it."""
+
+    code = "policy_denied"
+
+
 class LimitExceeded(VendorPayError):
     """There may be at most {most} {things}."""
 

@@ -164,7 +164,10 @@ class PaymentState(msgspec.Struct, frozen=True, kw_only=True):
     payee_account_version: int = 0
     approvals_valid: int = 0
     rule: ChosenRule | None = None
+    escalate_at: datetime | None = None
     escalated_at: datetime | None = None
+    payee_changed_by: str | None = None
+    """Who changed the account that it is paid to."""
 
 
 def content_digest(

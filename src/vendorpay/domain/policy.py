@@ -126,6 +126,7 @@ def choose(policy: Policy, version: int, facts: RuleFacts) -> ChosenRule:
         **msgspec.structs.asdict(base),
         version=version,
         source=facts.source,
+        vendor_is_new=facts.vendor_is_new,
         limits=limits,
         by_fraud_status=others,
     )
@@ -159,3 +160,10 @@ DEFAULT: Final = Policy(
 )
 """What applies where nothing else was activated: nothing is approved without a person. (That a flagged payment waits
 for its case is no rule of a policy: the fraud gate holds for all of them.)"""
+
+_stored = msgspec.json.Decoder(Policy)
+
+
+def stored(document: str) -> Policy:
+    """A policy that was checked before it was stored."""
+    return _stored.decode(document)

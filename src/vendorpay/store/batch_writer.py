@@ -26,16 +26,17 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("payment_id", "org_id", "incident_id", "vendor_id", "reference", "payer_type", "payer_id", "amount_cents"),
         *("currency", "status", "version", "content_version", "digest", "line_count", "required_approvals"),
         *("open_holds", "fraud_gate", "payee_account_version", "audit_seq", "audit_head", "event_seq", "metadata"),
-        *("created_by", "created_at", "updated_at"),
+        *("created_by", "created_at", "updated_at", "approval_rule", "escalate_at"),
     ),
     "changes": (
         *("payment_id", "org_id", "status", "version", "approvals_valid", "approved_by", "approved_at", "open_holds"),
-        *("audit_seq", "audit_head", "event_seq", "updated_at"),
+        *("audit_seq", "audit_head", "event_seq", "updated_at", "required_approvals", "escalated_at"),
     ),
     "edits": (
         *("payment_id", "org_id", "amount_cents", "content_version", "digest", "line_count", "reference", "metadata"),
         *("status", "version", "approvals_valid", "approved_by", "approved_at", "edited_by", "fraud_gate"),
         *("fraud_score", "fraud_status", "fraud_reasons", "audit_seq", "audit_head", "event_seq", "updated_at"),
+        *("required_approvals", "approval_rule", "escalate_at", "escalated_at", "open_holds"),
     ),
     "judgements": (
         *("payment_id", "org_id", "status", "version", "fraud_gate", "fraud_score", "fraud_status", "fraud_reasons"),
@@ -58,7 +59,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "approvals": (
         *("approval_id", "org_id", "payment_id", "created_by", "approver_id", "approver_role", "content_version"),
-        *("digest", "audit_seq", "approved_at"),
+        *("digest", "audit_seq", "approved_at", "on_behalf_of"),
     ),
     "voids": ("org_id", "payment_id", "approver_id", "voided_at"),
     "holds": (
@@ -167,6 +168,7 @@ def _one_claim(wanted: Wanted) -> dict[str, Any]:
     return {
         **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
         **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
+        "claims.policy_version": next((str(one.known) for one in wanted.policies), None),
     }
 
 
@@ -174,6 +176,8 @@ def _many_claims(wanted: Wanted) -> dict[str, str]:
     return {
         **{f"claims.{name}s": literal(getattr(key, name) for key in wanted.keys) for name in KEY_PARTS},
         **{f"claims.job_{name}s": literal(getattr(job, name) for job in wanted.jobs) for name in JOB_PARTS},
+        "claims.policy_org_ids": literal(one.org_id for one in wanted.policies),
+        "claims.policy_versions": literal(one.known for one in wanted.policies),
     }
 
 

@@ -57,6 +57,28 @@ class FeedClaim(msgspec.Struct, frozen=True):
     org_id: str
 
 
+class PolicyQuestion(msgspec.Struct, frozen=True):
+    """Which policy applies in an organisation; `known` is the version whose document is at hand, -1 for none."""
+
+    org_id: str
+    known: int
+
+
+class VendorQuestion(msgspec.Struct, frozen=True):
+    """Whether a vendor is new: none of their payments was approved before."""
+
+    org_id: str
+    vendor_id: UUID
+
+
+class PolicyFound(msgspec.Struct, frozen=True):
+    """The version that applies (0: the default), its document where it was not known; and the last one proposed."""
+
+    version: int
+    document: str | None
+    last_version: int
+
+
 class Remembered(msgspec.Struct, frozen=True):
     """A command that was carried out before under the same key."""
 
@@ -80,6 +102,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[JobClaim] = ()
     feeds: Sequence[FeedClaim] = ()
     subjects: Sequence[SubjectClaim] = ()
+    policies: Sequence[PolicyQuestion] = ()
+    vendors: Sequence[VendorQuestion] = ()
+    """Asked, and not claimed: nothing is locked for the two."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +117,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     twins: dict[JobClaim, Twin]
     feeds: dict[FeedClaim, FeedStanding]
     states: dict[SubjectClaim, SubjectState]
+    policies: dict[str, PolicyFound]
+    """By organisation."""
+    known_vendors: frozenset[VendorQuestion]
     present: frozenset[UUID]
     """Subjects that exist, whether their row could be locked or not; empty when locks were waited for."""
 
@@ -125,6 +153,8 @@ def nothing_found(wanted: Wanted) -> Held:
         twins={},
         feeds={},
         states={},
+        policies={one.org_id: PolicyFound(one.known, None, one.known) for one in wanted.policies},
+        known_vendors=frozenset(),
         present=frozenset(),
     )
 
@@ -156,6 +186,11 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
             for row in found.get("feeds", ())
         },
         states={claim: state for kind in subjects for claim, state in _states(kind, found).items()},
+        policies={
+            row["org_id"]: PolicyFound(row["version"], row["document"], row["last_version"])
+            for row in found.get("policies", ())
+        },
+        known_vendors=frozenset(wanted.vendors[row["n"] - 1] for row in found.get("known_vendors", ())),
         # Who waited has every row there was: one that came later is none to wait for again.
         present=frozenset(row["subject_id"] for kind in subjects if not wait for row in found[kind.children]),
     )
@@ -190,6 +225,10 @@ async def _asked(
     if wanted.feeds:
         await ask("wait_for_feed" if wait else "try_feed")
         await ask("feeds", **_of(wanted.feeds, org_ids="org_id"))
+    if wanted.policies:
+        await ask("policies", **_of(wanted.policies, org_ids="org_id", known="known"))
+    if wanted.vendors:
+        await ask("known_vendors", **_of(wanted.vendors, org_ids="org_id", vendor_ids="vendor_id"))
     for kind, claims in subjects.items():
         ids = _of(claims, org_ids="org_id", subject_ids="subject_id")
         await ask(kind.wait if wait else kind.lock, **ids)

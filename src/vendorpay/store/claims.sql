@@ -31,6 +31,20 @@ FROM unnest(%(org_ids)s::text[], %(incident_ids)s::uuid[], %(vendor_ids)s::uuid[
 JOIN payments p USING (org_id, incident_id, vendor_id, reference)
 ORDER BY j.n, p.status IN ('rejected', 'cancelled', 'reversed'), p.payment_id DESC
 
+-- name: policies
+-- The policy that applies in each organisation; its document only where it is not the one that is known already.
+SELECT w.org_id, coalesce(a.version, 0) AS version, p.document::text AS document,
+       (SELECT coalesce(max(l.version), 0) FROM policies l WHERE l.org_id = w.org_id) AS last_version
+FROM unnest(%(org_ids)s::text[], %(known)s::integer[]) AS w (org_id, known)
+LEFT JOIN active_policies a ON a.org_id = w.org_id
+LEFT JOIN policies p ON p.org_id = a.org_id AND p.version = a.version AND a.version <> w.known
+
+-- name: known_vendors
+-- Vendors of whom a payment was approved before.
+SELECT w.n FROM unnest(%(org_ids)s::text[], %(vendor_ids)s::uuid[]) WITH ORDINALITY AS w (org_id, vendor_id, n)
+WHERE EXISTS (SELECT FROM payments p WHERE p.org_id = w.org_id AND p.vendor_id = w.vendor_id
+              AND p.status IN ('approved', 'processing', 'completed', 'failed', 'reversed'))
+
 -- name: try_feed
 -- The sequencer's own lock (0011): while we hold it, no event gets a position, and no subscription is half changed.
 SELECT pg_try_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0)) AS obtained

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 from psycopg.rows import DictRow
 
+from vendorpay.domain.approval import standing
+from vendorpay.domain.approval_rule import ChosenRule, PolicyStanding
 from vendorpay.domain.fraud_cases import FraudCase
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import (
@@ -27,6 +30,9 @@ _holds = msgspec.json.Decoder(tuple[Hold, ...])
 _fraud_reasons = msgspec.json.Decoder(tuple[FraudReason, ...])
 _fraud_case = msgspec.json.Decoder(FraudCase)
 _metadata = msgspec.json.Decoder(dict[str, Any])
+
+RULES_KEPT_MAX: Final = 1024
+"""Rules whose text was read before: the payments of an organisation have few different ones."""
 
 # Calling an Enum takes a microsecond, and a page has fifty payments.
 _PAYER_TYPES = {kind.value: kind for kind in PayerType}
@@ -52,15 +58,41 @@ _PLAIN = (
 )
 
 
+@lru_cache(maxsize=RULES_KEPT_MAX)
+def _rule(text: str) -> ChosenRule:
+    return msgspec.json.decode(text, type=ChosenRule)
+
+
+@lru_cache(maxsize=RULES_KEPT_MAX)
+def _standing_of_none(text: str, fraud_status: str | None) -> PolicyStanding:
+    return standing(_rule(text), (), fraud_status)
+
+
+def _standing(row: DictRow, approvals: tuple[Approval, ...]) -> PolicyStanding | None:
+    text = row["approval_rule"]
+    if text is None:
+        return None
+    if not approvals:
+        return _standing_of_none(text, row["fraud_status"])
+    return standing(_rule(text), approvals, row["fraud_status"], row["escalated_at"])
+
+
 def payment_of(row: DictRow, children: DictRow) -> Payment:
     """The payment in a row of `@state`; `children` are its lines, valid approvals and open holds, as JSON."""
-    lines, approvals, holds = children["lines"], children["approvals"], children["holds"]
+    lines, holds = children["lines"], children["holds"]
+    approvals = _approvals.decode(children["approvals"]) if children["approvals"] else ()
+    policy = _standing(row, approvals)
+    plain = {name: row[name] for name in _PLAIN}
+    if policy is not None:
+        # What is lacking may have changed with the fraud score, which writes no number of approvals.
+        plain["required_approvals"] = len(approvals) + policy.open
     return Payment(
-        **{name: row[name] for name in _PLAIN},
+        **plain,
         payer_type=_PAYER_TYPES[row["payer_type"]],
         status=_STATUSES[row["status"]],
         line_items=_lines.decode(lines) if lines else (),
-        approvals=_approvals.decode(approvals) if approvals else (),
+        approvals=approvals,
+        policy=policy,
         holds=_holds.decode(holds) if holds else (),
         fraud_reasons=_fraud_reasons.decode(row["fraud_reasons"]) if row["fraud_reasons"] != "[]" else (),
         metadata=_metadata.decode(row["metadata"]),
@@ -76,5 +108,9 @@ def state_of(row: DictRow, children: DictRow) -> PaymentState:
         fraud_gate=_FRAUD_GATES[row["fraud_gate"]],
         fraud_case=_fraud_case.decode(found) if (found := children["fraud_case"]) else None,
         payee_account_version=row["payee_account_version"],
+        payee_changed_by=row["payee_changed_by"],
         approvals_valid=row["approvals_valid"],
+        rule=None if row["approval_rule"] is None else _rule(row["approval_rule"]),
+        escalate_at=row["escalate_at"],
+        escalated_at=row["escalated_at"],
     )

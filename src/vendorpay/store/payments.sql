@@ -4,7 +4,8 @@
 p.payment_id, p.org_id, p.incident_id, p.vendor_id, p.reference, p.payer_type, p.payer_id, p.amount_cents, p.currency,
 p.status, p.version, p.content_version, p.digest, p.required_approvals, p.approvals_valid, p.open_holds, p.fraud_gate,
 p.payee_account_version, p.audit_seq, p.audit_head, p.event_seq, p.fraud_score::float8 AS fraud_score, p.fraud_status,
-p.fraud_reasons::text AS fraud_reasons, p.fraud_case_id,
+p.fraud_reasons::text AS fraud_reasons, p.fraud_case_id, p.approval_rule::text AS approval_rule, p.escalate_at,
+p.escalated_at, p.payee_changed_by,
 p.approved_by, p.approved_at, p.edited_by, p.stripe_payment_intent_id, p.stripe_transfer_id, p.processed_at, p.completed_at,
 p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.created_at, p.updated_at
 
@@ -18,7 +19,7 @@ p.failed_reason, p.failed_code, p.metadata::text AS metadata, p.created_by, p.cr
 -- Not looked for where the row says that there is none, as in a page of what waits.
 CASE WHEN p.approvals_valid > 0 THEN
     (SELECT json_agg(json_build_object(
-                'approverId', a.approver_id, 'role', a.approver_role,
+                'approverId', a.approver_id, 'role', a.approver_role, 'onBehalfOf', a.on_behalf_of,
                 'notes', audit_text(a.org_id, a.payment_id, a.audit_seq), 'at', a.approved_at)
                 ORDER BY a.audit_seq)::text
      FROM approvals a

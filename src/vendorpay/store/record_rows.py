@@ -30,7 +30,7 @@ def add_new_payment(rows: Rows, state: PaymentState) -> None:
             *(payment.status.value, payment.version, payment.content_version, payment.digest, len(payment.line_items)),
             *(payment.required_approvals, state.open_holds, state.fraud_gate.value, state.payee_account_version),
             *(chains.audit_seq, chains.audit_head, chains.event_seq, msgspec.json.encode(payment.metadata).decode()),
-            *(payment.created_by, payment.created_at, payment.updated_at),
+            *(payment.created_by, payment.created_at, payment.updated_at, _rule_text(state), state.escalate_at),
         ),
     )
     add_lines(rows, payment)
@@ -51,13 +51,17 @@ def add_changed_payment(rows: Rows, state: PaymentState) -> None:
         (
             *(payment.payment_id, payment.org_id, payment.status.value, payment.version, state.approvals_valid),
             *(payment.approved_by, payment.approved_at, state.open_holds, chains.audit_seq, chains.audit_head),
-            *(chains.event_seq, payment.updated_at),
+            *(chains.event_seq, payment.updated_at, payment.required_approvals, state.escalated_at),
         ),
     )
 
 
+def _rule_text(state: PaymentState) -> str | None:
+    return None if state.rule is None else msgspec.json.encode(state.rule).decode()
+
+
 def add_edited_payment(rows: Rows, state: PaymentState) -> None:
-    """A payment's row as it is now, its content, reference and metadata included; its holds are those it had."""
+    """A payment's row as it is now, its content, reference, metadata and rule included."""
     payment, chains = state.payment, state.chains
     rows.add(
         "edits",
@@ -66,7 +70,8 @@ def add_edited_payment(rows: Rows, state: PaymentState) -> None:
             *(len(payment.line_items), payment.reference, msgspec.json.encode(payment.metadata).decode()),
             *(payment.status.value, payment.version, state.approvals_valid, payment.approved_by, payment.approved_at),
             *(payment.edited_by, *fraud_columns(state)),
-            *(chains.audit_seq, chains.audit_head, chains.event_seq, payment.updated_at),
+            *(chains.audit_seq, chains.audit_head, chains.event_seq, payment.updated_at, payment.required_approvals),
+            *(_rule_text(state), state.escalate_at, state.escalated_at, state.open_holds),
         ),
     )
 
@@ -78,7 +83,7 @@ def add_approval(rows: Rows, state: PaymentState, approval_id: UUID) -> None:
         "approvals",
         (
             *(approval_id, payment.org_id, payment.payment_id, payment.created_by, approval.approver_id, approval.role),
-            *(payment.content_version, payment.digest, state.chains.audit_seq, approval.at),
+            *(payment.content_version, payment.digest, state.chains.audit_seq, approval.at, approval.on_behalf_of),
         ),
     )
 

@@ -5,7 +5,7 @@
 INSERT INTO payments (
     payment_id, org_id, incident_id, vendor_id, reference, payer_type, payer_id, amount_cents, currency, status, version,
     content_version, digest, line_count, required_approvals, open_holds, fraud_gate, payee_account_version, audit_seq,
-    audit_head, event_seq, metadata, created_by, created_at, updated_at)
+    audit_head, event_seq, metadata, created_by, created_at, updated_at, approval_rule, escalate_at)
 SELECT * FROM unnest(
     %(payments.payment_id)s::uuid[], %(payments.org_id)s::text[], %(payments.incident_id)s::uuid[],
     %(payments.vendor_id)s::uuid[], %(payments.reference)s::text[], %(payments.payer_type)s::text[],
@@ -15,20 +15,23 @@ SELECT * FROM unnest(
     %(payments.open_holds)s::integer[], %(payments.fraud_gate)s::text[], %(payments.payee_account_version)s::integer[],
     %(payments.audit_seq)s::integer[], %(payments.audit_head)s::bytea[], %(payments.event_seq)s::integer[],
     %(payments.metadata)s::jsonb[], %(payments.created_by)s::text[], %(payments.created_at)s::timestamptz[],
-    %(payments.updated_at)s::timestamptz[])
+    %(payments.updated_at)s::timestamptz[], %(payments.approval_rule)s::jsonb[],
+    %(payments.escalate_at)s::timestamptz[])
 
 -- name: changes
 UPDATE payments p SET
     status = c.status, version = c.version, approvals_valid = c.approvals_valid, approved_by = c.approved_by,
     approved_at = c.approved_at, open_holds = c.open_holds, audit_seq = c.audit_seq, audit_head = c.audit_head,
-    event_seq = c.event_seq, updated_at = c.updated_at
+    event_seq = c.event_seq, updated_at = c.updated_at, required_approvals = c.required_approvals,
+    escalated_at = c.escalated_at
 FROM unnest(
     %(changes.payment_id)s::uuid[], %(changes.org_id)s::text[], %(changes.status)s::text[],
     %(changes.version)s::integer[], %(changes.approvals_valid)s::integer[], %(changes.approved_by)s::text[],
     %(changes.approved_at)s::timestamptz[], %(changes.open_holds)s::integer[], %(changes.audit_seq)s::integer[],
-    %(changes.audit_head)s::bytea[], %(changes.event_seq)s::integer[], %(changes.updated_at)s::timestamptz[])
+    %(changes.audit_head)s::bytea[], %(changes.event_seq)s::integer[], %(changes.updated_at)s::timestamptz[],
+    %(changes.required_approvals)s::integer[], %(changes.escalated_at)s::timestamptz[])
     AS c (payment_id, org_id, status, version, approvals_valid, approved_by, approved_at, open_holds, audit_seq,
-          audit_head, event_seq, updated_at)
+          audit_head, event_seq, updated_at, required_approvals, escalated_at)
 WHERE p.payment_id = c.payment_id AND p.org_id = c.org_id
 
 -- name: edits
@@ -39,7 +42,8 @@ UPDATE payments p SET
     approvals_valid = e.approvals_valid, approved_by = e.approved_by, approved_at = e.approved_at,
     edited_by = e.edited_by, fraud_gate = e.fraud_gate, fraud_score = e.fraud_score, fraud_status = e.fraud_status,
     fraud_reasons = e.fraud_reasons, audit_seq = e.audit_seq, audit_head = e.audit_head, event_seq = e.event_seq,
-    updated_at = e.updated_at
+    updated_at = e.updated_at, required_approvals = e.required_approvals, approval_rule = e.approval_rule,
+    escalate_at = e.escalate_at, escalated_at = e.escalated_at, open_holds = e.open_holds
 FROM unnest(
     %(edits.payment_id)s::uuid[], %(edits.org_id)s::text[], %(edits.amount_cents)s::bigint[],
     %(edits.content_version)s::integer[], %(edits.digest)s::text[], %(edits.line_count)s::integer[],
@@ -47,10 +51,13 @@ FROM unnest(
     %(edits.approvals_valid)s::integer[], %(edits.approved_by)s::text[], %(edits.approved_at)s::timestamptz[],
     %(edits.edited_by)s::text[], %(edits.fraud_gate)s::text[], %(edits.fraud_score)s::numeric[],
     %(edits.fraud_status)s::text[], %(edits.fraud_reasons)s::jsonb[], %(edits.audit_seq)s::integer[],
-    %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[], %(edits.updated_at)s::timestamptz[])
+    %(edits.audit_head)s::bytea[], %(edits.event_seq)s::integer[], %(edits.updated_at)s::timestamptz[],
+    %(edits.required_approvals)s::integer[], %(edits.approval_rule)s::jsonb[], %(edits.escalate_at)s::timestamptz[],
+    %(edits.escalated_at)s::timestamptz[], %(edits.open_holds)s::integer[])
     AS e (payment_id, org_id, amount_cents, content_version, digest, line_count, reference, metadata, status, version,
           approvals_valid, approved_by, approved_at, edited_by, fraud_gate, fraud_score, fraud_status, fraud_reasons,
-          audit_seq, audit_head, event_seq, updated_at)
+          audit_seq, audit_head, event_seq, updated_at, required_approvals, approval_rule, escalate_at, escalated_at,
+          open_holds)
 WHERE p.payment_id = e.payment_id AND p.org_id = e.org_id
 
 -- name: judgements
@@ -115,12 +122,12 @@ SELECT * FROM unnest(
 -- name: approvals
 INSERT INTO approvals (
     approval_id, org_id, payment_id, created_by, approver_id, approver_role, content_version, digest, audit_seq,
-    approved_at)
+    approved_at, on_behalf_of)
 SELECT * FROM unnest(
     %(approvals.approval_id)s::uuid[], %(approvals.org_id)s::text[], %(approvals.payment_id)s::uuid[],
     %(approvals.created_by)s::text[], %(approvals.approver_id)s::text[], %(approvals.approver_role)s::text[],
     %(approvals.content_version)s::integer[], %(approvals.digest)s::text[], %(approvals.audit_seq)s::integer[],
-    %(approvals.approved_at)s::timestamptz[])
+    %(approvals.approved_at)s::timestamptz[], %(approvals.on_behalf_of)s::text[])
 
 -- name: voids
 UPDATE approvals a SET voided_at = v.voided_at
@@ -302,7 +309,7 @@ FROM unnest(
 
 -- name: claims
 -- Before one command that is written on the guess that nothing is in its way (at_once): its locks, never waited for, and
--- whether its key and its job are free. What is taken after this statement's snapshot, a unique key refuses.
+-- whether its key and its job are free, and its rule is of the policy that applies. What is taken after this statement's snapshot, a unique key refuses.
 -- (One value each, no arrays: from their lengths the planner would find a plan of its own for every execution.)
 SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.hashes)s::bigint[]) AS k (hash))
        AND NOT EXISTS (
@@ -313,6 +320,9 @@ SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.
            SELECT FROM payments p
            WHERE p.org_id = %(claims.job_org_id)s::text AND p.incident_id = %(claims.job_incident_id)s::uuid
                  AND p.vendor_id = %(claims.job_vendor_id)s::uuid AND p.reference = %(claims.job_reference)s::text)
+       AND (%(claims.policy_version)s::integer IS NULL
+            OR %(claims.policy_version)s::integer = coalesce(
+                (SELECT a.version FROM active_policies a WHERE a.org_id = %(claims.job_org_id)s::text), 0))
        AS unclaimed
 
 -- name: claims_of_many
@@ -331,6 +341,10 @@ SELECT (SELECT bool_and(pg_try_advisory_xact_lock(k.hash)) FROM unnest(%(claims.
                 LATERAL (SELECT FROM payments p
                          WHERE p.org_id = j.org_id AND p.incident_id = j.incident_id AND p.vendor_id = j.vendor_id
                                AND p.reference = j.reference LIMIT 1) AS taken)
+       AND NOT EXISTS (
+           SELECT FROM unnest(%(claims.policy_org_ids)s::text[], %(claims.policy_versions)s::integer[])
+                       AS v (org_id, version)
+           WHERE v.version <> coalesce((SELECT a.version FROM active_policies a WHERE a.org_id = v.org_id), 0))
        AS unclaimed
 
 -- name: if_unclaimed

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from vendorpay.domain.approval import is_satisfied, ruled
+from vendorpay.domain.approval_rule import PEOPLE_MAX, Effect
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import (
     AlreadyApproved,
@@ -13,7 +15,9 @@ from vendorpay.domain.errors import (
     FourEyes,
     FraudReviewRequired,
     InvalidTransition,
+    LimitExceeded,
     PaymentHeld,
+    PolicyDenied,
     ScorePending,
 )
 from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
@@ -40,7 +44,10 @@ class ApprovePayment(PaymentCommand):
         approval = Approval(approver_id=self.caller.sub, role=role, notes=self.notes or None, at=facts.now)
         approvals = (*before.approvals, approval)
         counted = msgspec.structs.replace(state, approvals_valid=state.approvals_valid + 1)
-        if counted.approvals_valid < before.required_approvals:
+        given = ruled(msgspec.structs.replace(counted, payment=msgspec.structs.replace(before, approvals=approvals)))
+        if given.payment.required_approvals > PEOPLE_MAX:
+            raise LimitExceeded(most=PEOPLE_MAX, things="approvals of one payment")
+        if not is_satisfied(given):
             after = changed(counted, facts, status=before.status, approvals=approvals)
             action, event = (
                 AuditAction.APPROVAL_RECORDED,
@@ -61,7 +68,7 @@ class ApprovePayment(PaymentCommand):
         allow(Action.APPROVE, payment.status)
         if payment.payer_type is PayerType.DRIVER_IC:
             raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
-        if self.caller.sub in (payment.created_by, payment.edited_by):
+        if self.caller.sub in (payment.created_by, payment.edited_by, state.payee_changed_by):
             raise FourEyes
         held_for_fraud = any(hold.kind is HoldKind.FRAUD for hold in payment.holds)
         if state.fraud_gate is FraudGate.REVIEW_REQUIRED or held_for_fraud:
@@ -72,5 +79,7 @@ class ApprovePayment(PaymentCommand):
             raise ScorePending
         if any(approval.approver_id == self.caller.sub for approval in payment.approvals):
             raise AlreadyApproved
+        if payment.policy is not None and payment.policy.effect is Effect.DENY:
+            raise PolicyDenied(rule=payment.policy.rule)
         if self.expected_digest is not None and self.expected_digest != payment.digest:
             raise DigestMismatch(digest=payment.digest)

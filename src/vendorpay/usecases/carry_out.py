@@ -13,16 +13,18 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+import msgspec
 import psycopg
 
-from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused
+from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, Overloaded
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.webhooks import EndpointState
 from vendorpay.store import claims
 from vendorpay.store.batch_writer import Rows, write_and_commit
-from vendorpay.store.claims import Held, Wanted
+from vendorpay.store.claims import Held, PolicyQuestion, VendorQuestion, Wanted
 from vendorpay.store.constraints import refusal_of, worth_another_try
 from vendorpay.store.db import Connection, Database, explained, is_lost
+from vendorpay.usecases.active_policies import UNKNOWN, ActivePolicies, ActivePolicy
 from vendorpay.usecases.at_once import at_once, were_written
 from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
 from vendorpay.usecases.fate import found_out
@@ -31,6 +33,8 @@ from vendorpay.usecases.put_on_record import put_on_record
 T = TypeVar("T")
 
 ATTEMPTS_MAX: Final = 3
+LOOKS_MAX: Final = 5
+"""How often one attempt looks again because another approval policy applies by then."""
 
 
 class Straggler(Exception):
@@ -51,6 +55,8 @@ class WritePath:
     new_salt: Salt
     scoring: bool = False
     """Whether new content waits for a fraud score."""
+    policies: ActivePolicies | None = None
+    """What is known of approval policies; None where a plain number of approvals is asked for."""
 
 
 class _CommitUnanswered(Exception):
@@ -65,13 +71,21 @@ async def carry_out(path: WritePath, commands: Sequence[Command], *, wait: bool 
     With `wait` (for one command alone) locks are waited for, up to the role's lock_timeout; without, a command whose
     lock another transaction holds comes back as Straggler.
     """
-    if not wait and all(command.refused_by_keys for command in commands):
+    if not wait and all(command.refused_by_keys for command in commands) and _knows_enough(path, commands):
         return await _guessed(path, commands)
     return await _batch(path, commands, wait=wait)
 
 
+def _knows_enough(path: WritePath, commands: Sequence[Command]) -> bool:
+    """Whether the commands can decide on a guess: the policies are at hand, and none asks for a vendor's past."""
+    if path.policies is None:
+        return True
+    orgs = {command.caller.org_id for command in commands}
+    return not any(path.policies.version(org) == UNKNOWN or path.policies.asks_for_history(org) for org in orgs)
+
+
 async def _guessed(path: WritePath, commands: Sequence[Command]) -> list[Result]:
-    now, wanted = path.now(), _wanted(commands)
+    now, wanted = path.now(), _wanted(path, commands)
     tried = await at_once(
         path.database,
         commands,
@@ -131,7 +145,7 @@ async def _one_by_one(path: WritePath, commands: Sequence[Command], *, wait: boo
 
 async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
     async with path.database.connection() as connection:
-        held = await claims.take(connection, _wanted(commands), wait=wait)
+        held = await _taken(path, connection, commands, wait=wait)
         rows = Rows()
         now = path.now()
         results = [_decided(path, command, held, now, rows) for command in commands]
@@ -148,14 +162,48 @@ async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) 
         return results
 
 
-def _wanted(commands: Sequence[Command]) -> Wanted:
+async def _taken(path: WritePath, connection: Connection, commands: Sequence[Command], *, wait: bool) -> Held:
+    """What is locked and found. When another policy applies than was thought, it may ask for other facts: once more."""
+    for _ in range(LOOKS_MAX):
+        held = await claims.take(connection, _wanted(path, commands), wait=wait)
+        if not _learnt(path, held):
+            return held
+        await connection.execute(b"ROLLBACK")
+    raise Overloaded  # policies are activated faster than payments are made
+
+
+def _learnt(path: WritePath, held: Held) -> bool:
+    known = path.policies
+    if known is None:
+        return False
+    learnt = [known.learn(org_id, found.version, found.document) for org_id, found in held.policies.items()]
+    return any(learnt)
+
+
+def _wanted(path: WritePath, commands: Sequence[Command]) -> Wanted:
+    known = path.policies
+    asking = [] if known is None else [command for command in commands if command.asks_policy()]
     return Wanted(
         keys=[command.key_claim for command in commands if command.key],
         events=_present(command.event_claim() for command in commands),
         jobs=_present(command.job_claim() for command in commands),
         feeds=_present(command.feed_claim() for command in commands),
         subjects=_present(command.subject_claim() for command in commands),
+        policies=[
+            PolicyQuestion(org, known.version(org))
+            for org in sorted({command.caller.org_id for command in asking})
+            if known is not None
+        ],
+        vendors=_present(_vendor(path, command) for command in asking),
     )
+
+
+def _vendor(path: WritePath, command: Command) -> VendorQuestion | None:
+    """The vendor of a new job, where the policy asks for their past."""
+    job, org_id = command.job_claim(), command.caller.org_id
+    if path.policies is None or job is None or not path.policies.asks_for_history(org_id):
+        return None
+    return VendorQuestion(org_id, job.vendor_id)
 
 
 def _present(found: Iterable[T | None]) -> list[T]:
@@ -185,6 +233,8 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,
+        policy=_policy(path, command, held),
+        vendor_is_new=None if (vendor := _vendor(path, command)) is None else vendor not in held.known_vendors,
         scoring=path.scoring,
     )
     own = Rows()
@@ -195,6 +245,17 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         return refusal
     rows.take(own)
     return Done(answer=outcome.answer, payment_id=outcome.payment_id)
+
+
+def _policy(path: WritePath, command: Command, held: Held) -> ActivePolicy | None:
+    """The policy that applies, for commands that ask for it."""
+    org_id = command.caller.org_id
+    if path.policies is None or not command.asks_policy():
+        return None
+    known, found = path.policies.get(org_id), held.policies[org_id]
+    assert known is not None, "what was found was learnt"
+    assert known.version == found.version, "nobody learns anything while a batch decides"
+    return msgspec.structs.replace(known, last_version=found.last_version)
 
 
 async def _was_committed(database: Database, unanswered: _CommitUnanswered) -> bool | None:

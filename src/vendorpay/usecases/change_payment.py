@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay.domain.approval import ruled
 from vendorpay.domain.audit import AuditAction, NewEntry
 from vendorpay.domain.errors import NotFound, PreconditionFailed
 from vendorpay.domain.events import EventDraft
@@ -57,7 +58,7 @@ def changed(state: PaymentState, facts: Facts, *, status: PaymentStatus, **field
     before = state.payment
     target = before.status if status is before.status else move(before.status, status)
     after = msgspec.structs.replace(before, status=target, version=before.version + 1, updated_at=facts.now, **fields)
-    return msgspec.structs.replace(state, payment=after)
+    return ruled(msgspec.structs.replace(state, payment=after))
 
 
 def recorded(

@@ -22,6 +22,7 @@ from vendorpay.domain.roles import Caller
 from vendorpay.domain.webhooks import EndpointState, FeedStanding
 from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, Twin
 from vendorpay.store.subjects import SubjectClaim
+from vendorpay.usecases.active_policies import ActivePolicy
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import FraudChange
 
@@ -46,6 +47,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     twin: Twin | None = None
     seen: UUID | None = None
     """The payment that the same event led to before."""
+    policy: ActivePolicy | None = None
+    """The approval policy that applies, where the command asks for it and payments have rules at all."""
+    vendor_is_new: bool | None = None
+    """Whether no payment of the vendor was approved before; None where the policy does not ask."""
     scoring: bool = False
     """Whether payments wait for a fraud score before they are approved."""
 
@@ -153,6 +158,10 @@ class Command:
     def event_claim(self) -> EventClaim | None:
         """The consumed event to lock."""
         return None
+
+    def asks_policy(self) -> bool:
+        """Whether the decision needs the approval policy of the caller's organisation."""
+        return False
 
     def other_claims(self) -> tuple[object, ...]:
         """What else must not be touched twice in one batch."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 
+from vendorpay.domain.approval_rule import Source
 from vendorpay.domain.audit import AuditAction, NewEntry
 from vendorpay.domain.errors import DuplicatePayment
 from vendorpay.domain.events import EventDraft, PaymentCreated
 from vendorpay.domain.new_payment import NewPayment, begin
 from vendorpay.domain.payment import FraudGate, PaymentState
 from vendorpay.store.claims import JobClaim
+from vendorpay.usecases.choose_rule import under_policy
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange
 
 
@@ -21,9 +24,14 @@ class CreatePayment(Command):
 
     operation = "create_payment"
     refused_by_keys = True
+    source: ClassVar[Source] = Source.API
 
     new: NewPayment
     required_approvals: int = 1
+    """Where no policy applies."""
+
+    def asks_policy(self) -> bool:
+        return True
 
     def job_claim(self) -> JobClaim:
         return job_of(self, self.new)
@@ -34,7 +42,7 @@ class CreatePayment(Command):
     def decide(self, facts: Facts) -> Outcome:
         if facts.twin is not None and facts.twin.live:
             raise DuplicatePayment(facts.twin.payment_id)
-        change = birth(self, self.new, self.required_approvals, facts)
+        change = birth(self, self.new, self.required_approvals, facts, self.source)
         payment = change.state.payment
         return Outcome(answer=msgspec.json.encode(payment), payment_id=payment.payment_id, change=change)
 
@@ -44,7 +52,7 @@ def job_of(command: Command, new: NewPayment) -> JobClaim:
     return JobClaim(command.caller.org_id, new.incident_id, new.vendor_id, new.reference)
 
 
-def birth(command: Command, new: NewPayment, required_approvals: int, facts: Facts) -> PaymentChange:
+def birth(command: Command, new: NewPayment, required_approvals: int, facts: Facts, source: Source) -> PaymentChange:
     """A new payment with its first audit entry and event, the same for every way in."""
     state: PaymentState = begin(
         new,
@@ -71,4 +79,5 @@ def birth(command: Command, new: NewPayment, required_approvals: int, facts: Fac
         "created_at": payment.created_at,
     }
     event = EventDraft(kind=PaymentCreated, own=own)
-    return PaymentChange(state=state, entries=(entry,), events=(event,), born=True)
+    change = PaymentChange(state=state, entries=(entry,), events=(event,), born=True)
+    return under_policy(change, facts, source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from vendorpay.domain.approval_rule import Source
 from vendorpay.domain.errors import DuplicatePayment
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.roles import Caller
@@ -19,6 +20,7 @@ class CreateInBulk(CreatePayment):
     """One payment of many; its key is not one that a payment alone could have."""
 
     operation = "create_payments"
+    source = Source.BULK
 
 
 @dataclass(frozen=True, kw_only=True)

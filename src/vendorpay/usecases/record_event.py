@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain import work_completed
+from vendorpay.domain.approval_rule import Source
 from vendorpay.domain.errors import FieldFault, InvalidEvent
 from vendorpay.domain.fault_budget import FaultBudget
 from vendorpay.domain.new_payment import NewPayment
@@ -62,6 +63,9 @@ class AcceptEvent(Command):
     quarantine_id: UUID | None = None
     """Set when it comes out of quarantine."""
 
+    def asks_policy(self) -> bool:
+        return True
+
     def event_claim(self) -> EventClaim:
         return EventClaim(self.caller.org_id, self.event.source, self.event.id)
 
@@ -77,7 +81,7 @@ class AcceptEvent(Command):
         if facts.twin is not None:
             outcome = self._outcome(Verdict.DUPLICATE, facts.twin.payment_id)
         else:
-            change = birth(self, self.new, self.required_approvals, facts)
+            change = birth(self, self.new, self.required_approvals, facts, Source.EVENT)
             outcome = self._outcome(Verdict.ACCEPTED, change.state.payment.payment_id)
             outcome = msgspec.structs.replace(outcome, change=change)
         settled = SettledEvent(claim=self.event_claim(), event_type=self.event.detail_type)

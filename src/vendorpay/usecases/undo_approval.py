@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from vendorpay.domain.approval import is_satisfied
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import InvalidTransition
 from vendorpay.domain.events import EventDraft, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
-from vendorpay.domain.payment import Approval, PayerType, Payment
+from vendorpay.domain.payment import Approval, PayerType, PaymentState
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
 
@@ -26,7 +27,7 @@ class UndoApproval(PaymentCommand):
     def decide(self, facts: Facts) -> Outcome:
         state = self.found(facts)
         before = state.payment
-        undone = self._undone(before)
+        undone = self._undone(state)
         left = tuple(approval for approval in before.approvals if approval not in undone)
         was_approved = before.status is PaymentStatus.APPROVED
         changes = ("approvals", "status") if was_approved else ("approvals",)
@@ -41,12 +42,19 @@ class UndoApproval(PaymentCommand):
             voided=tuple(approval.approver_id for approval in undone),
         )
 
-    def _undone(self, payment: Payment) -> tuple[Approval, ...]:
-        """The approvals to void. Raises InvalidTransition where the caller has none to undo."""
+    def _undone(self, state: PaymentState) -> tuple[Approval, ...]:
+        """The approvals to void: the caller's own, and all where the others' would still do, for whoever undoes one
+        wants the payment stopped. Raises InvalidTransition where the caller has none to undo.
+        """
+        payment = state.payment
         allow(Action.UNDO_APPROVAL, payment.status)
         if payment.payer_type is PayerType.DRIVER_IC:
             raise InvalidTransition(status=payment.status, action=f"{Action.UNDO_APPROVAL} (its driver authorizes it)")
         own = tuple(approval for approval in payment.approvals if approval.approver_id == self.caller.sub)
         if own or payment.status is PaymentStatus.APPROVED:
-            return own or payment.approvals
+            left = tuple(approval for approval in payment.approvals if approval not in own)
+            without = msgspec.structs.replace(
+                state, approvals_valid=len(left), payment=msgspec.structs.replace(payment, approvals=left)
+            )
+            return payment.approvals if not own or is_satisfied(without) else own
         raise InvalidTransition(status=payment.status, action=f"{Action.UNDO_APPROVAL} (you have given none)")

@@ -19,7 +19,8 @@ from vendorpay.domain.roles import Caller
 from vendorpay.store import read_payments
 from vendorpay.store.claims import JobClaim
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded, unchanged
-from vendorpay.usecases.command import Done, Facts, Key, Outcome
+from vendorpay.usecases.choose_rule import remembered, under_policy, without_rule
+from vendorpay.usecases.command import Done, Facts, Key, Outcome, PaymentChange
 from vendorpay.usecases.deps import Deps
 
 
@@ -33,6 +34,11 @@ class UpdatePayment(PaymentCommand):
     job: JobClaim | None = None
     conditional: bool = True
     """Whether the caller said which version they saw, be it any."""
+    required_approvals: int = 1
+    """Of new content, where the payment had a rule and no policy applies any more."""
+
+    def asks_policy(self) -> bool:
+        return True
 
     def job_claim(self) -> JobClaim | None:
         return self.job
@@ -48,11 +54,7 @@ class UpdatePayment(PaymentCommand):
             raise DuplicatePayment(facts.twin.payment_id)
         if not edited.changes:
             return unchanged(state)
-        return (
-            _recontented(state, edited, self.caller.sub, facts)
-            if edited.new_content
-            else _relabelled(state, edited, facts)
-        )
+        return _recontented(self, state, edited, facts) if edited.new_content else _relabelled(state, edited, facts)
 
 
 def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
@@ -61,8 +63,10 @@ def _relabelled(state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
     return _recorded(state, changed(after, facts, status=state.payment.status), edited.changes)
 
 
-def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts) -> Outcome:
-    """The outcome of new content: nobody has approved it, so all approvals go, and it waits again."""
+def _recontented(command: UpdatePayment, state: PaymentState, edited: Edited, facts: Facts) -> Outcome:
+    """The outcome of new content: nobody has approved it, so all approvals go, and it waits again, under another rule
+    when that fits it better.
+    """
     before = state.payment
     gate = _gate_of_new_content(state, facts)
     after = changed(
@@ -72,7 +76,7 @@ def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts)
         approvals=(),
         approved_by=None,
         approved_at=None,
-        edited_by=editor,
+        edited_by=command.caller.sub,
         fraud_score=None,
         fraud_status=None,
         fraud_reasons=(),
@@ -84,7 +88,10 @@ def _recontented(state: PaymentState, edited: Edited, editor: str, facts: Facts)
         *(("status",) if before.status is not PaymentStatus.PENDING_APPROVAL else ()),
     )
     also = AuditAction.APPROVAL_VOIDED if voided else None
-    return _recorded(state, after, changes, new_content=True, voided=voided, also=also)
+    outcome = _recorded(state, after, changes, new_content=True, voided=voided, also=also)
+    assert isinstance(outcome.change, PaymentChange)
+    anew = under_policy(without_rule(outcome.change, command.required_approvals), facts, *remembered(state))
+    return msgspec.structs.replace(outcome, change=anew, answer=msgspec.json.encode(anew.state.payment))
 
 
 def _gate_of_new_content(state: PaymentState, facts: Facts) -> FraudGate:
@@ -135,5 +142,6 @@ async def submit(
         patch=patch,
         job=job,
         conditional=conditional,
+        required_approvals=deps.required_approvals,
     )
     return await deps.commands.submit(command)
