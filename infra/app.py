@@ -34,7 +34,7 @@ def main() -> int:
         print(f"infra: {error}", file=sys.stderr)
         return 1
     app = build(STAGES, packages, str(OUT))
-    check(app)
+    check(app, STAGES)
     app.synth()
     print(f"templates are in {OUT}")
     return 0

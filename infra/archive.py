@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -24,11 +24,14 @@ class Archive(Stack):
             scope, name, description=f"{name}: checkpoints under object lock", termination_protection=True
         )
         self.key = key(self, stage, "archive")
+        # Names of buckets are one for all of AWS; so it has the account and the region in it.
+        self.name = f"{stage.named('checkpoints')}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
         accesses = self._bucket("Accesses", encryption=s3.BucketEncryption.S3_MANAGED, days=ACCESS_LOG_DAYS)
         locked = Duration.days(stage.archive_days)
         self.bucket = s3.Bucket(
             self,
             "Checkpoints",
+            bucket_name=self.name,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,

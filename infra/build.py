@@ -39,6 +39,8 @@ FLAGS: Final = {
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-kms:reduceCrossAccountRegionPolicyScope": True,
 }
+WITHOUT_TAGS: Final = ("AWS::RDS::DBProxyTargetGroup",)
+"""What the CDK would tag and CloudFormation cannot."""
 
 
 def build(stages: Sequence[Stage], packages: Packages, folder: str | None = None) -> cdk.App:
@@ -74,5 +76,5 @@ def _add(app: cdk.App, stage: Stage, packages: Packages, account: Account) -> No
     if stage.firewall:
         stacks.append(Firewall(app, around, gateway))
     for stack in stacks:
-        cdk.Tags.of(stack).add("service", SERVICE)
-        cdk.Tags.of(stack).add("stage", stage.name)
+        for key, value in (("service", SERVICE), ("stage", stage.name)):
+            cdk.Tags.of(stack).add(key, value, exclude_resource_types=list(WITHOUT_TAGS))

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
-from constructs import Construct, IConstruct
 
 from infra.reasons import ACKNOWLEDGED
+from infra.stages import Stage
 
 
-def check(app: cdk.App) -> None:
+def check(app: cdk.App, stages: Sequence[Stage]) -> None:
     """Has the app checked when it is synthesized, which then fails for a finding that nobody gave a reason for."""
+    nodes = [(own_part(node.node.path), node) for node in app.node.find_all()]
     for acknowledged in ACKNOWLEDGED:
-        for place in _places(app, acknowledged.where):
-            cdk.Validations.of(place).acknowledge(
-                cdk.Acknowledgment(id=acknowledged.rule, reason=acknowledged.reason)
-            )
+        rules = {acknowledged.id.replace("{stage}", stage.name) for stage in stages}
+        for place, node in nodes:
+            if fnmatchcase(place, acknowledged.where):
+                reasons = [cdk.Acknowledgment(id=rule, reason=acknowledged.reason) for rule in sorted(rules)]
+                cdk.Validations.of(node).acknowledge(*reasons)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
-def _places(app: cdk.App, where: str) -> list[IConstruct]:
-    """Everything whose path, without the service and stage before it, begins so."""
-    return [
-        node
-        for node in app.node.find_all()
-        if isinstance(node, Construct) and _own_part(node.node.path).startswith(where)
-    ]
-
-
-def _own_part(path: str) -> str:
-    return path.split("-", 2)[-1]
+def own_part(path: str) -> str:
+    """A construct's path, without the names of service and stage before it: data/Cluster/Resource."""
+    return path.split("-", 2)[-1] if path.count("/") else path

@@ -17,7 +17,7 @@ from infra.network import DATABASE, ISOLATED, Network
 from infra.stages import Stage
 from vendorpay.entrypoints.aws.functions import DatabaseRole
 
-ENGINE: Final = rds.AuroraPostgresEngineVersion.of("18.6", "18")
+ENGINE: Final = rds.AuroraPostgresEngineVersion.of("18.4", "18")
 DATABASE_NAME: Final = "vendorpay"
 PARAMETERS: Final = {
     "rds.force_ssl": "1",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -17,18 +16,10 @@ from infra.logs import log_group
 from infra.messaging import Messaging
 from infra.network import Network
 from infra.packages import ARCHITECTURE, RUNTIME, Packages
+from infra.reasons import INTERFACES
 from infra.rights import statements
 from infra.stages import Stage
 from vendorpay.entrypoints.aws.functions import API_HANDLER, DatabaseRole, Function, Right
-
-_INTERFACES: Final = (
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +137,11 @@ def _role(scope: Construct, row: Function, around: Surroundings, log_arn: str) -
                 iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_arn])
             ),
             "network": _document(
-                iam.PolicyStatement(actions=list(_INTERFACES), resources=["*"]),
+                iam.PolicyStatement(actions=list(INTERFACES), resources=["*"]),
                 # Lambda itself makes the interfaces; the code that runs in it may not.
                 iam.PolicyStatement(
                     effect=iam.Effect.DENY,
-                    actions=list(_INTERFACES),
+                    actions=list(INTERFACES),
                     resources=["*"],
                     conditions={"ArnEquals": {"lambda:SourceFunctionArn": own}},
                 ),

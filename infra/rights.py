@@ -63,8 +63,8 @@ def _publish(_archive: Archive, messaging: Messaging) -> list[iam.PolicyStatemen
 def _keep(archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
     """Put and look; nothing that takes away, and nothing that shortens a lock."""
     return [
-        allow(["s3:ListBucket"], [archive.bucket.bucket_arn]),
-        allow(["s3:GetObject", "s3:PutObject"], [archive.bucket.arn_for_objects("*")]),
+        allow(["s3:ListBucket"], [f"arn:{Aws.PARTITION}:s3:::{archive.name}"]),
+        allow(["s3:GetObject", "s3:PutObject"], [f"arn:{Aws.PARTITION}:s3:::{archive.name}/*"]),
         decrypt(archive.key.key_arn, "s3"),
         encrypt(archive.key.key_arn, "s3"),
     ]
