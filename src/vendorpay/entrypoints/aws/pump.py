@@ -7,6 +7,7 @@ Two at once share it out (leases, one lock of a transaction); one that is killed
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final
@@ -45,7 +46,7 @@ def handler(event: object, context: Context) -> dict[str, int]:
 
     async def work(deps: Deps) -> dict[str, int]:
         began = asyncio.get_running_loop().time()
-        print(measured(settings, await StandingReader(deps).values(), deps), flush=True)
+        print(measured(settings, await StandingReader(deps).values(), deps), file=sys.stderr, flush=True)
         left_s = context.get_remaining_time_in_millis() / 1000
         await pump(deps, settings, for_s=max(left_s - END_S, left_s / 3))
         return {"seconds": round(asyncio.get_running_loop().time() - began)}
