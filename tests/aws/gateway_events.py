@@ -19,7 +19,7 @@ STAGE: Final = "prod"
 NO_CLAIMS: Final[Mapping[str, Any]] = {}
 
 
-def claims(role: str, *, sub: str = examples.CREATOR, **more: Any) -> dict[str, Any]:
+def claims(role: str | None, *, sub: str = examples.CREATOR, **more: Any) -> dict[str, Any]:
     """What an access token of the pool says; `more` wins, and None leaves a claim out."""
     now = int(time.time())
     told = {

@@ -138,9 +138,6 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
             "readFeed",
             "listQuarantinedEvents",
             "listDeadLetters",
-            "listWebhookEndpoints",
-            "getWebhookEndpoint",
-            "listWebhookDeliveries",
         ),
         reserved=25,
     ),
@@ -175,6 +172,10 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         operations=(
             "replayQuarantinedEvent",
             "redriveDeadLetter",
+            # Those who only read may not see what is signed with, and so no endpoint.
+            "listWebhookEndpoints",
+            "getWebhookEndpoint",
+            "listWebhookDeliveries",
             "createWebhookEndpoint",
             "updateWebhookEndpoint",
             "deleteWebhookEndpoint",
