@@ -6,34 +6,20 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.bucket import KEEP, environ_of
+from tests.contracts.checkpoint_destination import chain
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.adapters.checkpoint_file import CheckpointFile
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.adapters.checkpoint_reading import documents_in
-from vendorpay.domain.checkpoint import Checkpoint, Document, Held, NotACheckpoint, NotShipped
+from vendorpay.domain.checkpoint import Document, Held, NotACheckpoint, NotShipped
 from vendorpay.ports import CheckpointDestination
 
 pytestmark = pytest.mark.anyio
-
-SUBJECT = "01939b5e-7c00-7000-8000-00000000000a"
-
-
-def chain(many: int) -> list[Document]:
-    """So many documents that follow on each other."""
-    made: list[Document] = []
-    for position in range(1, many + 1):
-        before = made[-1].checkpoint if made else None
-        lines = [f"{position} {SUBJECT} {position} {position:064x}"]
-        said = Checkpoint.over(lines, before, now=datetime(2026, 1, 1, tzinfo=UTC))
-        made.append(Document(checkpoint=said, hash=said.hash().hex(), entries=tuple(lines)))
-    return made
-
 
 ONE, TWO, THREE = chain(3)
 Closing = Callable[[CheckpointDestination], CheckpointDestination]

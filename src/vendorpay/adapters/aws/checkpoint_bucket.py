@@ -7,9 +7,7 @@ everybody, its owner included, from removing it. The function needs s3:PutObject
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final
 
 from vendorpay.adapters.aws.clients import AwsClient, AwsRefused
@@ -17,8 +15,9 @@ from vendorpay.domain.checkpoint import DOCUMENT_BYTES_MAX, Held, NotACheckpoint
 
 PREFIX: Final = "checkpoints/"
 NAME: Final = "checkpoint-{}.json"
+PAGE_MAX: Final = 1_000
 PAGES_MAX: Final = 10_000
-"""Pages of a thousand names: an hourly checkpoint fills one in six weeks."""
+"""An hourly checkpoint fills a page in six weeks."""
 _NAMED: Final = re.compile(r"checkpoint-([1-9][0-9]{0,17})\.json")
 _THERE: Final = frozenset({"PreconditionFailed", "412"})
 _NONE: Final = frozenset({"NoSuchKey", "404"})
@@ -29,10 +28,11 @@ class CheckpointBucket:
 
     identity = None
 
-    def __init__(self, bucket: str, client: AwsClient, *, prefix: str = PREFIX) -> None:
+    def __init__(self, bucket: str, client: AwsClient, *, prefix: str = PREFIX, page: int = PAGE_MAX) -> None:
         self._bucket = bucket
         self._client = client
         self._prefix = prefix
+        self._page = page
 
     async def held(self) -> Held:
         """What lies in the bucket. Raises NotShipped."""
@@ -58,8 +58,8 @@ class CheckpointBucket:
                 Body=document,
                 ContentType="application/json",
                 IfNoneMatch="*",
-                # A bucket with object lock takes nothing without one; and what arrives is what was sent.
-                ChecksumSHA256=b64encode(sha256(document).digest()).decode(),
+                # What arrives is what was sent; and a bucket with object lock takes nothing without one.
+                ChecksumAlgorithm="SHA256",
             )
         except AwsRefused as refused:
             if refused.code not in _THERE:
@@ -71,14 +71,14 @@ class CheckpointBucket:
 
     async def _numbers(self) -> frozenset[int]:
         numbers: set[int] = set()
-        page: dict[str, Any] = {}
+        page: dict[str, Any] = {"MaxKeys": self._page}
         for _ in range(PAGES_MAX):
             answer = await self._asked("list_objects_v2", Prefix=self._prefix, **page)
             names = (str(found["Key"]).removeprefix(self._prefix) for found in answer.get("Contents", ()))
             numbers.update(int(match[1]) for name in names if (match := _NAMED.fullmatch(name)))
             if not answer.get("IsTruncated"):
                 return frozenset(numbers)
-            page = {"ContinuationToken": answer["NextContinuationToken"]}
+            page["ContinuationToken"] = answer["NextContinuationToken"]
         raise NotShipped(f"The bucket {self._bucket} holds more than can be looked through.")
 
     async def _read(self, number: int) -> bytes | None:

@@ -220,6 +220,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         triggers=(
             FromTimer(every_s=60, input_name="replay_events"),
             FromTimer(every_s=60, input_name="upkeep"),
+            FromTimer(every_s=60, input_name="score_again"),
             FromTimer(every_s=60, input_name="tidy_webhooks"),
             FromTimer(every_s=3600, input_name="write_checkpoint"),
         ),

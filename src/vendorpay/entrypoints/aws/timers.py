@@ -50,12 +50,12 @@ def handler(event: object, context: Context) -> dict[str, Any]:
 
 def _timer(event: object, settings: AwsSettings) -> Timer:
     wanted = event.get("timer") if isinstance(event, dict) else None
-    timers: dict[object, Timer] = {
-        timer.name: timer for timer in schedule(checkpoint_every_s=float(settings.checkpoint_every_s))
-    }
-    if wanted not in timers:
-        raise UnknownTimer(f"there is no timer {str(wanted)[:40]!r}; there are {', '.join(map(str, timers))}")
-    return timers[wanted]
+    timers = schedule(checkpoint_every_s=float(settings.checkpoint_every_s))
+    for timer in timers:
+        if timer.name == wanted:
+            return timer
+    names = ", ".join(timer.name for timer in timers)
+    raise UnknownTimer(f"there is no timer {str(wanted)[:40]!r}; there are {names}")
 
 
 def _checkpoints(settings: AwsSettings) -> CheckpointBucket:
