@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from vendorpay.domain.checkpoint import Held
+from vendorpay.domain.fraud.facts import FraudFacts
+from vendorpay.domain.fraud.finding import Assessment
+from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.rule_set import RuleSet
 
 
 class TokenVerifier(Protocol):
@@ -126,5 +130,25 @@ class Secrets(Protocol):
         """The text of the version that is in force, never of one that is on its way in or out.
 
         Raises SecretUnavailable.
+        """
+        ...
+
+
+class NoScore(Exception):
+    """A fraud provider has no score for a payment; the message says why, in our words and without its own."""
+
+
+class FraudProvider(Protocol):
+    """Who judges whether a claim looks true: our own engine, or a service elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """What scores say gave them."""
+        ...
+
+    async def score(self, row: FraudRow, facts: FraudFacts, rule_set: RuleSet, snoozed: Collection[str]) -> Assessment:
+        """What it makes of a payment, leaving out the signals that are snoozed, where it has them.
+
+        Raises NoScore; whoever asks sees to it that it does not take too long.
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,6 +27,7 @@ POOL_SIZE: Final = 10
 WORKERS_MAX: Final = 64
 POOL_SIZE_MAX: Final = 500
 APPROVALS_MAX: Final = 10
+FRAUD_PROVIDERS: Final = ("embedded", "frauddetector", "off")
 SOURCE_CHARACTERS_MAX: Final = 256
 CHECKPOINT_EVERY_S: Final = 3600
 CHECKPOINT_EVERY_S_MAX: Final = 7 * 86400
@@ -77,6 +79,12 @@ def _one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
+def _fraud_detector(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-z_-]{1,64}/[0-9a-z_-]{1,64}", text):
+        raise ValueError(f"must be the detector and its event type like my-detector/my-event, not {text[:40]!r}")
+    return text
+
+
 def _on_off(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -109,6 +117,8 @@ class Settings:
     jwks_url: str | None = _setting(_jwks_url, None)
     event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
     required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
+    fraud_provider: str = _setting(_one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
+    fraud_detector: str | None = _setting(_fraud_detector, None)
     background: bool = _setting(_on_off, True)
     webhooks_to_private: bool = _setting(_on_off, False)
     checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009
@@ -141,7 +151,7 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](text)
             except ValueError as error:
                 faults.append(f"{called} {error}.")
-        faults += _half_an_issuer(environ) + _two_places_for_checkpoints(environ)
+        faults += _half_a_detector(environ) + _half_an_issuer(environ) + _two_places_for_checkpoints(environ)
         if faults:
             raise SettingsError(faults)
         return cls(**values)
@@ -156,6 +166,13 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
             faults.append(f"{name} is no setting; {hint}")
     return faults
+
+
+def _half_a_detector(environ: Mapping[str, str]) -> list[str]:
+    provider, detector = f"{PREFIX}FRAUD_PROVIDER", f"{PREFIX}FRAUD_DETECTOR"
+    if environ.get(provider, "").lower() != "frauddetector" or environ.get(detector):
+        return []
+    return [f"{detector} must be set too, because {provider} is frauddetector."]
 
 
 def _half_an_issuer(environ: Mapping[str, str]) -> list[str]:

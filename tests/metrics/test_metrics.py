@@ -149,6 +149,7 @@ def test_names_follow_the_conventions_and_labels_name_nobody() -> None:
             "rate_class",
             "stream",
             "kind",
+            "provider",
             "outcome",
             "timer",
             "what",

@@ -17,6 +17,9 @@ ORG_TABLES = frozenset(
         "approvals",
         "holds",
         "limit_usage",
+        "fraud_history",
+        "fraud_scores",
+        "fraud_cases",
         "payment_audit_log",
         "audit_texts",
         "outbox",
@@ -39,6 +42,9 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "approvals"),
     ("payments.sql", "holds"),
     ("payments.sql", "whole"),
+    ("payments.sql", "fraud_case"),
+    # What waits to be scored again, whoever's it is.
+    ("fraud_cases.sql", "without_score"),
     # What became of our own command, asked by the id that only we know.
     ("claims.sql", "committed"),
     # The verifier reads every chain of every organisation; only the operator's command line can start it.
@@ -54,7 +60,7 @@ WITHOUT_AN_ORGANISATION = {
     # What came to its end, whoever's it was.
     ("webhooks.sql", "forget_secrets"),
     # Numbers of everything together, which name nobody.
-    *(("standing.sql", name) for name in ("approvals", "deliveries", "sequencer", "upkeep")),
+    *(("standing.sql", name) for name in ("approvals", "deliveries", "fraud", "sequencer", "upkeep")),
     # Checkpoints sign the entries of all organisations together.
     ("checkpoints.sql", "lines"),
     ("checkpoints.sql", "entries_now"),
@@ -87,6 +93,8 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(
         ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
     ),  # each row in `rows` names its own
+    *(("fraud_history", name) for name in ("to_score", "windows")),  # each payment asked for names its organisation
+    ("fraud_cases", "without_score"),  # whoever's payment could not be scored
     ("read_payments", "by_ids"),  # each question names its scope
     *(("db", name) for name in ("execute", "rows")),  # run what the functions above hand them
 }

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -23,8 +23,10 @@ from vendorpay.domain.payment import PayerType, Payment
 from vendorpay.domain.payment_patch import PaymentPatch
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.entrypoints.ids import new_id, new_salt
+from vendorpay.ports import FraudProvider
 from vendorpay.store.db import Database
 from vendorpay.usecases import update_payment
+from vendorpay.usecases.active_policies import ActivePolicies
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.cancel_payment import CancelPayment
 from vendorpay.usecases.carry_out import WritePath
@@ -271,12 +273,20 @@ async def open_world(
     pool_size: int = 10,
     patience_s: float = 30.0,
     wait_s_max: float = 10.0,
+    fraud_provider: FraudProvider | None = None,
     after_commit: Callable[[], None] = lambda: None,
+    by_policy: bool = False,
 ) -> AsyncIterator[World]:
-    """A process that serves, and drains at the end; `app_url` leads it to the database by another way."""
+    """A process that serves, and drains at the end; `app_url` leads it to the database by another way. `by_policy`,
+    payments have the rules of approval policies instead of a plain number.
+    """
     clock = Clock()
     async with Database.open(app_url or urls.app, pool_size=pool_size, patience_s=patience_s) as database:
-        path = WritePath(database=database, now=clock, new_id=new_id, new_salt=new_salt)
+        path = WritePath(
+            database=database, now=clock, new_id=new_id, new_salt=new_salt, scoring=fraud_provider is not None
+        )
+        if by_policy:
+            path = replace(path, policies=ActivePolicies())
         group = GroupCommit(
             path, queue_max=queue_max, batch_max=batch_max, wait_s_max=wait_s_max, after_commit=after_commit
         )
@@ -287,6 +297,7 @@ async def open_world(
             new_id=new_id,
             event_sources=sources,
             required_approvals=required_approvals,
+            fraud_provider=fraud_provider,
         )
         try:
             yield World(urls=urls, database=database, clock=clock, path=path, group=group, deps=deps)

@@ -28,6 +28,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int
     event_sources: frozenset[str]
     required_approvals: int
+    fraud_provider: str
+    fraud_detector: str | None
     webhooks_to_private: bool
     background: bool
     checkpoint_dir: str | None
@@ -57,6 +59,8 @@ def work_of(settings: Settings, *, database_url: str, background: bool) -> Work:
         pool_size=settings.pool_size,
         event_sources=settings.event_sources,
         required_approvals=settings.required_approvals,
+        fraud_provider=settings.fraud_provider,
+        fraud_detector=settings.fraud_detector,
         webhooks_to_private=settings.webhooks_to_private,
         background=background,
         checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.adapters.jwks import JwksCache
 from vendorpay.adapters.jwks_source import JwksUrl
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
@@ -20,7 +21,7 @@ from vendorpay.entrypoints import background
 from vendorpay.entrypoints.background import Bell
 from vendorpay.entrypoints.handoff import Handoff, Work
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
-from vendorpay.ports import CheckpointDestination, TokenVerifier
+from vendorpay.ports import CheckpointDestination, FraudProvider, TokenVerifier
 from vendorpay.store.db import Database
 from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.deps import Deps
@@ -44,7 +45,7 @@ async def working(work: Work) -> AsyncIterator[Deps]:
     bell = Bell()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(work.database_url, pool_size=work.pool_size))
-        commands = GroupCommit(_write_path(database), after_commit=bell.ring)
+        commands = GroupCommit(_write_path(work, database), after_commit=bell.ring)
         await stack.enter_async_context(aclosing(commands))
         deps = _deps(work, database, commands)
         if work.background:
@@ -64,8 +65,9 @@ def rate_limits(handoff: Handoff) -> RateLimits | None:
     return RateLimits(parts, monotonic_ns=time.monotonic_ns)
 
 
-def _write_path(database: Database) -> WritePath:
-    return WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt)
+def _write_path(work: Work, database: Database) -> WritePath:
+    scoring = work.fraud_provider != "off"
+    return WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=scoring)
 
 
 def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
@@ -78,7 +80,20 @@ def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
         required_approvals=work.required_approvals,
         webhooks_to_private=work.webhooks_to_private,
         checkpoints=_checkpoints(work),
+        fraud_provider=_fraud_provider(work),
     )
+
+
+def _fraud_provider(work: Work) -> FraudProvider:
+    """With `off` our own engine still scores what waits for a score from before; nothing new does."""
+    if work.fraud_provider != "frauddetector":
+        return EmbeddedFraud()
+    from vendorpay.adapters.aws.clients import AwsClient
+    from vendorpay.adapters.aws.fraud_detector import FraudDetector
+
+    assert work.fraud_detector is not None, "the settings insist on it"
+    detector_id, event_type = work.fraud_detector.split("/")
+    return FraudDetector(AwsClient("frauddetector"), detector_id=detector_id, event_type=event_type)
 
 
 def _checkpoints(work: Work) -> CheckpointDestination | None:

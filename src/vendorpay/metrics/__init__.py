@@ -171,6 +171,12 @@ def delivery(kind: str, outcome: str, seconds: float) -> None:
     _observe(families.DELIVERY_SECONDS, (kind,), seconds)
 
 
+def fraud_scored(provider: str, status: str | None, duration_us: int) -> None:
+    """A provider judged a payment to be of that status, or had no score (None)."""
+    _add(families.FRAUD_SCORES, (provider, status or "error"))
+    _observe(families.FRAUD_SCORE_SECONDS, (provider,), duration_us / 1_000_000)
+
+
 def timer_begins(timer: str, *, every_s: float, at_s: float) -> None:
     """A process took up a timer. Work that never succeeds was last done then, at the latest: its age must show."""
     _set(families.TIMER_PERIOD, (timer,), every_s)

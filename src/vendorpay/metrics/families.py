@@ -73,6 +73,19 @@ DELIVERY_SECONDS: Final = _histogram(
     "delivery_duration_seconds", "How long sending an event took.", "kind", buckets=_DELIVERY_SECONDS
 )
 
+FRAUD_SCORES: Final = _counter(
+    "fraud_scores_total",
+    "Fraud scores, by provider and status; `error` where there was none to be had.",
+    "provider",
+    "status",
+)
+FRAUD_SCORE_SECONDS: Final = _histogram(
+    "fraud_score_duration_seconds",
+    "How long a provider took for a score, its facts once read.",
+    "provider",
+    buckets=_SECONDS,
+)
+
 TIMER_RUNS: Final = _counter("timer_runs_total", "Runs of each timer, by outcome.", "timer", "outcome")
 TIMER_LAST_SUCCESS: Final = _gauge(
     "timer_last_success_timestamp_seconds",
@@ -105,6 +118,7 @@ COUNTED: Final[tuple[Family, ...]] = (
     *(BATCH_COMMANDS, BATCH_SECONDS, QUEUE_COMMANDS, STRAGGLERS, STRAGGLERS_WAITING),
     *(POOL_CONNECTIONS_MAX, POOL_CONNECTIONS_IN_USE, POOL_WAITING),
     *(SEQUENCER_PASSES, SEQUENCER_NUMBERED, DELIVERY_ATTEMPTS, DELIVERY_SECONDS),
+    *(FRAUD_SCORES, FRAUD_SCORE_SECONDS),
     *(TIMER_RUNS, TIMER_LAST_SUCCESS, TIMER_PERIOD),
     *(UPKEEP_DELETED, UPKEEP_PARTITIONS, UPKEEP_FAILURES, UPKEEP_LAST_SUCCESS),
     *(PROCESS_STARTS, PROCESS_START_TIME),
@@ -139,10 +153,16 @@ CHECKPOINT_UNCOVERED: Final = _gauge(
 )
 KEYS_EXPIRED: Final = _gauge("keys_expired", "Answers kept for longer than 30 days; counted up to 1001.")
 
+UNSCORED: Final = _gauge("unscored_payments", "Payments that wait for their fraud score; counted up to 5001.")
+UNSCORED_OLDEST: Final = _gauge("unscored_oldest_seconds", "Age of the payment that waits longest for its fraud score.")
+FRAUD_CASES_OPEN: Final = _gauge("fraud_cases_open", "Fraud cases that nobody has decided; counted up to 5001.")
+FRAUD_CASES_OLDEST: Final = _gauge("fraud_cases_oldest_open_seconds", "Age of the fraud case that is open for longest.")
+
 STANDING: Final[tuple[Family, ...]] = (
     *(DATABASE_UP, SEQUENCER_POSITION, SEQUENCER_LAG),
     *(DELIVERIES_PENDING, DELIVERIES_OLDEST, DELIVERIES_OVERDUE, DELIVERIES_DEAD),
     *(APPROVALS_PENDING, APPROVALS_OLDEST, QUARANTINE_OPEN, PARTITION_MONTHS, KEYS_EXPIRED, CHECKPOINT_UNCOVERED),
+    *(UNSCORED, UNSCORED_OLDEST, FRAUD_CASES_OPEN, FRAUD_CASES_OLDEST),
 )
 """What the database is asked for at a scrape."""
 

@@ -13,16 +13,17 @@ from vendorpay.store.db import Connection
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """`streams` has position and lag_s for each stream, `deliveries` pending, oldest_s, overdue_s and dead for each
-    kind of subscription; `approvals` and `upkeep` are one row each."""
+    kind of subscription; `approvals`, `fraud` and `upkeep` are one row each."""
 
     streams: list[DictRow]
     deliveries: list[DictRow]
     approvals: DictRow
+    fraud: DictRow
     upkeep: DictRow
 
 
 async def look(connection: Connection) -> Standing:
-    """Four statements, each along its indexes; planned once on a connection, which takes longer than all else."""
+    """Five statements, each along its indexes; planned once on a connection, which takes longer than all else."""
 
     async def found(name: str) -> list[DictRow]:
         statement = queries.load("standing.sql")[name].encode()
@@ -32,5 +33,6 @@ async def look(connection: Connection) -> Standing:
         streams=await found("sequencer"),
         deliveries=await found("deliveries"),
         approvals=(await found("approvals"))[0],
+        fraud=(await found("fraud"))[0],
         upkeep=(await found("upkeep"))[0],
     )

@@ -124,3 +124,18 @@ SELECT (SELECT count(*) FROM (
                  CROSS JOIN LATERAL (
                      SELECT a."timestamp" AS at FROM payment_audit_log a
                      WHERE a.subject_id = w.subject_id AND a.seq = w.seq LIMIT 1) u), 0)::float8 AS uncovered_s
+
+-- name: fraud
+-- What waits for its score is as old as its id, or as its last edit; the oldest cases have the smallest ids.
+SELECT (SELECT count(*) FROM (
+           SELECT FROM payments p WHERE p.fraud_gate = 'score_pending' ORDER BY p.payment_id LIMIT @count_max) n)::float8
+           AS unscored,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(o.updated_at))) FROM (
+           SELECT p.updated_at FROM payments p WHERE p.fraud_gate = 'score_pending'
+           ORDER BY p.payment_id LIMIT @walk_max) o), 0)::float8 AS unscored_s,
+       (SELECT count(*) FROM (
+           SELECT FROM fraud_cases c WHERE c.status = 'open' ORDER BY c.case_id LIMIT @count_max) n)::float8
+           AS open_cases,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(o.opened_at))) FROM (
+           SELECT c.opened_at FROM fraud_cases c WHERE c.status = 'open'
+           ORDER BY c.case_id LIMIT @walk_max) o), 0)::float8 AS open_case_s

@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
-from vendorpay.ports import CheckpointDestination
+from vendorpay.ports import CheckpointDestination, FraudProvider
 from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
+from vendorpay.usecases.fraud_reads import FraudReads
 from vendorpay.usecases.payment_reads import PaymentReads
 
 
@@ -28,6 +29,14 @@ class Deps:
     """Whether webhooks may go to the own network and over plain http: on a laptop, and in tests."""
     checkpoints: CheckpointDestination | None = None
     """Where the timer hands checkpoints; without one there is no timer."""
+
+    fraud_provider: FraudProvider | None = None
+    """Who scores payments; without one nobody does here."""
+
+    @cached_property
+    def fraud(self) -> FraudReads:
+        """Where the facts of payments are read that are to be scored, those of many at once together."""
+        return FraudReads(self.database)
 
     @cached_property
     def payments(self) -> PaymentReads:

@@ -73,4 +73,8 @@ def told(found: Standing) -> Values:
     tell(families.PARTITION_MONTHS, found.upkeep["months_left"])
     tell(families.KEYS_EXPIRED, found.upkeep["keys_expired"])
     tell(families.CHECKPOINT_UNCOVERED, found.upkeep["uncovered_s"])
+    tell(families.UNSCORED, found.fraud["unscored"])
+    tell(families.UNSCORED_OLDEST, found.fraud["unscored_s"])
+    tell(families.FRAUD_CASES_OPEN, found.fraud["open_cases"])
+    tell(families.FRAUD_CASES_OLDEST, found.fraud["open_case_s"])
     return values

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from vendorpay.domain.fraud_cases import SCORER
+from vendorpay.usecases import score_payment
 from vendorpay.usecases.consume_events import Route
 
-ROUTES: Final[tuple[Route, ...]] = ()
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(consumer=SCORER, event_types=score_payment.EVENT_TYPES, command=score_payment.for_event),
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vendorpay import metrics, observe
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
-from vendorpay.usecases import replay_events, tidy_webhooks, upkeep, write_checkpoint
+from vendorpay.usecases import replay_events, score_payment, tidy_webhooks, upkeep, write_checkpoint
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers.background import wait
 
@@ -31,6 +31,7 @@ def schedule(*, checkpoint_every_s: float | None) -> tuple[Timer, ...]:
     always = (
         Timer(name="replay_events", every_s=1, step=replay_events.step),
         Timer(name="upkeep", every_s=60, step=upkeep.step),
+        Timer(name="score_again", every_s=30, step=score_payment.step),
         Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
     )
     if checkpoint_every_s is None:

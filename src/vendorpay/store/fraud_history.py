@@ -1,0 +1,128 @@
+"""The history that payments are held against: kept row by row, and read as windows, many payments at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+
+from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.windows import Company, Measures, Windows, day_counts, peers_of
+from vendorpay.domain.payment import FraudGate, Payment
+from vendorpay.store import queries
+from vendorpay.store.arrays import columns, literal
+from vendorpay.store.db import Connection, execute
+from vendorpay.store.payment_rows import payment_of
+
+_FILE: Final = "fraud_history.sql"
+_KEPT: Final = (
+    *("payment_id", "org_id", "content_version", "vendor_id", "incident_id", "occurred_at", "currency", "amount_cents"),
+    *("service_type", "base_cents", "mileage_cents", "duration_min", "photo_count", "created_by", "driver_id"),
+    *("lines_key", "extras", "notes_key", "photos_key", "live"),
+)
+
+_rows: Final = msgspec.json.Decoder(tuple[FraudRow, ...])
+_measures: Final = msgspec.json.Decoder(list[Measures])
+_steps: Final = msgspec.json.Decoder(dict[int, int])
+_counts: Final = msgspec.json.Decoder(tuple[int, ...])
+_company: Final = msgspec.json.Decoder(tuple[int, int, int])
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment's row with whose it is, and of which content."""
+
+    org_id: str
+    content_version: int
+    row: FraudRow
+
+
+class ToScore(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment as it is now, and what its gate says."""
+
+    payment: Payment
+    gate: FraudGate
+
+
+async def to_score(
+    connection: Connection, asked: Sequence[tuple[str, UUID]]
+) -> tuple[list[ToScore | None], list[Payment]]:
+    """The payments asked for, each in its place; and those of their vendors and incidents, recorded before, of which no
+    row is kept yet. One round trip.
+    """
+    parameters = {
+        "org_ids": literal(org_id for org_id, _ in asked),
+        "payment_ids": literal(payment_id for _, payment_id in asked),
+    }
+    async with connection.pipeline():
+        own = await execute(connection, _sql("to_score"), parameters)
+        others = await execute(connection, _sql("neighbours"), parameters)
+    found: list[ToScore | None] = [None] * len(asked)
+    for row in await own.fetchall():
+        found[row["n"] - 1] = ToScore(payment=payment_of(row, row), gate=FraudGate(row["fraud_gate"]))
+    return found, [payment_of(row, row) for row in await others.fetchall()]
+
+
+async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[Kept]) -> list[Windows]:
+    """Keeps some rows, and reads the windows of some, in one round trip.
+
+    What is kept is committed before anything is read: of two scorers that keep twins at the same time, the one that
+    commits later sees the other's.
+    """
+    async with connection.pipeline():
+        await connection.execute(b"BEGIN")
+        await execute(connection, _sql("keep"), columns("keep", _KEPT, [_values(one) for one in kept]))
+        await connection.execute(b"COMMIT")
+        cursor = await execute(connection, _sql("windows"), _parameters(asked))
+    return [_windows(row, one.row) for row, one in zip(await cursor.fetchall(), asked, strict=True)]
+
+
+def _values(kept: Kept) -> tuple[object, ...]:
+    row = kept.row
+    return (
+        *(row.payment_id, kept.org_id, kept.content_version, row.vendor_id, row.incident_id, row.occurred_at),
+        *(row.currency, row.amount_cents, row.service_type or "", row.base_cents, row.mileage_cents, row.duration_min),
+        *(row.photo_count, row.created_by, row.driver_id, row.lines_key, msgspec.json.encode(row.extras).decode()),
+        *(row.notes_key, row.photos_key, row.live),
+    )
+
+
+def _parameters(asked: Sequence[Kept]) -> dict[str, str]:
+    return {
+        "org_ids": literal(one.org_id for one in asked),
+        "payment_ids": literal(one.row.payment_id for one in asked),
+        "vendor_ids": literal(one.row.vendor_id for one in asked),
+        "incident_ids": literal(one.row.incident_id for one in asked),
+        "times": literal(one.row.occurred_at for one in asked),
+        "currencies": literal(one.row.currency for one in asked),
+        "service_types": literal(one.row.service_type or "" for one in asked),
+        "creators": literal(one.row.created_by for one in asked),
+        "drivers": literal(one.row.driver_id for one in asked),
+    }
+
+
+def _windows(found: DictRow, row: FraudRow) -> Windows:
+    steps = found["vendor_steps"]
+    return Windows(
+        vendor_rows=_rows.decode(found["vendor_rows"]) if found["vendor_rows"] else (),
+        vendor_first_at=found["vendor_first_at"],
+        vendor_days=day_counts(_steps.decode(steps) if steps else {}),
+        incident_rows=_rows.decode(found["incident_rows"]) if found["incident_rows"] else (),
+        peers=peers_of(_measures.decode(found["measures"]) if found["measures"] else ()),
+        org_first_at=found["org_first_at"],
+        org_vendor_counts=_counts.decode(found["org_vendor_counts"]) if found["org_vendor_counts"] else (),
+        org_oldest_at=found["org_oldest_at"],
+        creator=None if row.created_by is None else _whole(found["creator"]),
+        driver=None if row.driver_id is None else _whole(found["driver"]),
+    )
+
+
+def _whole(company: str) -> Company:
+    count, with_vendor, vendors = _company.decode(company)
+    return Company(rows=count, with_vendor=with_vendor, vendors=vendors)
+
+
+def _sql(name: str) -> str:
+    return queries.load(_FILE)[name]

@@ -1,0 +1,65 @@
+"""What is known of payments that are to be scored; many of them at once cost little more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.fraud.facts import FraudFacts, facts_of
+from vendorpay.domain.fraud.rows import FraudRow, row_of
+from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet
+from vendorpay.domain.fraud.windows import Windows
+from vendorpay.domain.payment import Payment
+from vendorpay.store import fraud_history
+from vendorpay.store.db import Database
+from vendorpay.store.fraud_history import Kept, ToScore
+from vendorpay.usecases.gathered import Gathered
+
+TOGETHER_MAX: Final = 100
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment, its row, and the facts that its history makes of it."""
+
+    found: ToScore
+    row: FraudRow
+    facts: FraudFacts
+    rule_set: RuleSet = DEFAULT
+    shadow: RuleSet | None = None
+    """One that is tried beside it, and touches nothing."""
+    snoozed: frozenset[str] = frozenset()
+    """Signals that are not to speak of its vendor."""
+
+
+class FraudReads:
+    """Reads facts. Raises DatabaseUnavailable or Overloaded."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathered: Gathered[tuple[str, UUID], Known | None] = Gathered(self._read, together_max=TOGETHER_MAX)
+
+    async def of(self, org_id: str, payment_id: UUID) -> Known | None:
+        """What is known of one payment; None when there is none."""
+        return await self._gathered.ask((org_id, payment_id))
+
+    async def _read(self, asked: Sequence[tuple[str, UUID]]) -> Sequence[Known | None]:
+        """Two round trips for all: the payments, then their rows put into history and their windows read."""
+        async with self._database.reading() as connection:
+            found, others = await fraud_history.to_score(connection, asked)
+            kept = [_kept(one.payment) for one in found if one is not None]
+            if not kept:
+                return [None] * len(asked)
+            windows = iter(await fraud_history.windows(connection, [*kept, *map(_kept, others)], kept))
+        rows = iter(kept)
+        return [None if one is None else _known(one, next(rows).row, next(windows)) for one in found]
+
+
+def _kept(payment: Payment) -> Kept:
+    return Kept(org_id=payment.org_id, content_version=payment.content_version, row=row_of(payment))
+
+
+def _known(found: ToScore, row: FraudRow, windows: Windows) -> Known:
+    return Known(found=found, row=row, facts=facts_of(row, windows))

@@ -1,0 +1,224 @@
+"""Every payment is scored by its event, whichever way it came: the gate opens, or a case does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.database import DatabaseUrls
+from tests.usecases.world import (
+    ADMIN,
+    ORG,
+    OTHER_DISPATCHER,
+    SERVICE,
+    World,
+    a_new_payment,
+    a_patch,
+    open_world,
+    work_completed,
+)
+from tests.workers.relaying import a_relay, eventually, number, running, states
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
+from vendorpay.domain.errors import FraudReviewRequired, ScorePending
+from vendorpay.domain.fraud.facts import FraudFacts
+from vendorpay.domain.fraud.finding import Assessment
+from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.rule_set import RuleSet
+from vendorpay.domain.payment import Payment
+from vendorpay.ports import NoScore
+from vendorpay.usecases import create_payments, read_audit_log, read_payment, record_event, score_payment
+from vendorpay.usecases.consume_events import ConsumerTarget
+from vendorpay.workers.routes import ROUTES
+
+pytestmark = pytest.mark.anyio
+
+FIVE_THOUSAND = {"basePrice": 500_000, "mileageCharge": 0}
+
+
+class Moody(EmbeddedFraud):
+    """The embedded engine, that fails, dawdles or breaks while it is told to."""
+
+    mood = "well"
+    asked = 0
+
+    async def score(self, row: FraudRow, facts: FraudFacts, rule_set: RuleSet, snoozed: Collection[str]) -> Assessment:
+        self.asked += 1
+        if self.mood == "away":
+            raise NoScore("the engine is away")
+        if self.mood == "slow":
+            await asyncio.sleep(60)
+        if self.mood == "broken":
+            raise ZeroDivisionError
+        return await super().score(row, facts, rule_set, snoozed)
+
+
+@asynccontextmanager
+async def scoring_world(urls: DatabaseUrls, provider: EmbeddedFraud | None = None) -> AsyncIterator[World]:
+    """A process whose payments are scored by a relay of its own."""
+    async with open_world(urls, fraud_provider=provider or EmbeddedFraud()) as world:
+        async with running(a_relay(world, ConsumerTarget(world.deps, ROUTES))):
+            await eventually(lambda: world.count("subscriptions") == 1)
+            yield world
+
+
+async def by_event(world: World, **detail: object) -> UUID:
+    """The payment of a WorkCompleted event, which waits for its score."""
+    raw = work_completed(detail=detail)
+    recorded = await record_event.record(world.deps, SERVICE, [raw], None)
+    (result,) = recorded.results
+    assert result.payment_id is not None
+    return result.payment_id
+
+
+async def scored(world: World, payment_id: UUID) -> Payment:
+    """The payment once its present content was judged."""
+    number(world)
+    waiting = "SELECT 1 FROM payments WHERE payment_id = %s AND fraud_status IS NULL"
+    await eventually(lambda: not world.rows(waiting, payment_id), within_s=5)
+    return await read_payment.get(world.deps, ADMIN, payment_id)
+
+
+async def test_fault_45_a_new_vendors_5000_is_flagged_and_nobody_can_approve_it(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        payment_id = await by_event(world, pricing=FIVE_THOUSAND)
+        with pytest.raises(ScorePending):
+            await world.approve(payment_id)
+        payment = await scored(world, payment_id)
+        assert payment.fraud_score is not None
+        assert payment.fraud_score >= 0.7
+        assert payment.fraud_status == "flagged"
+        assert {"high_amount", "new_vendor"} <= {reason.code for reason in payment.fraud_reasons}
+        for person in (ADMIN, OTHER_DISPATCHER):
+            with pytest.raises(FraudReviewRequired):
+                await world.approve(payment_id, by=person)
+        entries = await read_audit_log.entries(world.deps, ADMIN, payment_id)
+        assert [entry.action for entry in entries] == ["payment_created", "payment_scored", "fraud_case_opened"]
+        assert entries[1].actor_id == "system:fraud-scoring"
+        events = world.rows("SELECT event_type, detail FROM outbox ORDER BY sequence")
+        assert [event["event_type"] for event in events] == ["PaymentCreated", "PaymentScored", "FraudDetected"]
+        assert events[2]["detail"]["fraudReasons"][0] in ("high_amount", "new_vendor")
+        (kept,) = world.rows("SELECT * FROM fraud_scores")
+        assert (kept["provider"], kept["rule_set_version"], kept["shadow"]) == ("embedded", "1", False)
+        assert kept["facts"]["amount"]["amount_cents"] == 500_000
+        assert kept["duration_us"] < 2_000_000
+        assert "fraud" not in payment.metadata
+        assert (await world.audit()).clean
+
+
+async def test_fault_11_every_way_in_is_scored(database_urls: DatabaseUrls) -> None:
+    """One that a person posts, one of an event, one of a bulk, one that a driver pays."""
+    async with scoring_world(database_urls) as world:
+        ids = [(await world.create()).payment_id, await by_event(world)]
+        done = await create_payments.create(world.deps, ADMIN, [a_new_payment()], None)
+        ids += [one.payment_id for one in done if not isinstance(one, Exception) and one.payment_id]
+        ids.append(await by_event(world, payerType="driver_ic", driverId=str(uuid4())))
+        payments = [await scored(world, payment_id) for payment_id in ids]
+        assert all(payment.fraud_score is not None for payment in payments)
+        assert world.count("fraud_scores") == world.count("fraud_history") == 4
+        for payment in payments[:3]:
+            assert payment.fraud_status != "flagged", payment.fraud_reasons
+            assert (await world.approve(payment.payment_id)).status == "approved"
+
+
+async def test_new_content_is_scored_again_and_nobody_edits_out_of_a_case(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        payment_id = (await world.create()).payment_id
+        await scored(world, payment_id)
+        edited = await world.update(payment_id, a_patch(lines=((1, 900_000),)))
+        assert (edited.fraud_score, edited.fraud_status, edited.fraud_reasons) == (None, None, ())
+        with pytest.raises(ScorePending):
+            await world.approve(payment_id)
+        flagged = await scored(world, payment_id)
+        assert flagged.fraud_status == "flagged"
+        back = await world.update(payment_id, a_patch(lines=((1, 10_500),)))
+        assert back.fraud_status is None
+        with pytest.raises(FraudReviewRequired):
+            await world.approve(payment_id)
+        harmless = await scored(world, payment_id)
+        assert harmless.fraud_status != "flagged"
+        with pytest.raises(FraudReviewRequired):
+            await world.approve(payment_id)
+        assert world.rows("SELECT content_version FROM fraud_scores ORDER BY 1") == [
+            {"content_version": 1},
+            {"content_version": 2},
+            {"content_version": 3},
+        ]
+
+
+@pytest.mark.parametrize("mood", ["away", "slow", "broken"])
+async def test_fault_2_a_score_that_is_not_to_be_had_is_seen_and_had_later(
+    mood: str, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is swallowed: the payment is flagged and says why; once the provider is back, it goes on by itself."""
+    monkeypatch.setattr(score_payment, "PROVIDER_S_MAX", 0.05)
+    provider = Moody()
+    provider.mood = mood
+    async with scoring_world(database_urls, provider) as world:
+        payment_id = (await world.create()).payment_id
+        payment = await scored(world, payment_id)
+        assert (payment.fraud_score, payment.fraud_status) == (None, "flagged")
+        assert [reason.code for reason in payment.fraud_reasons] == ["fraud_detection_error"]
+        with pytest.raises(FraudReviewRequired):
+            await world.approve(payment_id)
+        assert await score_payment.step(world.deps) is False
+        assert world.count("fraud_scores") == 1, "a try that fails again changes nothing"
+        provider.mood = "well"
+        assert await score_payment.step(world.deps) is False
+        payment = await read_payment.get(world.deps, ADMIN, payment_id)
+        assert payment.fraud_status != "flagged"
+        assert payment.fraud_score is not None
+        assert (await world.approve(payment_id)).status == "approved"
+        (case,) = world.rows("SELECT status, cause FROM fraud_cases")
+        assert case == {"status": "superseded", "cause": "error"}
+        assert (await world.audit()).clean
+
+
+async def test_fault_46_a_score_that_comes_late_finds_what_it_was_for_or_does_nothing(
+    database_urls: DatabaseUrls,
+) -> None:
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        payment_id = (await world.create()).payment_id
+        late = await score_payment.scored(world.deps, ORG, payment_id, None)
+        assert late is not None
+        await world.update(payment_id, a_patch(lines=((1, 900_000),)))
+        await world.submit(late)
+        assert world.count("fraud_scores") == 0, "it was of the content before"
+        again = await score_payment.scored(world.deps, ORG, payment_id, None)
+        twin = await score_payment.scored(world.deps, ORG, payment_id, None)
+        assert again is not None
+        assert twin is not None
+        await asyncio.gather(world.submit(again), world.submit(twin))
+        assert world.count("fraud_scores") == world.count("fraud_cases") == 1
+        rejected = (await world.create(a_new_payment(lines=((1, 900_000),)))).payment_id
+        command = await score_payment.scored(world.deps, ORG, rejected, None)
+        assert command is not None
+        await world.reject(rejected)
+        await world.submit(command)
+        assert world.rows("SELECT fraud_gate, fraud_case_id FROM payments WHERE payment_id = %s", rejected) == [
+            {"fraud_gate": "review_required", "fraud_case_id": None}
+        ]
+        assert (await world.audit()).clean
+
+
+async def test_an_event_that_comes_twice_is_one_score(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        for _ in range(3):
+            await world.create()
+        number(world)
+        await eventually(lambda: world.count("fraud_scores") == 3)
+        await eventually(lambda: states(world) == {"delivered": 3})
+        world.rows("UPDATE deliveries SET state = 'pending', settled_at = NULL")
+        await eventually(lambda: states(world) == {"delivered": 3})
+        assert world.count("fraud_scores") == 3
+
+
+async def test_where_nothing_is_scored_payments_are_born_clear(world: World) -> None:
+    payment_id = (await world.create()).payment_id
+    async with running(a_relay(world, ConsumerTarget(world.deps, ROUTES))):
+        await eventually(lambda: world.count("subscriptions") == 1)
+    assert (await world.approve(payment_id)).status == "approved"
+    assert await score_payment.scored(world.deps, ORG, payment_id, None) is None
