@@ -69,13 +69,13 @@ class _Invocation:
 class RuntimeApi:
     """The HTTP side: one function's invocations, handed out one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_restore: Callable[[], None]) -> None:
+        self.on_restore = on_restore
         self.waiting: queue.SimpleQueue[_Invocation] = queue.SimpleQueue()
         self.under_way: dict[str, _Invocation] = {}
         self.asked = threading.Event()
         """Set while the function waits for work."""
         self.init_error: InitError | None = None
-        self.on_restore: Callable[[], None] = lambda: None
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer((HOST, 0), type("_Bound", (_Handler,), {"api": self}))
         self._server.daemon_threads = True
@@ -185,6 +185,8 @@ class LambdaFunction:
         self._frozen_between = frozen_between
         self._python = python
         self._log = tempfile.NamedTemporaryFile(prefix="vendorpay-function-", suffix=".log")  # noqa: SIM115
+        self.on_restore: Callable[[], None] = lambda: None
+        """Called when a snapshot would be taken and restored (AWS_LAMBDA_INITIALIZATION_TYPE=snap-start)."""
         self.api: RuntimeApi | None = None
         self._process: Any = None
 
@@ -210,7 +212,7 @@ class LambdaFunction:
     def start(self) -> None:
         """Starts it and waits until it asks for work. Raises InitError, Crashed."""
         self.kill()
-        self.api = RuntimeApi()
+        self.api = RuntimeApi(self.on_restore)
         environment = clean_environment(
             **{
                 "AWS_LAMBDA_RUNTIME_API": self.api.address,

@@ -89,6 +89,12 @@ class GroupCommit:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
+    def abandon(self) -> None:
+        """Takes no more commands and ends what is under way, unanswered: written whole, or not at all."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+
     async def submit(self, command: Command) -> Done:
         """The command's answer, after its commit.
 

@@ -26,11 +26,11 @@ from vendorpay.usecases.deps import Deps
 
 T = TypeVar("T")
 
-MARGIN_S: Final = 2.0
+MARGIN_S: Final = 3.0
 """What is kept of an invocation's time to end it in order, of a short one half."""
-SETTLE_S_MAX: Final = 0.8
-"""How long what is still being written may take once the work is done or its time is over; then the same once more,
-hung up."""
+SETTLE_S_MAX: Final = 0.7
+"""How long what is still being written may take once the work is done or its time is over, and each step of giving it
+up."""
 SLEPT_S: Final = 0.5
 """From so long between two invocations on, the connection is asked whether it lives: a frozen machine hears nothing."""
 
@@ -103,28 +103,42 @@ class Environment:
         """Waits for what is under way; what does not end is hung up, and everything is opened anew next time."""
         if self._working is None or not self._working.commands.busy:
             return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._working.commands.idle(), SETTLE_S_MAX)
-            return
-        observe.failed("an invocation ended before its writing did")
-        self._working.database.hang_up()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._working.commands.idle(), SETTLE_S_MAX)
-        await self._throw_away()
+        if not await _ended(self._working.commands.idle()):
+            observe.failed("an invocation ended before its writing did")
+            await self._throw_away(self._working)
 
-    async def _throw_away(self) -> None:
-        """Ends every task there is: a frozen one would wake in somebody else's invocation."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        if others:
+    async def _throw_away(self, working: Working) -> None:
+        """Leaves no task that would wake in another invocation, and no transaction at the server."""
+        working.commands.abandon()
+        # Second, and once more below: psycopg would wait for an answer to its cancelling.
+        working.database.hang_up()
+        await _ended(_quietly(working.commands.idle()))
+        working.database.hang_up()
+        await _ended(_quietly(self._close()))
+        self._working, self._opened = None, AsyncExitStack()
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
             await asyncio.wait(others, timeout=SETTLE_S_MAX)
-        with suppress(TimeoutError, Exception):
-            await asyncio.wait_for(self._close(), SETTLE_S_MAX)
 
     async def _close(self) -> None:
         opened, self._working, self._opened = self._opened, None, AsyncExitStack()
         await opened.aclose()
+
+
+async def _ended(waiting: Awaitable[None]) -> bool:
+    """Whether it came to its end in the time there is for that."""
+    try:
+        await asyncio.wait_for(waiting, SETTLE_S_MAX)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _quietly(ending: Awaitable[None]) -> None:
+    """What is thrown away may fail: its line was cut, its tasks were cancelled."""
+    with suppress(Exception, asyncio.CancelledError):
+        await ending
 
 
 def _tell_of_snapshots(environment: Environment) -> None:
