@@ -16,6 +16,13 @@ async def world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterato
 
 
 @pytest.fixture
+async def ruled_world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
+    """One process whose payments have the rules of an approval policy: the default one, until another is activated."""
+    async with open_world(database_urls, by_policy=True) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def strict_world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
     """One process whose payments need two approvals."""
     async with open_world(database_urls, required_approvals=2) as opened:
