@@ -1,7 +1,7 @@
 """What the CDK runs: templates of every stage into infra/cdk.out, checked by cdk-nag.
 
-    python -m infra.app                  templates, with a placeholder for the code
-    python -m infra.app --to-deploy      with what `make package` left; refuses without it
+python -m infra.app                  templates, with a placeholder for the code
+python -m infra.app --to-deploy      with what `make package` left; refuses without it
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def main() -> int:
     """The exit code: 1, with the reason on stderr, when there is nothing to deploy or a rule is broken."""
     parser = argparse.ArgumentParser(description="Templates of every stage.")
     parser.add_argument("--to-deploy", action="store_true", help="with the packaged code, or not at all")
+    parser.add_argument("--out", type=Path, default=OUT, help="where the templates go")
     wanted = parser.parse_args()
     use_pinned_node()
 
@@ -33,10 +34,10 @@ def main() -> int:
     except NotPackaged as error:
         print(f"infra: {error}", file=sys.stderr)
         return 1
-    app = build(STAGES, packages, str(OUT))
+    app = build(STAGES, packages, str(wanted.out))
     check(app, STAGES)
     app.synth()
-    print(f"templates are in {OUT}")
+    print(f"templates are in {wanted.out}")
     return 0
 
 

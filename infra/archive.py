@@ -20,9 +20,7 @@ class Archive(Stack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         name = stage.named("archive")
-        super().__init__(
-            scope, name, description=f"{name}: checkpoints under object lock", termination_protection=True
-        )
+        super().__init__(scope, name, description=f"{name}: checkpoints under object lock", termination_protection=True)
         self.key = key(self, stage, "archive")
         # Names of buckets are one for all of AWS; so it has the account and the region in it.
         self.name = f"{stage.named('checkpoints')}-{Aws.ACCOUNT_ID}-{Aws.REGION}"

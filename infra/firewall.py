@@ -98,4 +98,3 @@ def _without_star(stack: Stack, group: logs.LogGroup) -> str:
         resource_name=group.log_group_name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-

@@ -36,7 +36,9 @@ REFUSALS: Final = (
     Refusal(kind=_T.EXPIRED_TOKEN, status=401, error=errors.Unauthenticated, detail="The access token has expired."),
     Refusal(kind=_T.INVALID_SIGNATURE, status=401, error=errors.Unauthenticated, detail=_TOKEN),
     Refusal(kind=_T.AUTHORIZER_FAILURE, status=503, error=errors.IssuerUnavailable, detail=_LATE, again=True),
-    Refusal(kind=_T.AUTHORIZER_CONFIGURATION_ERROR, status=503, error=errors.IssuerUnavailable, detail=_LATE, again=True),
+    Refusal(
+        kind=_T.AUTHORIZER_CONFIGURATION_ERROR, status=503, error=errors.IssuerUnavailable, detail=_LATE, again=True
+    ),
     Refusal(kind=_T.ACCESS_DENIED, status=403, error=errors.Forbidden, detail="The caller may not do this."),
     Refusal(kind=_T.WAF_FILTERED, status=403, error=errors.Forbidden, detail="The request was refused at the door."),
     # The gateway says so of a path or method that it does not know.
@@ -51,7 +53,10 @@ REFUSALS: Final = (
     ),
     Refusal(kind=_T.REQUEST_TOO_LARGE, status=413, error=BodyTooLarge, detail="The body is too large."),
     Refusal(
-        kind=_T.UNSUPPORTED_MEDIA_TYPE, status=415, error=UnsupportedMediaType, detail="The body is not announced as JSON."
+        kind=_T.UNSUPPORTED_MEDIA_TYPE,
+        status=415,
+        error=UnsupportedMediaType,
+        detail="The body is not announced as JSON.",
     ),
     Refusal(kind=_T.THROTTLED, status=429, error=RateLimited, detail="Too many requests at once.", again=True),
     Refusal(kind=_T.QUOTA_EXCEEDED, status=429, error=RateLimited, detail="Too many requests.", again=True),

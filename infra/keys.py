@@ -44,7 +44,14 @@ def log_key(scope: Construct, stage: Stage, prefixes: Sequence[str]) -> kms.Key:
     ]
     made.add_to_resource_policy(
         allow(
-            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"],
+            [
+                "kms:Encrypt",
+                "kms:Decrypt",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+                "kms:GenerateDataKey",
+                "kms:DescribeKey",
+            ],
             ["*"],
             principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},

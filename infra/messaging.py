@@ -49,10 +49,7 @@ class Messaging(Stack):
         self.key = key(self, stage, "messages", services=["events.amazonaws.com"])
         self.bus = self._bus()
         self.undelivered = self._queue(UNDELIVERED, days=FAILED_FOR_DAYS)
-        self.lines = {
-            trigger.queue: self._line(trigger.queue, trigger.receives_max)
-            for trigger in _incoming()
-        }
+        self.lines = {trigger.queue: self._line(trigger.queue, trigger.receives_max) for trigger in _incoming()}
         self.lines[APPROVALS] = self._line(APPROVALS, RECEIVES_MAX)
         for trigger in _incoming():
             self._rule(trigger.queue, trigger.detail_type, sorted(EVENT_SOURCES))
@@ -85,7 +82,9 @@ class Messaging(Stack):
 
     def _line(self, name: str, receives_max: int) -> Line:
         failures = self._queue(f"{name}-failures", days=FAILED_FOR_DAYS)
-        return Line(queue=self._queue(name, days=KEPT_FOR_DAYS, failures=failures, receives_max=receives_max), failures=failures)
+        return Line(
+            queue=self._queue(name, days=KEPT_FOR_DAYS, failures=failures, receives_max=receives_max), failures=failures
+        )
 
     def _queue(
         self, name: str, *, days: int, failures: sqs.Queue | None = None, receives_max: int = RECEIVES_MAX

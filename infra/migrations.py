@@ -15,7 +15,8 @@ from constructs import Construct
 
 from infra.function import Layers, Surroundings, add_function
 from infra.logs import log_group
-from infra.packages import ARCHITECTURE, FOLDER, RUNTIME
+from infra.packages import ARCHITECTURE, RUNTIME
+from infra.packages_folder import FOLDER
 from infra.statements import allow
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole
 from vendorpay.store.migrate import shipped

@@ -160,18 +160,18 @@ class Network(Stack):
                 security_groups=[self.group_of("endpoints")],
                 open=False,
             )
-            endpoint.add_to_policy(_of_this_account())
+            endpoint.add_to_policy(_of_this_account(service))
         gateway = ec2.GatewayVpcEndpoint(
             self, "S3Endpoint", vpc=self.vpc, service=ec2.GatewayVpcEndpointAwsService(_S3), subnets=[isolated]
         )
-        gateway.add_to_policy(_of_this_account())
+        gateway.add_to_policy(_of_this_account(_S3))
 
     def group_of(self, name: str) -> ec2.SecurityGroup:
         """A group as this stack sees it."""
         return self._groups[name]
 
 
-def _of_this_account() -> iam.PolicyStatement:
+def _of_this_account(service: str) -> iam.PolicyStatement:
     """A road for our own roles: what each may do there is in the role."""
     ours = {"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}}
-    return allow(["*"], ["*"], principals=[iam.AnyPrincipal()], conditions=ours)
+    return allow([f"{service}:*"], ["*"], principals=[iam.AnyPrincipal()], conditions=ours)

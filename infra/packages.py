@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from aws_cdk import aws_lambda as lambda_
 
-FOLDER: Final = Path(__file__).resolve().parent
-BUILT: Final = FOLDER.parent / "build" / "functions"
+from infra.packages_folder import BUILT, COMPLETE, FOLDER
+
 PLACEHOLDER: Final = FOLDER / "placeholder"
 RUNTIME: Final = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE: Final = lambda_.Architecture.ARM_64
@@ -30,8 +30,8 @@ class Packages:
     @classmethod
     def built(cls) -> Self:
         """What `make package` left. Raises NotPackaged when it did not, or did not get to its end."""
-        if not (BUILT / "COMPLETE").is_file():
-            raise NotPackaged(f"there is no {BUILT / 'COMPLETE'}: run `make package` first")
+        if not COMPLETE.is_file():
+            raise NotPackaged(f"there is no {COMPLETE}: run `make package` first")
         return cls(code=BUILT / "code", core=BUILT / "core", outbound=BUILT / "outbound")
 
     @classmethod

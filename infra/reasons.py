@@ -1,6 +1,7 @@
 """Every rule that is broken on purpose, and every wildcard in a policy: where, and why it has to be so.
 
-Places are paths of constructs without the service's and the stage's name, as patterns of fnmatch.
+Places go without the service's and the stage's name, as patterns of fnmatch: of a rule the construct's path, of a
+wildcard the stack and the resource's logical id.
 """
 
 from __future__ import annotations
@@ -116,13 +117,36 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
     ),
     Wildcard(where="*Role*", actions=TRACES, reason="X-Ray has no resources to name."),
     Wildcard(
-        where="functions/timers/Role*",
+        where="functions/timersRole*",
         actions=("s3:GetObject", "s3:PutObject"),
         reason="Checkpoints are numbered without end; nothing else is in the bucket.",
+    ),
+    Wildcard(
+        where="archive/AccessesPolicy*",
+        actions=("s3:PutObject",),
+        reason="S3 writes its access log in files that it names itself, under the one prefix.",
+    ),
+    Wildcard(
+        where="*/*Key*",
+        actions=("kms:*",),
+        reason="The account itself: a key whose policy nobody can change would be lost. Roles still say who may use it.",
+    ),
+    Wildcard(
+        where="*/*Key*",
+        actions=(
+            *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*"),
+            *("kms:ReEncrypt*", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:CreateGrant"),
+        ),
+        reason="In a key's own policy * is that key; a condition names the service, the account or the log groups.",
+    ),
+    Wildcard(
+        where="network/*Endpoint*",
+        actions=("secretsmanager:*", "sqs:*", "events:*", "kms:*", "logs:*", "rds:*", "sns:*", "s3:*"),
+        reason="A road for this account's roles alone; what each may do at its end is in the role.",
     ),
 )
 
 
-def why(place: str, actions: Sequence[str], reasons: Sequence[Wildcard] = WILDCARDS) -> list[str]:
-    """The actions of a statement that no reason explains."""
+def unexplained(place: str, actions: Sequence[str], reasons: Sequence[Wildcard] = WILDCARDS) -> list[str]:
+    """The actions of a statement that no reason explains; `place` is its stack and resource, without the stage."""
     return [action for action in actions if not any(reason.explains(place, action) for reason in reasons)]

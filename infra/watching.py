@@ -62,7 +62,9 @@ class Watching(Stack):
         return alarm
 
     def _dashboard(self, stage: Stage, rows: list[Watched], alarms: dict[str, cloudwatch.Alarm]) -> None:
-        board = cloudwatch.Dashboard(self, "Board", dashboard_name=stage.named("board"), default_interval=Duration.hours(6))
+        board = cloudwatch.Dashboard(
+            self, "Board", dashboard_name=stage.named("board"), default_interval=Duration.hours(6)
+        )
         board.add_widgets(
             cloudwatch.AlarmStatusWidget(alarms=list(alarms.values()), title="Alarms", width=2 * _WIDTH, height=_HEIGHT)
         )
@@ -72,7 +74,9 @@ class Watching(Stack):
         board.add_widgets(_graph("Functions, p99 ms", _durations(stage)), _graph("Function errors", _errors(stage)))
         board.add_widgets(_graph("Messages", _metrics(queues)), _graph("Database", _metrics(database)))
         for unit in ours.Unit:
-            board.add_widgets(*(_graph(metric.name, [_of(stage, metric)], unit) for metric in ours.METRICS if metric.unit is unit))
+            board.add_widgets(
+                *(_graph(metric.name, [_of(stage, metric)], unit) for metric in ours.METRICS if metric.unit is unit)
+            )
 
 
 def _graph(title: str, metrics: list[cloudwatch.IMetric], unit: str = "") -> cloudwatch.GraphWidget:

@@ -1,0 +1,61 @@
+"""Templates are made once for all of the tests' processes: that takes ten seconds of CPU."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.infra.templates import Templates
+from tests.style.rules.source import ROOT
+
+STAGES = ("dev", "prod")
+SYNTH_S_MAX = 110.0
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder that `make synth` fills, made as it makes it; cdk-nag's verdict is the exit code."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder = shared / "cdk.out"
+    with (shared / "cdk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "manifest.json").exists():
+            done = synthesized("--out", str(folder))
+            assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def templates(assembly: Path) -> Templates:
+    """What CloudFormation would get, of every stage."""
+    return Templates.read(assembly)
+
+
+@pytest.fixture(scope="session", params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    """Each stage in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def own(templates: Templates, stage: str) -> Templates:
+    """The templates of that stage."""
+    return templates.of(stage)
+
+
+def synthesized(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The app, run as `make synth` runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra.app", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SYNTH_S_MAX,
+        check=False,
+    )
