@@ -55,9 +55,15 @@ class Environment:
     `opening` opens these at the first invocation, and again after they had to be thrown away.
     """
 
-    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[Working]]) -> None:
+    def __init__(
+        self,
+        opening: Callable[[], AbstractAsyncContextManager[Working]],
+        *,
+        wall_clock_s: Callable[[], float] = time.time,
+    ) -> None:
         self._opening = opening
-        self._loop = asyncio.new_event_loop()
+        self._wall_clock_s = wall_clock_s
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opened = AsyncExitStack()
         self._working: Working | None = None
         self._ended_at_s = 0.0
@@ -71,11 +77,16 @@ class Environment:
         """
         left_s = context.get_remaining_time_in_millis() / 1000
         within_s = max(left_s - MARGIN_S, left_s / 2)
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
         return self._loop.run_until_complete(self._run(work, within_s if s_max is None else min(s_max, within_s)))
 
     def close(self) -> None:
         """Gives back everything that is open; the next invocation opens it again."""
-        self._loop.run_until_complete(self._close())
+        if self._loop is not None:
+            self._loop.run_until_complete(self._close())
+            self._loop.close()
+            self._loop = None
 
     async def _run(self, work: Callable[[Deps], Awaitable[T]], within_s: float) -> T:
         time_left = asyncio.timeout(within_s)
@@ -89,12 +100,12 @@ class Environment:
             raise
         finally:
             await self._settle()
-            self._ended_at_s = time.time()
+            self._ended_at_s = self._wall_clock_s()
 
     async def _ready(self) -> Working:
         if self._working is None:
             self._working = await self._opened.enter_async_context(self._opening())
-        elif not 0 <= time.time() - self._ended_at_s < SLEPT_S:
+        elif not 0 <= self._wall_clock_s() - self._ended_at_s < SLEPT_S:
             # By the clock on the wall: the loop's own may have stood still as well.
             self._working.database.distrust()
         return self._working
