@@ -282,13 +282,9 @@ async def open_world(
     """
     clock = Clock()
     async with Database.open(app_url or urls.app, pool_size=pool_size, patience_s=patience_s) as database:
-<<<<<<< /tmp/G/shadow/tests/usecases/world.py
-        path = WritePath(database=database, now=clock, new_id=new_id, new_salt=new_salt)
-=======
         path = WritePath(
             database=database, now=clock, new_id=new_id, new_salt=new_salt, scoring=fraud_provider is not None
         )
->>>>>>> /tmp/G/shadow/h
         if by_policy:
             path = replace(path, policies=ActivePolicies())
         group = GroupCommit(

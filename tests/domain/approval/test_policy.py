@@ -1,5 +1,8 @@
 """A policy is a document: its faults are all named, its first rule that fits applies, and one always does."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -105,7 +108,7 @@ def test_what_the_score_changes_is_kept_beside_the_rule() -> None:
     assert standing(chosen, (), "low_risk").steps[0].people == ("system:policy",)
 
 
-def _document(*rules: dict[str, object], **fields: object) -> bytes:
+def _document(*rules: Mapping[str, Any], **fields: Any) -> bytes:
     return msgspec.json.encode({"rules": rules, **fields})
 
 
