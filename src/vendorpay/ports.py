@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from vendorpay.domain.checkpoint import Held
-from vendorpay.domain.fraud.facts import FraudFacts
-from vendorpay.domain.fraud.finding import Assessment
-from vendorpay.domain.fraud.rows import FraudRow
-from vendorpay.domain.fraud.rule_set import RuleSet
+# Every start imports this file, and hardly any needs what these are: a function on AWS must start in an instant.
+if TYPE_CHECKING:
+    from vendorpay.domain.checkpoint import Held
+    from vendorpay.domain.fraud.facts import FraudFacts
+    from vendorpay.domain.fraud.finding import Assessment
+    from vendorpay.domain.fraud.rows import FraudRow
+    from vendorpay.domain.fraud.rule_set import RuleSet
 
 
 class TokenVerifier(Protocol):

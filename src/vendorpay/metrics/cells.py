@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -95,6 +94,8 @@ def reserved(parts: int) -> Iterator[int]:
     if sys.platform == "linux":
         descriptor = os.memfd_create("vendorpay-metrics")
     else:
+        import tempfile  # not needed on Linux, and slow to import
+
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     try:

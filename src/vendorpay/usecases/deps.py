@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from vendorpay.ports import CheckpointDestination, FraudProvider
 from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
-from vendorpay.usecases.fraud_reads import FraudReads
 from vendorpay.usecases.payment_reads import PaymentReads
+
+if TYPE_CHECKING:
+    from vendorpay.usecases.fraud_reads import FraudReads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Deps:
     @cached_property
     def fraud(self) -> FraudReads:
         """Where the facts of payments are read that are to be scored, those of many at once together."""
+        from vendorpay.usecases.fraud_reads import FraudReads  # hardly any start needs all that it needs
+
         return FraudReads(self.database)
 
     @cached_property
