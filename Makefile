@@ -45,7 +45,7 @@ test: setup-dev ## run the test suite (JOBS=3 processes)
 	$(PYTEST) -n $(JOBS) --dist worksteal
 
 test-aws: setup-infra ## the same service on AWS, on stand-ins for it: moto, the Lambda runtime client, PostgreSQL over TLS
-	$(PYTEST) -n $(JOBS) --dist worksteal tests/aws tests/infra
+	$(PYTEST) -n $(JOBS) --dist worksteal --on-aws tests/aws tests/infra tests/scenarios
 
 soak: setup-dev ## the random, race and fault tests with their full counts
 	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600

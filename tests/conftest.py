@@ -34,6 +34,11 @@ settings.register_profile("soak", max_examples=5_000, deadline=None, suppress_he
 settings.load_profile("soak" if os.environ.get("VENDORPAY_SOAK") == "1" else "quick")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--on-aws`: the scenarios on Lambda functions, a gateway and queues instead of on `serve`."""
+    parser.addoption("--on-aws", action="store_true", help="run tests/scenarios on the stand-ins for AWS")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first: left to the end, they would keep one process at work and the others waiting."""
     items.sort(key=lambda item: "faults" not in item.path.parts)

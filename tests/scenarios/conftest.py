@@ -1,8 +1,11 @@
-"""The running service that scenarios share: on its own embedded PostgreSQL, and once more on the system's 15."""
+"""The running service that scenarios share: on its own embedded PostgreSQL, once more on the system's 15; and with
+`--on-aws` on functions, a gateway and queues instead, as AWS has them.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psycopg
@@ -15,11 +18,39 @@ from vendorpay.entrypoints import embedded_postgres
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
 
-@pytest.fixture(scope="session", params=["embedded", "PostgreSQL 15"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every scenario runs in the modes that were asked for."""
+    if "serve" in metafunc.fixturenames and not hasattr(metafunc.module, "serve"):  # a `serve` of the file's own
+        modes = ["AWS"] if metafunc.config.getoption("--on-aws") else ["embedded", "PostgreSQL 15"]
+        metafunc.parametrize("serve", modes, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is about processes, sockets or settings of `serve` has nothing to say of AWS."""
+    if not config.getoption("--on-aws"):
+        return
+    here = Path(__file__).parent
+    left_out = [
+        item
+        for item in items
+        if item.path.parent == here
+        and ("serve" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("of_serve"))
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
 def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     """A ready `vendorpay serve`; tests keep apart by asking in an organisation of their own."""
     with ExitStack() as stack:
         home = stack.enter_context(quick_home())
+        if request.param == "AWS":
+            from tests.aws.stage.stage import stage
+
+            # The same as far as scenarios of both modes look at it: url, token, books_url.
+            yield cast(Serve, stack.enter_context(stage(home)))
+            return
         url = stack.enter_context(_postgres_15(home)) if request.param == "PostgreSQL 15" else None
         yield stack.enter_context(serving(home, database_url=url))
 

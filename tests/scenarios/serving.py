@@ -30,6 +30,7 @@ READY = "vendorpay is ready on "
 READY_S_MAX = 30.0
 """What the contract allows, after a kill -9 too."""
 STOP_S_MAX = 45.0
+TOKEN_TTL_S = 3600.0
 HOST = "127.0.0.1"
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
@@ -171,11 +172,19 @@ class Serve:
         """The database as a superuser sees it: to look at what the service wrote."""
         return self._database_url or self.postgres().superuser_url("vendorpay")
 
-    def token(self, role: str, *, sub: str | None = None, org: str = "default", vendor: str | None = None) -> str:
+    def token(
+        self,
+        role: str,
+        *,
+        sub: str | None = None,
+        org: str = "default",
+        vendor: str | None = None,
+        ttl_s: float = TOKEN_TTL_S,
+    ) -> str:
         """What `vendorpay token` prints, without starting a process for each."""
         who, now = sub or str(uuid4()), datetime.now(UTC)
         return self._issuer.mint(
-            sub=who, role=role, ttl=timedelta(hours=1), now=now, jti=str(uuid4()), org=org, vendor=vendor
+            sub=who, role=role, ttl=timedelta(seconds=ttl_s), now=now, jti=str(uuid4()), org=org, vendor=vendor
         )
 
     @cached_property

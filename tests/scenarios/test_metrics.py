@@ -16,6 +16,8 @@ from tests.scenarios.asking import Office, client_of, new_payment
 from tests.scenarios.serving import HOST, Serve, free_port, quick_home, serving
 from tests.scenarios.working import Worker
 
+pytestmark = pytest.mark.of_serve
+
 REQUESTS, CLIENTS = 60, 6
 RESTART_S_MAX = 20.0
 

@@ -13,6 +13,8 @@ from tests.scenarios.books import assert_whole, rows
 from tests.scenarios.serving import Serve
 from tests.scenarios.wire import Wire, head, post
 
+pytestmark = pytest.mark.of_serve
+
 BODY_MAX = 256 * 1024
 EVENTS_MAX = 16 * 1024 * 1024
 AS_JSON = "Content-Type: application/json"

@@ -12,7 +12,10 @@ from tests.faults.dying import SOAK
 from tests.scenarios.asking import client_of, work_completed
 from tests.scenarios.serving import Serve, quick_home, vendorpay
 
-pytestmark = pytest.mark.skipif(not SOAK, reason="it waits for buckets to fill; tests/api has the same with a clock")
+pytestmark = [
+    pytest.mark.of_serve,
+    pytest.mark.skipif(not SOAK, reason="it waits for buckets to fill; tests/api has the same with a clock"),
+]
 BURST, PER_MINUTE, ASKED, PROCESSES = 20, 60, 80, 2
 
 

@@ -19,6 +19,8 @@ import pytest
 from tests.faults.dying import SOAK
 from tests.scenarios.serving import Serve, clean_environment
 
+pytestmark = pytest.mark.of_serve
+
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text("utf-8")
 TASKS: Final = README.partition("## The five most common things")[2].partition("\n## ")[0]

@@ -1,6 +1,7 @@
 """The page at /docs comes over HTTP as a browser asks for it."""
 
 import httpx
+import pytest
 
 from tests.api.html_reading import Reading
 
@@ -19,4 +20,9 @@ def test_a_browser_gets_the_whole_page_once_and_keeps_it(client: httpx.Client) -
             assert f"operation-{told['operationId']}" in page.ids
     again = client.get("/docs", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert client.head("/docs").headers["content-length"] == first.headers["content-length"]
+
+
+@pytest.mark.of_serve
+def test_whoever_asks_for_the_head_alone_hears_how_long_the_page_is(client: httpx.Client) -> None:
+    told = client.head("/docs").headers
+    assert told["content-length"] == client.get("/docs").headers["content-length"]

@@ -13,7 +13,7 @@ import httpx
 
 from tests.scenarios.asking import Office, new_payment, work_completed
 from tests.scenarios.books import assert_whole, rows
-from tests.scenarios.serving import Serve, vendorpay
+from tests.scenarios.serving import Serve
 
 CLIENTS = 40
 
@@ -35,20 +35,17 @@ def ask(method: str, url: str, token: str, body: object = None) -> tuple[int, An
 
 def test_the_seeds_examples_work_as_they_are_written(serve: Serve, office: Office) -> None:
     """Origin 1: its main path could not run end to end."""
-    creator, reviewer = (
-        vendorpay("token", "--role", "dispatcher", "--org", office.org, "--data-dir", str(serve.data_dir))
-        for _ in range(2)
-    )
-    status, created = ask("POST", f"{serve.url}/payments", creator.stdout.strip(), new_payment())
+    creator, reviewer = (serve.token("dispatcher", org=office.org) for _ in range(2))
+    status, created = ask("POST", f"{serve.url}/payments", creator, new_payment())
     assert (status, created["status"], created["amountCents"]) == (201, "pending_approval", 15000)
-    status, pending = ask("GET", f"{serve.url}/payments/pending?limit=50", creator.stdout.strip())
+    status, pending = ask("GET", f"{serve.url}/payments/pending?limit=50", creator)
     assert (status, [each["paymentId"] for each in pending["payments"]]) == (200, [created["paymentId"]])
     approve = f"{serve.url}/payments/{created['paymentId']}/approve"
-    status, refused = ask("POST", approve, creator.stdout.strip())
+    status, refused = ask("POST", approve, creator)
     assert (status, refused["code"]) == (403, "four_eyes")
-    status, approved = ask("POST", approve, reviewer.stdout.strip())
+    status, approved = ask("POST", approve, reviewer)
     assert (status, approved["status"]) == (200, "approved")
-    status, pending = ask("GET", f"{serve.url}/payments/pending?limit=50", creator.stdout.strip())
+    status, pending = ask("GET", f"{serve.url}/payments/pending?limit=50", creator)
     assert (status, pending["payments"]) == (200, [])
 
 

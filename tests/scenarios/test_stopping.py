@@ -20,6 +20,8 @@ from tests.scenarios.serving import HOST, STOP_S_MAX, Serve, quick_home
 from tests.scenarios.wire import Wire, post
 from vendorpay.entrypoints import embedded_postgres
 
+pytestmark = pytest.mark.of_serve
+
 CLIENTS = 8
 ANSWERS_MIN = 100
 

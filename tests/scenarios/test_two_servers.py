@@ -16,6 +16,8 @@ from tests.scenarios.books import assert_whole
 from tests.scenarios.example_file import LINES, expected_amounts, send, stored_amounts, tally
 from tests.scenarios.serving import Serve
 
+pytestmark = pytest.mark.of_serve
+
 KEYED, REVIEWERS, PUBLISHERS = 40, 20, 4
 
 

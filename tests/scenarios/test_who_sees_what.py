@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.scenarios.asking import Caller, Office, new_payment
-from tests.scenarios.serving import Serve, vendorpay
+from tests.scenarios.serving import Serve
 
 NOBODYS = "0190a1b2-0000-7000-8000-000000000001"
 HIDDEN = ("fraudScore", "fraudStatus", "fraudReasons", "metadata", "holds")
@@ -110,7 +110,7 @@ def test_a_token_that_the_issuer_did_not_sign_is_401(office: Office, forge: Call
 
 
 def test_no_token_and_an_expired_one_are_401(serve: Serve, client: httpx.Client) -> None:
-    expired = vendorpay("token", "--role", "admin", "--ttl", "-1h", "--data-dir", str(serve.data_dir)).stdout.strip()
+    expired = serve.token("admin", ttl_s=-3600)
     for headers in ({}, {"Authorization": f"Bearer {expired}"}, {"Authorization": "Basic YTpi"}):
         refused = client.get("/payments", headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")

@@ -1,0 +1,145 @@
+"""The stand-ins for EventBridge and SQS: moto's bus, rules and queues, and what Lambda does behind a queue."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.aws.moto_server import ACCOUNT, REGION, MotoServer
+from tests.aws.runtime_api import Crashed, FunctionError, TimedOut
+from vendorpay.domain.feed import SOURCE
+from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromQueue
+from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
+
+BUS: Final = "vendorpay-test-bus"
+APPROVALS: Final = "payment-approval"
+HEARD: Final = "heard"
+"""A queue that gets everything that the service publishes."""
+ENTRIES_MAX: Final = 10
+AWAY: Final = (BotoCoreError, ClientError)
+
+Invoke = Callable[[str, Any], Any]
+
+
+class Messages:
+    """The bus, its rules, and their queues, as infra/messaging.py makes them."""
+
+    def __init__(self, moto: MotoServer) -> None:
+        self._events, self._sqs = moto.client("events"), moto.client("sqs")
+        self._events.create_event_bus(Name=BUS)
+        self.urls: dict[str, str] = {}
+        for trigger in incoming().values():
+            self._rule(trigger.queue, {"source": sorted(EVENT_SOURCES), "detail-type": [trigger.detail_type]})
+        self._rule(APPROVALS, {"source": [SOURCE], "detail-type": ["PaymentCreated"]})
+        self._rule(HEARD, {"source": [SOURCE]})
+
+    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Events of others onto the bus, each with its own source and type."""
+        for start in range(0, len(events), ENTRIES_MAX):
+            entries = [
+                {
+                    "EventBusName": BUS,
+                    "Source": event["source"],
+                    "DetailType": event["detail-type"],
+                    "Detail": json.dumps(event["detail"]),
+                }
+                for event in events[start : start + ENTRIES_MAX]
+            ]
+            answer = self._events.put_events(Entries=entries)
+            assert answer["FailedEntryCount"] == 0, answer
+
+    def send(self, queue: str, bodies: Sequence[str]) -> None:
+        """Messages straight into a queue, as a rule that matched puts them."""
+        for start in range(0, len(bodies), ENTRIES_MAX):
+            entries = [
+                {"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + ENTRIES_MAX])
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self.urls[queue], Entries=entries)
+            assert not answer.get("Failed"), answer
+
+    def receive(self, queue: str) -> list[dict[str, Any]]:
+        """Up to ten messages of a queue."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self.urls[queue], MaxNumberOfMessages=10, AttributeNames=["All"], WaitTimeSeconds=0
+        )
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        return found
+
+    def delete(self, queue: str, message: Mapping[str, Any]) -> None:
+        self._sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
+
+    def drain(self, queue: str) -> Iterator[dict[str, Any]]:
+        """The envelopes that wait in a queue, which are gone then."""
+        while messages := self.receive(queue):
+            for message in messages:
+                self.delete(queue, message)
+                yield json.loads(message["Body"])
+
+    def waiting(self, queue: str) -> int:
+        """How many messages a queue has, those that somebody is busy with included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.urls[queue], AttributeNames=names)
+        return sum(int(value) for value in answer["Attributes"].values())
+
+    def _rule(self, queue: str, pattern: Mapping[str, Any]) -> None:
+        made = self._sqs.create_queue(QueueName=f"vendorpay-test-{queue}", Attributes={"VisibilityTimeout": "20"})
+        self.urls[queue] = made["QueueUrl"]
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:vendorpay-test-{queue}"
+        name = f"vendorpay-test-{queue}"
+        self._events.put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps(pattern))
+        self._events.put_targets(Rule=name, EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+
+
+class QueueReader:
+    """What Lambda's event source mapping does: receives, invokes, and deletes what the function did not name."""
+
+    def __init__(self, messages: Messages, trigger: FromQueue, name: str, invoke: Invoke) -> None:
+        self._messages, self._trigger, self._name, self._invoke = messages, trigger, name, invoke
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            took = 0
+            with suppress(*AWAY):
+                took = self.step()
+            if not took:
+                stop.wait(0.1)
+
+    def step(self) -> int:
+        """One batch; how many messages it had."""
+        received = self._messages.receive(self._trigger.queue)
+        if not received:
+            return 0
+        event = {"Records": [_record(message, self._trigger.queue) for message in received]}
+        try:
+            answer = self._invoke(self._name, event)
+        except (Crashed, FunctionError, TimedOut):
+            return len(received)  # all of them come again when they are visible again
+        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        for message in received:
+            if message["MessageId"] not in failed:
+                self._messages.delete(self._trigger.queue, message)
+        return len(received)
+
+
+def incoming() -> dict[str, FromQueue]:
+    """The functions that queues wake, with their queues."""
+    return {row.name: trigger for row in FUNCTIONS for trigger in row.triggers if isinstance(trigger, FromQueue)}
+
+
+def _record(message: Mapping[str, Any], queue: str) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:vendorpay-test-{queue}",
+        "awsRegion": REGION,
+    }

@@ -1,0 +1,131 @@
+"""The whole way on AWS: bus, rule, queue, function, Aurora, outbox, bus and queue; and the API behind its gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.aws.stage.messages import APPROVALS, HEARD
+from tests.aws.stage.stage import ORG, Stage, stage
+from tests.scenarios.asking import TIMEOUT_S, Caller, new_payment
+from tests.scenarios.books import assert_whole, rows
+from tests.scenarios.example_file import EXPECTED, LINES, expected_amounts, stored_amounts
+
+ARRIVE_S_MAX = 90.0
+COMPLETED = "work-completed"
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("end_to_end")) as made:
+        yield made
+
+
+def eventually(holds: Callable[[], bool], *, within_s: float = ARRIVE_S_MAX) -> None:
+    """Returns once it holds."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.2)
+
+
+def published(deployed: Stage) -> tuple[list[dict[str, Any]], list[str]]:
+    """The lines of the file that can be put on a bus, as events; and the rest, as text for the queue."""
+    events, rest = [], []
+    for line, expected in zip(LINES, EXPECTED["perLine"], strict=True):
+        if expected["result"] == "accepted":
+            events.append(json.loads(line))
+        else:
+            rest.append(line.decode("utf-8", "replace"))
+    return events, rest
+
+
+def test_the_events_of_the_file_become_the_same_payments_and_are_told_to_the_bus(deployed: Stage) -> None:
+    """Origin 5, 6, 8: from who publishes completed work to who hears of the payment, nothing is wired past another."""
+    books = deployed.books_url()
+    events, rest = published(deployed)
+    deployed.messages.publish(events)
+    eventually(lambda: len(stored_amounts(books, ORG)) == len(events))
+    deployed.messages.send(COMPLETED, rest)
+    eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
+    assert stored_amounts(books, ORG) == expected_amounts()
+    quarantined = rows(books, "SELECT sum(times_seen) AS n FROM quarantine WHERE org_id = %(org)s", org=ORG)
+    assert quarantined[0]["n"] == EXPECTED["rejected"]
+
+    heard: dict[str, dict[str, Any]] = {}
+
+    def all_heard() -> bool:
+        for envelope in deployed.messages.drain(HEARD):
+            if envelope["detail-type"] == "PaymentCreated":
+                heard[envelope["detail"]["paymentId"]] = envelope["detail"]
+        return len(heard) == len(events)
+
+    eventually(all_heard)
+    assert sum(detail["amountCents"] for detail in heard.values()) == EXPECTED["acceptedAmountCents"]
+    assert deployed.messages.waiting(APPROVALS) >= len(events), "what waits for a person wakes somebody"
+    assert_whole(books)
+
+
+def test_people_of_the_pool_create_and_approve_and_what_they_did_is_in_the_feed(deployed: Stage) -> None:
+    org = "org-of-the-people"
+    with httpx.Client(base_url=deployed.url, trust_env=False, timeout=TIMEOUT_S) as client:
+        creator, reviewer, auditor = (
+            Caller(client, deployed.people.signed_in(role, org=org), role)
+            for role in ("dispatcher", "dispatcher", "auditor")
+        )
+        made = creator.post("/payments", new_payment(), Idempotency_Key="one")
+        assert made.status_code == 201, made.text
+        again = creator.post("/payments", json.loads(made.request.content), Idempotency_Key="one")
+        assert (again.status_code, again.json()["paymentId"]) == (201, made.json()["paymentId"])
+        path = f"/payments/{made.json()['paymentId']}"
+        assert creator.post(f"{path}/approve").json()["code"] == "four_eyes"
+
+        def approved() -> bool:
+            answer = reviewer.post(f"{path}/approve")
+            assert answer.status_code == 200 or answer.json()["code"] == "score_pending", answer.text
+            return answer.status_code == 200
+
+        eventually(approved)
+        assert reviewer.get(path).json()["status"] == "approved"
+
+        def in_the_feed() -> bool:
+            told = auditor.get("/events?after=0&limit=50").json()["events"]
+            return {"PaymentCreated", "PaymentApproved"} <= {event["detail-type"] for event in told}
+
+        eventually(in_the_feed)
+        assert client.get(path).status_code == 401
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_a_message_that_comes_twice_makes_one_payment(deployed: Stage, tmp_path: Path) -> None:
+    event = json.loads(LINES[0]) | {"id": "redelivered-1"}
+    event["detail"] |= {"incidentId": "0197a7a5-0000-7000-8000-00000000dddd"}
+    before = len(stored_amounts(deployed.books_url(), ORG))
+    deployed.messages.send(COMPLETED, [json.dumps(event)] * 3)
+    eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
+    assert len(stored_amounts(deployed.books_url(), ORG)) == before + 1
+
+
+def test_functions_that_are_killed_at_work_lose_nothing_and_double_nothing(deployed: Stage) -> None:
+    """kill -9 of the handler and of the pump while events go through them."""
+    books, number = deployed.books_url(), 60
+    before = len(stored_amounts(books, ORG))
+    events = []
+    for n in range(number):
+        event = json.loads(LINES[0])
+        event["detail"] |= {"incidentId": f"0197a7a5-0000-7000-8000-{n:012x}"}
+        events.append(event)
+    deployed.messages.publish(events)
+    for _ in range(3):
+        time.sleep(0.4)
+        deployed.functions.kill_all("work-completed-handler")
+        deployed.functions.kill_all("pump")
+    eventually(lambda: len(stored_amounts(books, ORG)) == before + number)
+    eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
+    assert_whole(books)
