@@ -30,6 +30,7 @@ class SubjectType(StrEnum):
 
     PAYMENT = "payment"
     WEBHOOK_ENDPOINT = "webhook_endpoint"
+    POLICY = "policy"
 
 
 class AuditAction(StrEnum):
@@ -59,6 +60,8 @@ class AuditAction(StrEnum):
     WEBHOOK_ENDPOINT_DELETED = "webhook_endpoint_deleted"
     WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105  the name of what was done
     WEBHOOK_REPLAY_REQUESTED = "webhook_replay_requested"
+    POLICY_PROPOSED = "policy_proposed"
+    POLICY_ACTIVATED = "policy_activated"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

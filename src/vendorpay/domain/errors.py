@@ -170,6 +170,12 @@ class DuplicatePayment(VendorPayError):
         super().__init__(existing_payment_id=existing_payment_id)
 
 
+class PoliciesOff(VendorPayError):
+    """Here a plain number of approvals is set (VENDORPAY_REQUIRED_APPROVALS), so that no approval policy applies."""
+
+    code = "policies_off"
+
+
 class PolicyDenied(VendorPayError):
     """The rule "{rule}" of the approval policy allows nobody to approve this payment; change, reject or cancel it."""
 

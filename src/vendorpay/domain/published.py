@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from vendorpay.domain.events import PaymentEvent, PublishedEvent
+from vendorpay.domain.policy_events import PolicyEvent
 from vendorpay.domain.webhook_events import EndpointEvent
 
 PUBLISHED: Final[tuple[type[PublishedEvent], ...]] = (
     *PaymentEvent.__subclasses__(),
     *EndpointEvent.__subclasses__(),
+    *PolicyEvent.__subclasses__(),
 )
 
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(kind.__name__ for kind in PUBLISHED)

@@ -7,10 +7,16 @@ SELECT 'webhook_endpoint' AS subject_type, e.endpoint_id AS subject_id, e.org_id
            AS content
 FROM webhook_endpoints e LEFT JOIN subscriptions s ON s.subscription_id = e.endpoint_id
 WHERE %(subject_id)s::uuid IS NULL OR e.endpoint_id = %(subject_id)s
+UNION ALL
+SELECT 'policy', p.policy_id, p.org_id, p.audit_seq, p.audit_head,
+       CASE WHEN p.activated_at IS NULL THEN 'proposed' ELSE 'activated' END, p.digest, p.document::text
+FROM policies p
+WHERE %(subject_id)s::uuid IS NULL OR p.policy_id = %(subject_id)s
 ORDER BY subject_id
 
 -- name: heads_count
-SELECT count(*) AS heads FROM webhook_endpoints WHERE %(subject_id)s::uuid IS NULL OR endpoint_id = %(subject_id)s
+SELECT (SELECT count(*) FROM webhook_endpoints WHERE %(subject_id)s::uuid IS NULL OR endpoint_id = %(subject_id)s)
+     + (SELECT count(*) FROM policies WHERE %(subject_id)s::uuid IS NULL OR policy_id = %(subject_id)s) AS heads
 
 -- name: attached
 SELECT pg_get_expr(c.relpartbound, c.oid) AS bounds

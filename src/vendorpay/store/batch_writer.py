@@ -85,6 +85,14 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "secrets": ("secret_id", "org_id", "endpoint_id", "secret", "created_at"),
     "recoveries": ("endpoint_id", "org_id"),
     "redeliveries": ("org_id", "delivery_id"),
+    "policies": (
+        *("policy_id", "org_id", "version", "document", "digest", "proposed_by", "proposed_at", "audit_seq"),
+        *("audit_head", "event_seq"),
+    ),
+    "policy_activations": (
+        *("policy_id", "org_id", "activated_by", "activated_at", "audit_seq", "audit_head", "event_seq"),
+    ),
+    "active_policies": ("org_id", "version"),
     "audit": (
         *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),
         *("previous_status", "new_status", "reason_code", "content_digest", "notes_digest", "timestamp", "canonical"),

@@ -57,6 +57,12 @@ class FeedClaim(msgspec.Struct, frozen=True):
     org_id: str
 
 
+class PoliciesClaim(msgspec.Struct, frozen=True):
+    """An organisation's policies: whoever proposes or activates one does so alone."""
+
+    org_id: str
+
+
 class PolicyQuestion(msgspec.Struct, frozen=True):
     """Which policy applies in an organisation; `known` is the version whose document is at hand, -1 for none."""
 
@@ -102,6 +108,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[JobClaim] = ()
     feeds: Sequence[FeedClaim] = ()
     subjects: Sequence[SubjectClaim] = ()
+    policy_books: Sequence[PoliciesClaim] = ()
     policies: Sequence[PolicyQuestion] = ()
     vendors: Sequence[VendorQuestion] = ()
     """Asked, and not claimed: nothing is locked for the two."""
@@ -125,10 +132,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SAYS_NOTHING: Final = frozenset({"wait_for_lock", "wait_for_feed"})
-_KINDS: Final = {KeyClaim: "key", EventClaim: "event", JobClaim: "job"}
+_KINDS: Final = {KeyClaim: "key", EventClaim: "event", JobClaim: "job", PoliciesClaim: "policies"}
 
 
-Lockable = KeyClaim | EventClaim | JobClaim
+Lockable = KeyClaim | EventClaim | JobClaim | PoliciesClaim
 
 
 def lock_hash(claim: Lockable) -> int:
@@ -140,7 +147,7 @@ def lock_hash(claim: Lockable) -> int:
 
 def lockable(wanted: Wanted) -> list[Lockable]:
     """What is locked by a number, in the order of the locks."""
-    return [*wanted.keys, *wanted.events, *wanted.jobs]
+    return [*wanted.keys, *wanted.events, *wanted.jobs, *wanted.policy_books]
 
 
 def nothing_found(wanted: Wanted) -> Held:

@@ -99,6 +99,24 @@ SELECT e.endpoint_id AS subject_id, @live_secrets AS secrets
 FROM webhook_endpoints e
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, endpoint_id) USING (org_id, endpoint_id)
 
+-- name: lock_policies
+SELECT @policy FROM policies p
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, policy_id) USING (org_id, policy_id)
+ORDER BY p.policy_id
+FOR NO KEY UPDATE OF p SKIP LOCKED
+
+-- name: wait_for_policies
+SELECT @policy FROM policies p
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, policy_id) USING (org_id, policy_id)
+ORDER BY p.policy_id
+FOR NO KEY UPDATE OF p
+
+-- name: policy_children
+SELECT p.policy_id AS subject_id, a.version AS active_version
+FROM policies p
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, policy_id) USING (org_id, policy_id)
+LEFT JOIN active_policies a ON a.org_id = p.org_id
+
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate
 

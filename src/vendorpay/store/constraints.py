@@ -26,6 +26,9 @@ REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "approvals_four_eyes": FourEyes,
     "payments_four_eyes": FourEyes,
     "payments_four_eyes_of_editor": FourEyes,
+    "payments_four_eyes_of_payee_changer": FourEyes,
+    "approvals_four_eyes_of_principal": FourEyes,
+    "policies_four_eyes": FourEyes,
     "approvals_one_valid_per_person": AlreadyApproved,
     "payments_not_held": lambda: PaymentHeld(open_holds="an unknown number of"),
     "payments_fraud_gate": FraudReviewRequired,
@@ -34,7 +37,9 @@ REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "payments_moves": lambda: AlreadyDecided(status="decided by somebody else"),
 }
 
-_SEEN_BY_NEXT_TRY: Final = frozenset({"payments_one_live_per_job", "commands_one_per_key", "inbox_pkey"})
+_SEEN_BY_NEXT_TRY: Final = frozenset(
+    {"payments_one_live_per_job", "commands_one_per_key", "inbox_pkey", "policies_one_per_version"}
+)
 """Somebody without our locks was faster; the next look finds what they wrote."""
 
 

@@ -14,10 +14,11 @@ import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.webhooks import EndpointState
-from vendorpay.store import endpoint_rows, payment_rows
+from vendorpay.store import endpoint_rows, payment_rows, policy_rows
 
-SubjectState = PaymentState | EndpointState
+SubjectState = PaymentState | EndpointState | PolicyState
 
 
 class SubjectClaim(msgspec.Struct, frozen=True):
@@ -33,6 +34,10 @@ class PaymentClaim(SubjectClaim, frozen=True):
 
 class EndpointClaim(SubjectClaim, frozen=True):
     """A webhook endpoint's row, with that of its subscription."""
+
+
+class PolicyClaim(SubjectClaim, frozen=True):
+    """The row of a version of the approval policy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,14 @@ SUBJECTS: Final = (
         wait="wait_for_endpoints",
         children="endpoint_children",
         state_of=endpoint_rows.state_of,
+    ),
+    Subject(
+        claim=PolicyClaim,
+        id_column="policy_id",
+        lock="lock_policies",
+        wait="wait_for_policies",
+        children="policy_children",
+        state_of=policy_rows.state_of,
     ),
 )
 """In the order in which their rows are locked."""

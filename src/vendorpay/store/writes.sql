@@ -230,6 +230,32 @@ UPDATE deliveries d SET state = 'pending', attempts = 0, due_at = now(), settled
 FROM unnest(%(redeliveries.org_id)s::text[], %(redeliveries.delivery_id)s::uuid[]) AS r (org_id, delivery_id)
 WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state <> 'pending'
 
+-- name: policies
+INSERT INTO policies (
+    policy_id, org_id, version, document, digest, proposed_by, proposed_at, audit_seq, audit_head, event_seq)
+SELECT * FROM unnest(
+    %(policies.policy_id)s::uuid[], %(policies.org_id)s::text[], %(policies.version)s::integer[],
+    %(policies.document)s::jsonb[], %(policies.digest)s::text[], %(policies.proposed_by)s::text[],
+    %(policies.proposed_at)s::timestamptz[], %(policies.audit_seq)s::integer[], %(policies.audit_head)s::bytea[],
+    %(policies.event_seq)s::integer[])
+
+-- name: policy_activations
+UPDATE policies p SET
+    activated_by = a.activated_by, activated_at = a.activated_at, audit_seq = a.audit_seq, audit_head = a.audit_head,
+    event_seq = a.event_seq
+FROM unnest(
+    %(policy_activations.policy_id)s::uuid[], %(policy_activations.org_id)s::text[],
+    %(policy_activations.activated_by)s::text[], %(policy_activations.activated_at)s::timestamptz[],
+    %(policy_activations.audit_seq)s::integer[], %(policy_activations.audit_head)s::bytea[],
+    %(policy_activations.event_seq)s::integer[])
+    AS a (policy_id, org_id, activated_by, activated_at, audit_seq, audit_head, event_seq)
+WHERE p.policy_id = a.policy_id AND p.org_id = a.org_id
+
+-- name: active_policies
+INSERT INTO active_policies (org_id, version)
+SELECT * FROM unnest(%(active_policies.org_id)s::text[], %(active_policies.version)s::integer[])
+ON CONFLICT (org_id) DO UPDATE SET version = excluded.version
+
 -- name: audit
 -- What is UTF-8 comes as text, which is shorter on its way than the hexadecimal digits of bytes.
 INSERT INTO payment_audit_log (

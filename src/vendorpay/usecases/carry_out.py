@@ -18,6 +18,7 @@ import psycopg
 
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, Overloaded
 from vendorpay.domain.payment import PaymentState
+from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.webhooks import EndpointState
 from vendorpay.store import claims
 from vendorpay.store.batch_writer import Rows, write_and_commit
@@ -189,6 +190,7 @@ def _wanted(path: WritePath, commands: Sequence[Command]) -> Wanted:
         jobs=_present(command.job_claim() for command in commands),
         feeds=_present(command.feed_claim() for command in commands),
         subjects=_present(command.subject_claim() for command in commands),
+        policy_books=_present(command.policies_claim() for command in commands),
         policies=[
             PolicyQuestion(org, known.version(org))
             for org in sorted({command.caller.org_id for command in asking})
@@ -221,7 +223,8 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
             return Done(answer=before.answer, payment_id=before.payment_id, replayed=True)
     job, event, feed = command.job_claim(), command.event_claim(), command.feed_claim()
     subject = command.subject_claim()
-    unlocked = [claim for claim in (job, event, feed) if claim is not None and claim not in held.locked]
+    books = command.policies_claim()
+    unlocked = [claim for claim in (job, event, feed, books) if claim is not None and claim not in held.locked]
     if unlocked or (subject is not None and subject not in held.states and subject.subject_id in held.present):
         return Straggler()
     state = held.states.get(subject) if subject else None
@@ -230,6 +233,7 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         new_id=lambda: path.new_id(now),
         state=state if isinstance(state, PaymentState) else None,
         endpoint=state if isinstance(state, EndpointState) else None,
+        policy_state=state if isinstance(state, PolicyState) else None,
         feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,

@@ -18,13 +18,15 @@ from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.payment import HoldKind, PaymentState
+from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.webhooks import EndpointState, FeedStanding
-from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, Twin
+from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, PoliciesClaim, Twin
 from vendorpay.store.subjects import SubjectClaim
 from vendorpay.usecases.active_policies import ActivePolicy
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import FraudChange
+from vendorpay.usecases.policy_change import PolicyChange
 
 Salt = Callable[[], bytes]
 
@@ -43,6 +45,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], UUID]
     state: PaymentState | None = None
     endpoint: EndpointState | None = None
+    policy_state: PolicyState | None = None
+    """The version of a policy that the command is about."""
     feed: FeedStanding | None = None
     twin: Twin | None = None
     seen: UUID | None = None
@@ -100,7 +104,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     answer: bytes
     payment_id: UUID | None
-    change: PaymentChange | EndpointChange | None = None
+    change: PaymentChange | EndpointChange | PolicyChange | None = None
     settled_event: SettledEvent | None = None
     quarantining: Quarantining | None = None
     resolved: UUID | None = None
@@ -159,6 +163,10 @@ class Command:
         """The consumed event to lock."""
         return None
 
+    def policies_claim(self) -> PoliciesClaim | None:
+        """The organisation's policies, to change them."""
+        return None
+
     def asks_policy(self) -> bool:
         """Whether the decision needs the approval policy of the caller's organisation."""
         return False
@@ -178,7 +186,7 @@ class Command:
     def claims(self) -> list[object]:
         """Everything of which a batch holds at most one (correctness.md 4)."""
         found: list[object | None] = [
-            *(self.subject_claim(), self.job_claim(), self.event_claim(), self.feed_claim()),
+            *(self.subject_claim(), self.job_claim(), self.event_claim(), self.feed_claim(), self.policies_claim()),
         ]
         keyed = [self.key_claim] if self.key else []
         return [*keyed, *(claim for claim in found if claim is not None), *self.other_claims()]

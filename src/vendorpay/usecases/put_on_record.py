@@ -13,7 +13,9 @@ from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import add_fraud_change
+from vendorpay.usecases.policy_change import PolicyChange
 from vendorpay.usecases.record_endpoint import add_endpoint_change
+from vendorpay.usecases.record_policy import add_policy_change
 
 
 def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
@@ -22,6 +24,8 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         _add_change(rows, command, outcome.change, facts, new_salt)
     if isinstance(outcome.change, EndpointChange):
         add_endpoint_change(rows, command, outcome.change, facts, new_salt)
+    if isinstance(outcome.change, PolicyChange):
+        add_policy_change(rows, command, outcome.change, facts, new_salt)
     if (event := outcome.settled_event) is not None and outcome.payment_id is not None:
         record_rows.add_inbox(
             rows,

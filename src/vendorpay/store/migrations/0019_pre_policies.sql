@@ -76,14 +76,15 @@ END $$;
 CREATE TRIGGER policies_check_change AFTER INSERT OR UPDATE ON policies
     FOR EACH ROW EXECUTE FUNCTION policies_check_change();
 
--- What applies was activated, by a second person.
+-- What applies is what somebody activates in this transaction, by the newest entry of its chain.
 CREATE FUNCTION active_policies_check() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM policies p WHERE p.org_id = NEW.org_id AND p.version = NEW.version
-                   AND p.activated_at >= ALL (SELECT o.activated_at FROM policies o
-                                              WHERE o.org_id = NEW.org_id AND o.activated_at IS NOT NULL)) THEN
-        PERFORM refuse('active_policies_activated', 'what applies is the version that was activated last');
+    IF NOT EXISTS (SELECT FROM policies p
+                   JOIN payment_audit_log a ON a.subject_id = p.policy_id AND a.seq = p.audit_seq
+                   WHERE p.org_id = NEW.org_id AND p.version = NEW.version AND a.action = 'policy_activated'
+                         AND a.xid = pg_current_xact_id()) THEN
+        PERFORM refuse('active_policies_activated', 'what applies is the version whose activation goes on record with it');
     END IF;
     RETURN NULL;
 END $$;

@@ -1,0 +1,36 @@
+"""Approval policies, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from vendorpay.domain.policies import PolicyVersion
+from vendorpay.store import queries
+from vendorpay.store.db import Connection, rows
+from vendorpay.store.policy_rows import policy_of
+
+_FILE: Final = "policies.sql"
+
+
+async def newest(connection: Connection, org_id: str, *, before: UUID, limit: int) -> Sequence[PolicyVersion]:
+    """The versions that were proposed before one, newest first."""
+    return await _all(connection, "newest", {"org_id": org_id, "before": before, "limit": limit})
+
+
+async def one(connection: Connection, org_id: str, policy_id: UUID) -> PolicyVersion | None:
+    """One version of the organisation's policy."""
+    found = await _all(connection, "one", {"org_id": org_id, "policy_id": policy_id})
+    return found[0] if found else None
+
+
+async def active(connection: Connection, org_id: str) -> PolicyVersion | None:
+    """The version that applies; None where none was ever activated."""
+    found = await _all(connection, "active", {"org_id": org_id})
+    return found[0] if found else None
+
+
+async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]) -> list[PolicyVersion]:
+    found = await rows(connection, queries.load(_FILE)[block], parameters)
+    return [policy_of(row, row["active_version"]) for row in found]

@@ -1,0 +1,22 @@
+-- Approval policies as they are read. What is locked stands in claims.sql, what is written in writes.sql.
+
+-- name: policy
+p.policy_id, p.org_id, p.version, p.document::text AS document, p.proposed_by, p.proposed_at, p.activated_by,
+p.activated_at, p.audit_seq, p.audit_head, p.event_seq
+
+-- name: newest
+-- Newest first.
+SELECT @policy, a.version AS active_version
+FROM policies p LEFT JOIN active_policies a USING (org_id)
+WHERE p.org_id = %(org_id)s AND p.policy_id < %(before)s
+ORDER BY p.policy_id DESC LIMIT %(limit)s
+
+-- name: one
+SELECT @policy, a.version AS active_version
+FROM policies p LEFT JOIN active_policies a USING (org_id)
+WHERE p.org_id = %(org_id)s AND p.policy_id = %(policy_id)s
+
+-- name: active
+SELECT @policy, a.version AS active_version
+FROM active_policies a JOIN policies p USING (org_id, version)
+WHERE a.org_id = %(org_id)s

@@ -1,0 +1,61 @@
+"""Activate an approval policy: a second person agrees, and from then on payments have their rules from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from vendorpay.domain.audit import AuditAction
+from vendorpay.domain.errors import FourEyes, NotFound, PoliciesOff
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.policies import PolicyStatus
+from vendorpay.domain.policy_events import PolicyActivated
+from vendorpay.store.claims import PoliciesClaim
+from vendorpay.store.subjects import PolicyClaim
+from vendorpay.usecases.command import Command, Facts, Outcome
+from vendorpay.usecases.policy_change import PolicyChange, answer_of, entry_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivatePolicy(Command):
+    """Somebody other than the proposer agrees. An older version may be activated again, in the same way."""
+
+    operation = "activate_policy"
+
+    policy_id: UUID
+    notes: str | None = None
+
+    def asks_policy(self) -> bool:
+        return True
+
+    def subject_claim(self) -> PolicyClaim:
+        return PolicyClaim(self.caller.org_id, self.policy_id)
+
+    def policies_claim(self) -> PoliciesClaim:
+        return PoliciesClaim(self.caller.org_id)
+
+    def decide(self, facts: Facts) -> Outcome:
+        if facts.policy is None:
+            raise PoliciesOff
+        before = facts.policy_state
+        if before is None:
+            raise NotFound(subject="policy", id=self.policy_id)
+        if self.caller.sub == before.policy.proposed_by:
+            raise FourEyes
+        if facts.policy.version == before.policy.version:
+            return Outcome(answer=answer_of(before), payment_id=None)
+        after = msgspec.structs.replace(
+            before,
+            policy=msgspec.structs.replace(
+                before.policy, status=PolicyStatus.ACTIVE, activated_by=self.caller.sub, activated_at=facts.now
+            ),
+        )
+        own = {"activated_by": self.caller.sub, "replaced_version": facts.policy.version}
+        change = PolicyChange(
+            state=after,
+            entry=entry_of(before, after, AuditAction.POLICY_ACTIVATED, self.notes),
+            event=EventDraft(kind=PolicyActivated, own=own),
+        )
+        return Outcome(answer=answer_of(after), payment_id=None, change=change)

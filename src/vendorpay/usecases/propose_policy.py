@@ -1,0 +1,52 @@
+"""Propose an approval policy: it is checked, gets the next number, and changes nothing until it is activated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vendorpay.domain.audit import AuditAction
+from vendorpay.domain.errors import PoliciesOff
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.policies import PolicyState, PolicyStatus, PolicyVersion
+from vendorpay.domain.policy import Policy
+from vendorpay.domain.policy_events import PolicyProposed
+from vendorpay.store.claims import PoliciesClaim
+from vendorpay.usecases.command import Command, Facts, Outcome
+from vendorpay.usecases.policy_change import PolicyChange, answer_of, entry_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposePolicy(Command):
+    """Somebody wants other rules, and may say why."""
+
+    operation = "propose_policy"
+
+    document: Policy
+    notes: str | None = None
+
+    def asks_policy(self) -> bool:
+        return True
+
+    def policies_claim(self) -> PoliciesClaim:
+        return PoliciesClaim(self.caller.org_id)
+
+    def decide(self, facts: Facts) -> Outcome:
+        if facts.policy is None:
+            raise PoliciesOff
+        policy = PolicyVersion(
+            policy_id=facts.new_id(),
+            org_id=self.caller.org_id,
+            version=facts.policy.last_version + 1,
+            status=PolicyStatus.PROPOSED,
+            document=self.document,
+            proposed_by=self.caller.sub,
+            proposed_at=facts.now,
+        )
+        state = PolicyState(policy=policy)
+        change = PolicyChange(
+            state=state,
+            entry=entry_of(None, state, AuditAction.POLICY_PROPOSED, self.notes),
+            event=EventDraft(kind=PolicyProposed, own={"proposed_by": self.caller.sub}),
+            born=True,
+        )
+        return Outcome(answer=answer_of(state), payment_id=None, change=change)
