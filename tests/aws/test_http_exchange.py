@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.aws.authority import Authority
 from tests.aws.free_port import free_port
 from tests.scenarios.webhook_receiver import (
     Behaviour,
@@ -120,6 +123,23 @@ async def test_a_stranger_s_certificate_is_not_trusted(anyio_backend: str) -> No
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ExchangeFailed, match=r"could not be trusted|could not be reached"):
             await exchange("GET", f"https://127.0.0.1:{port}/", {}, b"", TIMEOUT_S)
+
+
+async def test_over_tls_it_asks_whom_the_bundle_s_authorities_have_signed_and_nobody_else(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path, "ours"), Authority(tmp_path, "others")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*ours.signs("localhost"))
+    with WebhookReceiver(tls=tls) as receiver:
+        receiver.behave = respond(200, b"answer")
+        address = f"https://localhost:{receiver.port}/"
+        answer = await exchange("POST", address, {}, b"", 2.0, ca_bundle=str(ours.bundle))
+        assert (answer.status, answer.body) == (200, b"answer")
+        for stranger in (str(others.bundle), None):
+            with pytest.raises(ExchangeFailed, match="could not be trusted"):
+                await exchange("POST", address, {}, b"", 2.0, ca_bundle=stranger)
+        with pytest.raises(ExchangeFailed, match="could not be trusted"):
+            await exchange("POST", f"https://127.0.0.1:{receiver.port}/", {}, b"", 2.0, ca_bundle=str(ours.bundle))
+        assert len(receiver.received) == 1
 
 
 async def test_a_header_cannot_smuggle_another(receiver: WebhookReceiver) -> None:

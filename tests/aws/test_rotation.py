@@ -137,20 +137,24 @@ async def rotate(database: Aurora, *, window_s: float) -> str:
     return password
 
 
-async def test_no_request_fails_while_the_password_is_rotated(database: Aurora) -> None:
+async def test_no_request_fails_while_the_password_is_rotated(
+    database: Aurora, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     """origin 21: the secret that is written is the one that is read."""
-    load = Load(database)
+    load, passwords = Load(database), [PASSWORDS[APP]]
+    caplog.set_level("DEBUG", logger="psycopg")  # its pool is its child
     async with asyncio.TaskGroup() as group:
         for work in [load.warm] * WARM + [load.cold] * COLD:
             group.create_task(work())
         for _ in range(ROTATIONS):
             await asyncio.sleep(0.3)
             before = len(load.created)
-            await rotate(database, window_s=WINDOW_S)
+            passwords.append(await rotate(database, window_s=WINDOW_S))
             await asyncio.sleep(0.3)
             assert len(load.created) > before, "nobody got in any more"
         load.over.set()
     assert load.failures == []
+    assert not any(password in caplog.text + capfd.readouterr().err for password in passwords)
     assert load.environments > WARM + COLD, "cold starts went on through it"
     with database.superuser() as connection:
         rows = connection.execute("SELECT payment_id FROM payments").fetchall()

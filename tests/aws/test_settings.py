@@ -115,3 +115,9 @@ def test_no_function_starts_without_the_authorities_of_rds(tmp_path: Path) -> No
     assert "none.pem, which is no file: package Amazon's certificate authorities" in fault
     (fault,) = faults({name: value for name, value in WHOLE.items() if name != "VENDORPAY_RDS_CA_BUNDLE"})
     assert str(CA_BUNDLE) in fault
+
+
+def test_authorities_for_aws_itself_are_there_when_they_are_named(tmp_path: Path) -> None:
+    assert AwsSettings.read({**WHOLE, "AWS_CA_BUNDLE": __file__}).services_ca_bundle == Path(__file__)
+    missing = str(tmp_path / "none.pem")
+    assert faults({**WHOLE, "AWS_CA_BUNDLE": missing}) == (f"AWS_CA_BUNDLE names {missing}, which is no file.",)

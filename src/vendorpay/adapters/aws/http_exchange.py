@@ -38,15 +38,26 @@ def host_of(address: str) -> str:
     return f"{parts.hostname}:{_port(parts)}" if _port(parts) != _usual_port(parts) else str(parts.hostname)
 
 
-async def exchange(method: str, address: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
-    """The answer of an http or https address. Raises ExchangeFailed, after `timeout_s` for all of it at the latest."""
+async def exchange(
+    method: str,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    timeout_s: float,
+    *,
+    ca_bundle: str | None = None,
+) -> HttpAnswer:
+    """The answer of an http or https address; the latter's authorities are the bundle's, without one the system's.
+
+    Raises ExchangeFailed, after `timeout_s` for all of it at the latest.
+    """
     parts = urlsplit(address)
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(
                 parts.hostname,
                 _port(parts),
-                ssl=_trust() if parts.scheme == "https" else None,
+                ssl=_trust(ca_bundle) if parts.scheme == "https" else None,
                 limit=HEAD_BYTES_MAX,
             )
             try:
@@ -67,9 +78,9 @@ async def exchange(method: str, address: str, headers: Mapping[str, str], body: 
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """The system's certificate authorities; reading them takes longer than a request."""
-    return ssl.create_default_context()
+def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    """Reading all the system's authorities takes 20 ms, reading Amazon's five takes one."""
+    return ssl.create_default_context(cafile=ca_bundle)
 
 
 def _usual_port(parts: SplitResult) -> int:

@@ -48,6 +48,7 @@ class JsonService:
     credentials: Callable[[], Awaitable[Credentials]]
     now: Callable[[], datetime]
     chance: Callable[[], float]
+    ca_bundle: str | None = None
 
     async def ask(self, operation: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to an operation that may be asked twice.
@@ -80,7 +81,7 @@ class JsonService:
             headers={"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{self.target}.{operation}"},
             body=body,
         )
-        return await exchange("POST", self.address, headers, body, TRY_S_MAX)
+        return await exchange("POST", self.address, headers, body, TRY_S_MAX, ca_bundle=self.ca_bundle)
 
 
 def _told(answer: HttpAnswer) -> dict[str, Any]:

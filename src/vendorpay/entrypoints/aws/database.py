@@ -96,5 +96,6 @@ def secrets_of(settings: AwsSettings) -> SecretCache:
         credentials=credentials_of(os.environ),
         now=system_now,
         chance=random.random,
+        ca_bundle=None if settings.services_ca_bundle is None else str(settings.services_ca_bundle),
     )
     return SecretCache(SecretsManager(service), monotonic=time.monotonic)

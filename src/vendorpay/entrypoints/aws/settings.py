@@ -99,6 +99,10 @@ class AwsSettings:
 
     secrets_endpoint: str | None = _setting("AWS_ENDPOINT_URL_SECRETS_MANAGER", values.url)
     """Secrets Manager's own address in the region, unless it is set."""
+    services_ca_bundle: Path | None = _setting("AWS_CA_BUNDLE", Path)  # noqa: RUF009
+    """Whose certificates AWS's services have, unless the system's authorities are to be asked: with Amazon's own five a
+    start is 20 ms shorter.
+    """
 
     @property
     def jwt_issuer(self) -> str:
@@ -122,6 +126,8 @@ class AwsSettings:
             except ValueError as error:
                 faults.append(f"{variable} {error}.")
         faults += _missing(environ, found.get("function")) + _no_bundle(environ, found.get("ca_bundle", CA_BUNDLE))
+        if (bundle := found.get("services_ca_bundle")) is not None and not bundle.is_file():
+            faults.append(f"AWS_CA_BUNDLE names {bundle}, which is no file.")
         if faults:
             raise AwsSettingsError(faults)
         return cls(**found)
