@@ -154,3 +154,72 @@ class FraudProvider(Protocol):
         Raises NoScore; whoever asks sees to it that it does not take too long.
         """
         ...
+
+
+MESSAGES_MAX: Final = 10
+MESSAGES_BYTES_MAX: Final = 256 * 1024
+"""What SQS takes or gives in one request."""
+LONG_POLL_S_MAX: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedMessage:
+    """A message that was received: `receipt` removes it, `receives` counts how often it came."""
+
+    receipt: str
+    body: str
+    receives: int
+
+
+class QueueUnavailable(Exception):
+    """The queue did not answer, or takes nothing from us at all; the message says why, in our words."""
+
+
+class Queue(Protocol):
+    """Wake-ups for others: what it carries may come twice, late, or never, and the database knows better."""
+
+    async def send(self, bodies: Sequence[str]) -> list[str | None]:
+        """Why each was not taken, in their order; None for those that were. At most MESSAGES_MAX.
+
+        Raises QueueUnavailable; some may have been taken then.
+        """
+        ...
+
+    async def receive(self, *, wait_s: int = 0) -> list[QueuedMessage]:
+        """What is there, at most MESSAGES_MAX; waits up to LONG_POLL_S_MAX for a first one. Others do not see them
+        until the queue's patience is over. Raises QueueUnavailable."""
+        ...
+
+    async def remove(self, messages: Sequence[QueuedMessage]) -> list[QueuedMessage]:
+        """Takes away what was dealt with; returns those that come again all the same. Raises QueueUnavailable."""
+        ...
+
+
+SUBJECT_CHARACTERS_MAX: Final = 100
+NOTICE_CHARACTERS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Some words for people; a subject of one line."""
+
+    subject: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not (0 < len(self.subject) <= SUBJECT_CHARACTERS_MAX and self.subject.isprintable()):
+            raise ValueError("a subject is one printable line of at most 100 characters")
+        if not 0 < len(self.text) <= NOTICE_CHARACTERS_MAX:
+            raise ValueError("a notice has 1 to 10,000 characters")
+
+
+class NotNotified(Exception):
+    """A notice did not leave; the message says why, in our words."""
+
+
+class Notifier(Protocol):
+    """The way to people who look after the service."""
+
+    async def notify(self, notice: Notice) -> None:
+        """Hands it over for good, or raises NotNotified; it may have left all the same."""
+        ...

@@ -32,10 +32,13 @@ class AwsRefused(Exception):
 class AwsClient:
     """One service of AWS, called from asyncio: each call in a thread, with an end."""
 
-    def __init__(self, service: str, *, region: str | None = None, endpoint: str | None = None) -> None:
+    def __init__(
+        self, service: str, *, region: str | None = None, endpoint: str | None = None, read_s: float = READ_S_MAX
+    ) -> None:
         self._service = service
         self._region = region
         self._endpoint = endpoint
+        self._read_s = read_s
 
     async def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """What AWS answers to an operation, by boto3's names for both. Raises AwsRefused."""
@@ -54,7 +57,7 @@ class AwsClient:
             raise AwsRefused(f"{NO_ANSWER}: {type(error).__name__}", None) from error
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        client = _client(self._service, self._region, self._endpoint)
+        client = _client(self._service, self._region, self._endpoint, self._read_s)
         from botocore.exceptions import BotoCoreError, ClientError
 
         function: Callable[..., Mapping[str, Any]] = getattr(client, operation)
@@ -68,13 +71,13 @@ class AwsClient:
 
 
 @lru_cache
-def _client(service: str, region: str | None, endpoint: str | None) -> Any:
+def _client(service: str, region: str | None, endpoint: str | None, read_s: float) -> Any:
     import boto3
     from botocore.config import Config
 
     config = Config(
         connect_timeout=CONNECT_S_MAX,
-        read_timeout=READ_S_MAX,
+        read_timeout=read_s,
         retries={"mode": "standard", "total_max_attempts": TRIES_MAX},
         max_pool_connections=CONNECTIONS_MAX,
     )
