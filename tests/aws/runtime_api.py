@@ -77,7 +77,7 @@ class RuntimeApi:
         """Set while the function waits for work."""
         self.init_error: InitError | None = None
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer((HOST, 0), type("_Bound", (_Handler,), {"api": self}))
+        self._server = _Server((HOST, 0), type("_Bound", (_Handler,), {"api": self}))
         self._server.daemon_threads = True
         self.address = f"{HOST}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -108,6 +108,13 @@ class RuntimeApi:
     def failed_to_start(self, told: Mapping[str, Any]) -> None:
         self.init_error = InitError(told)
         self.asked.set()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function that was killed hangs up; everything else is told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
