@@ -18,6 +18,7 @@ Schema = dict[str, Any]
 
 ID_FIELDS: Final[Mapping[str, str]] = {
     "payments": "paymentId",
+    "cases": "caseId",
     "incidents": "incidentId",
     "vendors": "vendorId",
     "quarantine": "quarantineId",

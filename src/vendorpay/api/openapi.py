@@ -105,6 +105,7 @@ _INFO: Final = {
 }
 _TAGS: Final = (
     {"name": "payments", "description": "Create, look up and decide on payments."},
+    {"name": "fraud", "description": "Look at what is flagged, and decide."},
     {"name": "events", "description": "What other services tell us."},
     {"name": "webhooks", "description": "Who outside is told of events, and how that went."},
     {"name": "service", "description": "About the service itself."},

@@ -23,6 +23,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     edge.MethodNotAllowed: 405,
     errors.InvalidTransition: 409,
     errors.AlreadyDecided: 409,
+    errors.FraudCaseDecided: 409,
     errors.AlreadyApproved: 409,
     errors.PaymentHeld: 409,
     errors.FraudReviewRequired: 409,

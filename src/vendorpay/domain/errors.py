@@ -124,6 +124,12 @@ class AlreadyDecided(VendorPayError):
     code = "already_decided"
 
 
+class FraudCaseDecided(VendorPayError):
+    """The fraud case is decided already."""
+
+    code = "already_decided"
+
+
 class AlreadyApproved(VendorPayError):
     """You have already approved this content of the payment; another person must give the next approval."""
 
@@ -131,7 +137,7 @@ class AlreadyApproved(VendorPayError):
 
 
 class FourEyes(VendorPayError):
-    """Whoever created a payment, or edited what it pays for, cannot approve it."""
+    """Whoever created a payment, or edited what it pays for, can neither approve it nor decide its fraud case."""
 
     code = "four_eyes"
 

@@ -117,7 +117,7 @@ class FraudDetected(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
     fraud_reasons: tuple[str, ...]
 
 
-class FraudCaseDecided(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+class FraudCaseClosed(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
     """Somebody looked at a flagged payment: `cleared`, it goes on; `confirmed`, it is not made."""
 
     case_id: UUID

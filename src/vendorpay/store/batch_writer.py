@@ -49,6 +49,13 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "fraud_cases": (
         *("case_id", "org_id", "payment_id", "created_by", "content_version", "cause", "opened_at", "audit_seq"),
     ),
+    "fraud_listings": (
+        *("listing_id", "org_id", "vendor_id", "kind", "signal", "reason_code", "case_id", "listed_by", "listed_at"),
+        "expires_at",
+    ),
+    "fraud_listing_ends": ("listing_id", "org_id", "ended_by", "ended_at"),
+    "fraud_rule_sets": ("rule_set_id", "org_id", "version", "document", "proposed_by", "proposed_at"),
+    "fraud_rule_set_uses": ("use_id", "org_id", "mode", "rule_set_id", "proposed_by", "set_by", "set_at"),
     "fraud_case_changes": (
         *("case_id", "org_id", "cause", "status", "assignee", "assigned_at", "decided_by", "decided_at"),
         *("reason_code", "vendor_blocked", "decision_audit_seq"),

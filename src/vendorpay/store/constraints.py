@@ -16,6 +16,7 @@ from vendorpay.domain.errors import (
     AlreadyDecided,
     DatabaseUnavailable,
     FourEyes,
+    FraudCaseDecided,
     FraudReviewRequired,
     InvalidTransition,
     PaymentHeld,
@@ -25,6 +26,8 @@ from vendorpay.domain.errors import (
 REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "approvals_four_eyes": FourEyes,
     "payments_four_eyes": FourEyes,
+    "fraud_cases_four_eyes": FourEyes,
+    "fraud_cases_only_decided": FraudCaseDecided,
     "payments_four_eyes_of_editor": FourEyes,
     "payments_four_eyes_of_payee_changer": FourEyes,
     "approvals_four_eyes_of_principal": FourEyes,

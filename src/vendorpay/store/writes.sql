@@ -111,6 +111,38 @@ FROM unnest(
           decision_audit_seq)
 WHERE k.case_id = c.case_id AND k.org_id = c.org_id
 
+-- name: fraud_listings
+INSERT INTO fraud_listings (
+    listing_id, org_id, vendor_id, kind, signal, reason_code, case_id, listed_by, listed_at, expires_at)
+SELECT * FROM unnest(
+    %(fraud_listings.listing_id)s::uuid[], %(fraud_listings.org_id)s::text[], %(fraud_listings.vendor_id)s::uuid[],
+    %(fraud_listings.kind)s::text[], %(fraud_listings.signal)s::text[], %(fraud_listings.reason_code)s::text[],
+    %(fraud_listings.case_id)s::uuid[], %(fraud_listings.listed_by)s::text[],
+    %(fraud_listings.listed_at)s::timestamptz[], %(fraud_listings.expires_at)s::timestamptz[])
+
+-- name: fraud_listing_ends
+UPDATE fraud_listings l SET ended_by = e.ended_by, ended_at = e.ended_at
+FROM unnest(
+    %(fraud_listing_ends.listing_id)s::uuid[], %(fraud_listing_ends.org_id)s::text[],
+    %(fraud_listing_ends.ended_by)s::text[], %(fraud_listing_ends.ended_at)s::timestamptz[])
+    AS e (listing_id, org_id, ended_by, ended_at)
+WHERE l.listing_id = e.listing_id AND l.org_id = e.org_id AND l.ended_at IS NULL
+
+-- name: fraud_rule_sets
+INSERT INTO fraud_rule_sets (rule_set_id, org_id, version, document, proposed_by, proposed_at)
+SELECT * FROM unnest(
+    %(fraud_rule_sets.rule_set_id)s::uuid[], %(fraud_rule_sets.org_id)s::text[], %(fraud_rule_sets.version)s::text[],
+    %(fraud_rule_sets.document)s::jsonb[], %(fraud_rule_sets.proposed_by)s::text[],
+    %(fraud_rule_sets.proposed_at)s::timestamptz[])
+
+-- name: fraud_rule_set_uses
+INSERT INTO fraud_rule_set_uses (use_id, org_id, mode, rule_set_id, proposed_by, set_by, set_at)
+SELECT * FROM unnest(
+    %(fraud_rule_set_uses.use_id)s::uuid[], %(fraud_rule_set_uses.org_id)s::text[],
+    %(fraud_rule_set_uses.mode)s::text[], %(fraud_rule_set_uses.rule_set_id)s::uuid[],
+    %(fraud_rule_set_uses.proposed_by)s::text[], %(fraud_rule_set_uses.set_by)s::text[],
+    %(fraud_rule_set_uses.set_at)s::timestamptz[])
+
 -- name: lines
 INSERT INTO payment_line_items (
     line_item_id, org_id, payment_id, content_version, line_no, description, quantity, unit_price_cents)

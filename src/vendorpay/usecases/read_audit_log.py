@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 
 from vendorpay.domain.errors import NotFound
 from vendorpay.domain.roles import Caller
@@ -39,4 +41,9 @@ async def entries(deps: Deps, caller: Caller, payment_id: UUID) -> tuple[AuditLi
         found = await audit_log.entries(connection, caller.scope().org_id, payment_id)
     if not found:
         raise NotFound(subject="payment", id=payment_id)
+    return lines_of(found)
+
+
+def lines_of(found: Iterable[DictRow]) -> tuple[AuditLine, ...]:
+    """Entries from the store, as people read them."""
     return tuple(AuditLine(**{**row, "prev_hash": row["prev_hash"].hex(), "hash": row["hash"].hex()}) for row in found)

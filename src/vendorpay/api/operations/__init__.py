@@ -28,8 +28,9 @@ def _operations() -> tuple[Operation, ...]:
     from vendorpay.api.operations.dead_letters import DEAD_LETTERS
     from vendorpay.api.operations.decisions import DECISIONS
     from vendorpay.api.operations.events import EVENTS
+    from vendorpay.api.operations.fraud import FRAUD
     from vendorpay.api.operations.payments import PAYMENTS
     from vendorpay.api.operations.service import SERVICE
     from vendorpay.api.operations.webhooks import WEBHOOKS
 
-    return (*PAYMENTS, *DECISIONS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)
+    return (*PAYMENTS, *DECISIONS, *FRAUD, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)

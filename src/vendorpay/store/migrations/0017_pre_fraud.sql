@@ -148,6 +148,7 @@ CREATE TABLE fraud_cases (
 CREATE UNIQUE INDEX fraud_cases_one_open_per_payment ON fraud_cases (payment_id) WHERE status = 'open';
 CREATE INDEX idx_fraud_cases_payment ON fraud_cases (payment_id, audit_seq);
 CREATE INDEX idx_fraud_cases_open ON fraud_cases (case_id) WHERE status = 'open';
+CREATE INDEX idx_fraud_cases_org ON fraud_cases (org_id, case_id);
 CREATE INDEX idx_fraud_cases_status ON fraud_cases (org_id, status, case_id);
 
 -- A live score is of the content that the payment has, and is on record there.

@@ -1,0 +1,123 @@
+"""What people tell the scorer about a vendor: trusted for a time, blocked, or a signal that is not to speak of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from vendorpay.domain.errors import FieldFault
+from vendorpay.domain.fraud.finding import Assessment, Finding, FraudStatus
+from vendorpay.domain.fraud_cases import CaseReason
+from vendorpay.domain.fraud_signals import CODES
+
+EXPIRES_AFTER_MAX: Final = timedelta(days=366)
+"""Trust is looked at again every year; the CHECK `fraud_listings_expire` says the same."""
+BLOCKED: Final = "vendor_blocked"
+ALLOWED: Final = "vendor_allowed"
+TRUST_ENDS_AT: Final = frozenset({"duplicate_exact", "self_dealing"})
+"""What these say is looked at whoever the vendor is: a bill that came twice, and ties between people."""
+
+
+class ListingKind(StrEnum):
+    """`allow`: findings flag nothing, but for TRUST_ENDS_AT; `block`: everything is flagged; `snooze`: one signal."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    SNOOZE = "snooze"
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Signal = Annotated[str, Meta(max_length=64, extra_json_schema={"enum": list(CODES)})]
+
+
+class NewListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A vendor to be listed. `allow` and `snooze` need their end, `snooze` its signal."""
+
+    vendor_id: UUID
+    kind: ListingKind
+    reason_code: CaseReason
+    signal: Signal | None = None
+    expires_at: Moment | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A vendor that is listed, by whom and until when; `caseId` where a confirmed case did it."""
+
+    listing_id: UUID
+    vendor_id: UUID
+    kind: ListingKind
+    reason_code: CaseReason
+    signal: str | None = None
+    expires_at: datetime | None = None
+    listed_by: str
+    listed_at: datetime
+    case_id: UUID | None = None
+    ended_by: str | None = None
+    ended_at: datetime | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a vendor at a moment."""
+
+    allowed: bool = False
+    blocked: bool = False
+    snoozed: frozenset[str] = frozenset()
+
+
+def check(fields: Mapping[str, Any]) -> list[FieldFault]:
+    """The faults across the fields of a NewListing; when it ends, only its use case can judge."""
+    kind, signal = fields.get("kind"), fields.get("signal")
+    faults = []
+    if kind is ListingKind.SNOOZE and "signal" in fields and signal is None:
+        faults.append(FieldFault("signal", "is required for a snooze"))
+    if kind in (ListingKind.ALLOW, ListingKind.BLOCK) and signal is not None:
+        faults.append(FieldFault("signal", "goes with a snooze only"))
+    if signal is not None and signal not in CODES:
+        faults.append(FieldFault("signal", f"is no signal; there are: {', '.join(CODES)}"))
+    if kind in (ListingKind.ALLOW, ListingKind.SNOOZE) and "expires_at" in fields and fields["expires_at"] is None:
+        faults.append(FieldFault("expiresAt", f"is required for {kind.value}: trust has an end"))
+    expires_at = fields.get("expires_at")
+    if expires_at is not None and not 1970 <= expires_at.year <= 9998:
+        faults.append(FieldFault("expiresAt", "must be between the years 1970 and 9998"))
+    return faults
+
+
+def expiry_faults(expires_at: datetime | None, now: datetime) -> list[FieldFault]:
+    """The fault of an end that has passed, or is further off than trust may go."""
+    if expires_at is None or now < expires_at <= now + EXPIRES_AFTER_MAX:
+        return []
+    return [FieldFault("expiresAt", f"must be in the future, at most {EXPIRES_AFTER_MAX.days} days from now")]
+
+
+def standing_of(listings: tuple[Listing, ...], at: datetime) -> Standing:
+    """What the listings of one vendor come to at a moment."""
+    active = [one for one in listings if one.ended_at is None and (one.expires_at is None or one.expires_at > at)]
+    kinds = {one.kind for one in active}
+    return Standing(
+        allowed=ListingKind.ALLOW in kinds,
+        blocked=ListingKind.BLOCK in kinds,
+        snoozed=frozenset(one.signal for one in active if one.signal is not None),
+    )
+
+
+def heeding(assessment: Assessment, standing: Standing) -> Assessment:
+    """The assessment with what people said of the vendor; a block comes before trust."""
+    if standing.blocked:
+        said = Finding(code=BLOCKED, strength=1.0, weight=1.0, message="The vendor is on the blocklist.")
+        return _with(assessment, said, FraudStatus.FLAGGED, 1.0)
+    trusted = standing.allowed and TRUST_ENDS_AT.isdisjoint(each.code for each in assessment.findings)
+    if trusted and assessment.status is FraudStatus.FLAGGED:
+        words = "The vendor is on the allowlist: what was found does not flag the payment."
+        said = Finding(code=ALLOWED, strength=1.0, weight=0.0, message=words)
+        return _with(assessment, said, FraudStatus.HIGH_RISK, assessment.score)
+    return assessment
+
+
+def _with(assessment: Assessment, finding: Finding, status: FraudStatus, score: float) -> Assessment:
+    return msgspec.structs.replace(assessment, score=score, status=status, findings=(finding, *assessment.findings))
