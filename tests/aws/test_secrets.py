@@ -17,7 +17,7 @@ from tests.scenarios.webhook_receiver import WebhookReceiver, first, hang, respo
 from vendorpay.adapters.aws import signed_https
 from vendorpay.adapters.aws.credentials import Credentials, CredentialsMissing
 from vendorpay.adapters.aws.secret_cache import ASKED_AGAIN_S_MIN, AWAY_S, KEPT_S_MAX, SecretCache
-from vendorpay.adapters.aws.secrets_manager import SERVICE, TARGET, WHY, SecretsManager
+from vendorpay.adapters.aws.secret_values import SERVICE, TARGET, WHY, SecretsManager
 from vendorpay.adapters.aws.signed_https import TRIES_MAX, JsonService
 from vendorpay.ports import Secrets, SecretUnavailable
 

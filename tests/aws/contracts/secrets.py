@@ -11,11 +11,7 @@ from vendorpay.ports import Secrets, SecretUnavailable
 
 
 class SecretsContract:
-    """Subclasses give the adapter, over what the fixture `moto` holds."""
-
-    @pytest.fixture
-    def secrets(self, moto: MotoServer) -> Secrets:
-        raise NotImplementedError
+    """Subclasses give the adapter, a fixture `secrets`, over what the fixture `moto` holds."""
 
     @pytest.fixture
     def name(self, moto: MotoServer, request: pytest.FixtureRequest) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from vendorpay.adapters.aws.secret_cache import SecretCache
-from vendorpay.adapters.aws.secrets_manager import SERVICE, TARGET, SecretsManager
+from vendorpay.adapters.aws.secret_values import SERVICE, TARGET, SecretsManager
 from vendorpay.adapters.aws.signed_https import JsonService
 from vendorpay.entrypoints.aws.credentials import credentials_of
 from vendorpay.entrypoints.aws.database_login import DatabaseSecret, IamLogin, Place, SecretLogin, secret_of
