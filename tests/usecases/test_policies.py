@@ -22,7 +22,8 @@ from vendorpay.domain import policy as documents
 from vendorpay.domain.errors import FourEyes, NotFound, PaymentHeld, PoliciesOff, PolicyDenied
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.policies import PolicyStatus, PolicyVersion
-from vendorpay.domain.policy import DEFAULT, Policy
+from vendorpay.domain.policy import DEFAULT
+from vendorpay.domain.policy_document import Policy
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.usecases import list_policies, record_event
 from vendorpay.usecases.activate_policy import ActivatePolicy

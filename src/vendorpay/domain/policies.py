@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.payment import Chains
-from vendorpay.domain.policy import Policy
+from vendorpay.domain.policy_document import Policy
 
 
 class PolicyStatus(StrEnum):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vendorpay.domain.approval_rule import AUTO_APPROVER, PEOPLE_MAX, CumulativeLimit, Effect, Step
 from vendorpay.domain.currencies import EXPONENTS
 from vendorpay.domain.errors import FieldFault
-
-if TYPE_CHECKING:
-    from vendorpay.domain.policy import PolicyRule, When
+from vendorpay.domain.policy_document import PolicyRule, When
 
 
 def faults_of(rules: Sequence[PolicyRule], limits: Sequence[CumulativeLimit]) -> list[FieldFault]:

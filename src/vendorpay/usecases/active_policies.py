@@ -15,7 +15,8 @@ import msgspec
 from vendorpay.domain import policy as policies
 from vendorpay.domain.approval_rule import ChosenRule
 from vendorpay.domain.approval_rules.condition import RuleFacts
-from vendorpay.domain.policy import DEFAULT, DEFAULT_VERSION, Policy
+from vendorpay.domain.policy import DEFAULT, DEFAULT_VERSION
+from vendorpay.domain.policy_document import Policy
 
 KEPT_MAX: Final = 1000
 """Organisations; when there are more, all are forgotten, and looked up again."""

@@ -8,7 +8,7 @@ from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import PoliciesOff
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.policies import PolicyState, PolicyStatus, PolicyVersion
-from vendorpay.domain.policy import Policy
+from vendorpay.domain.policy_document import Policy
 from vendorpay.domain.policy_events import PolicyProposed
 from vendorpay.store.claims import PoliciesClaim
 from vendorpay.usecases.command import Command, Facts, Outcome

@@ -15,7 +15,8 @@ from vendorpay.domain.approval_rule import Effect, Source
 from vendorpay.domain.approval_rules import RULES
 from vendorpay.domain.approval_rules.fraud_status import FRAUD_STATUSES
 from vendorpay.domain.errors import InvalidRequest
-from vendorpay.domain.policy import DEFAULT, When, choose
+from vendorpay.domain.policy import DEFAULT, choose
+from vendorpay.domain.policy_document import When
 
 ONE, TWO, ADMIN_AND_ONE = "up to 1,000.00", "up to 10,000.00", "above, or in another currency"
 
