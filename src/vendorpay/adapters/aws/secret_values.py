@@ -36,15 +36,16 @@ class SecretsManager:
 
     async def current(self, name: str) -> str:
         """The secret's text. Raises SecretUnavailable."""
+        called = name.rpartition(":secret:")[2]  # what follows `secret:` a log takes for one, and hides
         try:
             told = await self._service.ask("GetSecretValue", {"SecretId": name, "VersionStage": CURRENT})
         except ServiceRefused as error:
-            raise SecretUnavailable(f"The secret {name}: {WHY.get(error.code, error.code)}.") from error
+            raise SecretUnavailable(f"The secret {called}: {WHY.get(error.code, error.code)}.") from error
         except ServiceAway as error:
-            raise SecretUnavailable(f"The secret {name}: {_AWAY} ({error}).") from error
+            raise SecretUnavailable(f"The secret {called}: {_AWAY} ({error}).") from error
         except CredentialsMissing as error:
-            raise SecretUnavailable(f"The secret {name}: {error}.") from error
+            raise SecretUnavailable(f"The secret {called}: {error}.") from error
         text = told.get("SecretString")
         if not isinstance(text, str):
-            raise SecretUnavailable(f"The secret {name}: it is binary; it must be text.")
+            raise SecretUnavailable(f"The secret {called}: it is binary; it must be text.")
         return text

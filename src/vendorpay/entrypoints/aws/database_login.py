@@ -80,7 +80,9 @@ def secret_of(text: str, name: str) -> DatabaseSecret:
         found = DatabaseSecret("", "")
     if not found.username or not found.password:
         # Without its cause, which may quote what was read.
-        raise SecretUnavailable(f'The secret {name}: it must be {{"username": "..", "password": ".."}}.') from None
+        raise SecretUnavailable(
+            f'The secret {_called(name)}: it must be {{"username": "..", "password": ".."}}.'
+        ) from None
     return found
 
 
@@ -129,7 +131,7 @@ class SecretLogin:
         secret = secret_of(text, self.name)
         if self.user not in {None, secret.username}:
             raise SecretUnavailable(
-                f"The secret {self.name}: its username must be {self.user}, as whom this function connects."
+                f"The secret {_called(self.name)}: its username must be {self.user}, as whom this function connects."
             )
         return self.place.conninfo(secret.username, secret.password)
 
@@ -154,6 +156,11 @@ class IamLogin:
         """False: each is signed anew anyway."""
         _tell(error, self.place)
         return False
+
+
+def _called(name: str) -> str:
+    """What the log can show of an ARN: what follows `secret:` it takes for one, and hides."""
+    return name.rpartition(":secret:")[2]
 
 
 def _tell(error: psycopg.OperationalError, place: Place) -> None:
