@@ -15,7 +15,7 @@ import importlib
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final, Protocol, TypeVar
 
 from vendorpay import observe
@@ -147,9 +147,13 @@ async def _ended(waiting: Awaitable[None]) -> bool:
 
 
 async def _quietly(ending: Awaitable[None]) -> None:
-    """What is thrown away may fail: its line was cut, its tasks were cancelled."""
-    with suppress(Exception, asyncio.CancelledError):
+    """What is thrown away may fail, for its line was cut and its tasks were cancelled."""
+    try:
         await ending
+    except asyncio.CancelledError:
+        return
+    except Exception as error:
+        observe.warning("what was thrown away failed", **observe.facts_of(error))
 
 
 def _tell_of_snapshots(environment: Environment) -> None:
