@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from vendorpay.domain.fraud.spread import Spread, chance_above, spread_of
 from vendorpay.domain.fraud.view import View
-
-MILEAGE_ROWS_MIN: Final = 5
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,36 +24,48 @@ class AmountFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     amount_cents: int
     vendor: Compared | None
-    """The amount beside the vendor's comparable rows among its newest 200; None = there are none."""
+    """The amount beside the vendor's comparable rows among its newest 200, without the newest quarter of them where
+    there are 40 or more (View.settled); None = there are none."""
     peers: Compared | None
     """Beside the newest 500 comparable rows of all vendors; None = there are none."""
+    level: Compared | None
+    """The price in thousandths of the vendor's median price of the service (View.level), beside the same of its rows of
+    any service without the newest quarter (View.settled); None = fewer than SERVICE_ROWS_MIN comparable rows, or the
+    price is hardly above the usual one."""
+    level_permille: int | None
+    """That level; None = too few comparable rows."""
     base_cents: int | None
     mileage_cents: int | None
     mileage_permille: int | None
     """Mileage in thousandths of the base price; None = either is unknown, or the base is 0."""
     vendor_mileage: Compared | None
-    """The mileage beside those of the vendor's rows in this currency, of any service (a mile is a mile)."""
+    """The mileage beside those of the vendor's rows in this currency, of any service (a mile is a mile). The spread is
+    that of the mileages above 0, the chance that of all; None = the payment has none, or no row has."""
     peer_mileage: Compared | None
     """Beside those of the newest 500 comparable rows of all vendors."""
+    vendor_mileage_permille: Compared | None
+    """The thousandths beside those of the vendor's comparable rows."""
     peer_mileage_permille: Compared | None
-    """The same of the thousandths."""
+    """Beside those of all vendors."""
 
 
 def amount_facts(view: View) -> AmountFacts:
     """The facts about the amount."""
     row, peers = view.row, view.windows.peers
     permille = row.mileage_cents * 1000 // row.base_cents if row.mileage_cents is not None and row.base_cents else None
-    of_vendor = [each.mileage_cents for each in view.same_currency if each.mileage_cents is not None]
     return AmountFacts(
         amount_cents=row.amount_cents,
-        vendor=compared(sorted([each.amount_cents for each in view.comparable]), row.amount_cents),
+        level=compared(sorted([level for _, level in view.settled_levels()]), view.level),
+        level_permille=view.level,
+        vendor=compared(sorted([each.amount_cents for each in view.settled(view.comparable)]), row.amount_cents),
         peers=compared(peers.amounts_cents, row.amount_cents),
         base_cents=row.base_cents,
         mileage_cents=row.mileage_cents,
         mileage_permille=permille,
-        vendor_mileage=compared(sorted(of_vendor), row.mileage_cents),
-        peer_mileage=compared(peers.mileages_cents, row.mileage_cents),
-        peer_mileage_permille=compared(peers.mileages_permille, permille),
+        vendor_mileage=positive(_mileages(view), row.mileage_cents),
+        peer_mileage=positive(peers.mileages_cents, row.mileage_cents),
+        vendor_mileage_permille=positive(_permilles(view), permille),
+        peer_mileage_permille=positive(peers.mileages_permille, permille),
     )
 
 
@@ -65,3 +75,32 @@ def compared(ordered: Sequence[int], value: int | None) -> Compared | None:
     if value is None or spread is None:
         return None
     return Compared(usual=spread, chance=chance_above(ordered, spread, value))
+
+
+def positive(ordered: Sequence[int], value: int | None) -> Compared | None:
+    """The same of values that are 0 where there was nothing to bill: these tell nothing of how much it is else."""
+    if not value:
+        return None
+    nothing = bisect_right(ordered, 0)
+    found = compared(ordered[nothing:], value)
+    if found is None:
+        return None
+    return Compared(usual=found.usual, chance=found.chance * (found.usual.count + 1) / (len(ordered) + 1))
+
+
+def _mileages(view: View) -> list[int]:
+    if not view.row.mileage_cents:
+        return []
+    return sorted([each.mileage_cents for each in view.settled(view.same_currency) if each.mileage_cents is not None])
+
+
+def _permilles(view: View) -> list[int]:
+    if not view.row.mileage_cents:
+        return []
+    return sorted(
+        [
+            each.mileage_cents * 1000 // each.base_cents
+            for each in view.settled(view.comparable)
+            if each.mileage_cents is not None and each.base_cents
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -9,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.fraud.chance import together
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.view import View
 from vendorpay.domain.fraud.words import differing_bits
@@ -19,8 +19,11 @@ NEAR: Final = 0.12
 """How far a copy's amount may be from the original's, as a share."""
 COMPARED_MIN: Final = 8
 """With fewer rows to compare with, nothing is said about how rare a likeness is."""
-NOTES_BITS_MAX: Final = 12
-DURATION_NEAR_MIN: Final = 0
+NOTES_BITS_MAX: Final = 20
+"""Up to how many bits of their keys notes are taken for edits of one another; without a common word about 32 differ."""
+MINUTES_NEAR: Final = 4
+SAME_PHOTOS_MAX: Final = 2
+"""Names that come more often are no names: image1.jpg."""
 
 
 class Twin(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,24 +59,36 @@ class DuplicateFacts(msgspec.Struct, frozen=True, kw_only=True):
 def duplicate_facts(view: View) -> DuplicateFacts:
     """The facts about duplicates."""
     row = view.row
-    around = [each for each in view.windows.vendor_rows if abs(each.occurred_at - view.t) <= AROUND]
-    others = [
-        each for each in around if each.live and each.currency == row.currency and each.incident_id != row.incident_id
-    ]
-    same_lines = [each for each in others if each.lines_key == row.lines_key]
-    alike, chance, traits = _most_alike(view, others)
+    around = _around(view)
+    same_lines = [each for each in around if each.lines_key == row.lines_key and each.incident_id != row.incident_id]
+    alike, chance, traits = _most_alike(view, around)
     incident = [each for each in view.windows.incident_rows if each.live]
     of_vendor = [each for each in incident if each.vendor_id == row.vendor_id]
     return DuplicateFacts(
         same_incident=_nearest(view, of_vendor),
         incident_vendors=len({each.vendor_id for each in incident} - {row.vendor_id}),
         same_lines=_nearest(view, same_lines),
-        same_lines_chance=_repeats(view, len(others)) if same_lines else None,
+        same_lines_chance=_repeats(view, len(around)) if same_lines else None,
         alike=None if alike is None else _twin(view, alike),
         alike_chance=chance,
         alike_in=traits,
-        same_photos=_same_photos(view, others),
+        same_photos=_same_photos(view, around),
     )
+
+
+def _around(view: View) -> list[FraudRow]:
+    """The vendor's live rows of the currency within AROUND, the nearest in time first."""
+    t, currency = view.t, view.row.currency
+    rows, start = view.windows.vendor_rows, t - AROUND
+    found = []
+    for each in rows:
+        if each.occurred_at < start:
+            break
+        if each.live and each.currency == currency:
+            found.append(each)
+    if found and found[0].occurred_at > t:
+        found.sort(key=lambda each: abs(t - each.occurred_at))
+    return found
 
 
 def _twin(view: View, row: FraudRow) -> Twin:
@@ -101,27 +116,23 @@ def _repeats(view: View, others: int) -> float | None:
     return round(max(pairs, (own if rows is older else max(0, own - 1)) / total, 1 / (total * total)) * others, 9)
 
 
-def _most_alike(view: View, others: Sequence[FraudRow]) -> tuple[FraudRow | None, float | None, tuple[str, ...]]:
-    """The least expected likeness among the others of the same service type."""
-    row = view.row
-    near = [
-        each
-        for each in others
-        if each.service_type == row.service_type
-        and abs(each.amount_cents - row.amount_cents) <= NEAR * max(row.amount_cents, each.amount_cents)
-    ]
+def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None, float | None, tuple[str, ...]]:
+    """The least expected likeness among those around of the same service type and about the same amount."""
+    row, rows = view.row, view.comparable
+    if len(rows) <= COMPARED_MIN:
+        return None, None, ()
+    least, most = row.amount_cents * (1 - NEAR), row.amount_cents * (1 + NEAR)
+    others: _Others | None = None
     best: tuple[float, FraudRow, tuple[str, ...]] | None = None
-    for each in near:
-        rest = [one for one in view.comparable if one is not each]
-        if len(rest) < COMPARED_MIN:
-            break
-        chance, traits = _likeness(row, each, rest)
-        # Within the time that lies between them, how many did the vendor bill that it could have been?
-        apart = abs(view.t - each.occurred_at)
-        tries = sum(1 for one in others if abs(view.t - one.occurred_at) <= apart)
-        expected = chance * max(1, tries)
-        if best is None or expected < best[0]:
-            best = (expected, each, traits)
+    for tries, each in enumerate(around, start=1):
+        # Among as many as the vendor billed in the time between, it could have been any.
+        near = least <= each.amount_cents <= most and each.service_type == row.service_type
+        if not near or each.incident_id == row.incident_id:
+            continue
+        others = others or _Others(row, rows)
+        chance, traits = others.likeness(each)
+        if best is None or chance * tries < best[0]:
+            best = (chance * tries, each, traits)
     return (None, None, ()) if best is None else (best[1], round(min(1.0, best[0]), 12), best[2])
 
 
@@ -132,30 +143,60 @@ TRAITS: Final[tuple[Trait, ...]] = (
     ("other charges", lambda row: _rest_cents(row)),
     ("duration", lambda row: row.duration_min),
 )
+BOXES: Final = (0.005, 0.025, 0.06)
+"""How near a copy may be in each trait, as a share: to the cent, edited a little, edited."""
+LOOSE_TRAITS_MAX: Final = 1
+"""In how many traits a copy may be something else."""
+TELLING: Final = 0.25
+"""A trait is worth a word when at most this share is as near in it."""
 
 
-def _likeness(row: FraudRow, twin: FraudRow, rest: Sequence[FraudRow]) -> tuple[float, tuple[str, ...]]:
-    """The chance that one of the rest is as like the payment as the twin, and in what the twin is."""
-    chances, traits = [], []
-    for name, value_of in TRAITS:
-        own, other = value_of(row), value_of(twin)
-        if own is None or other is None:
-            continue
-        reach = abs(own - other)
-        values = [value for one in rest if (value := value_of(one)) is not None]
-        chance = (sum(1 for value in values if abs(value - own) <= reach) + 1) / (len(values) + 1)
-        chances.append(chance)
-        if chance <= 0.25:
-            traits.append(name)
-    if row.notes_key is not None and twin.notes_key is not None:
-        bits = differing_bits(row.notes_key, twin.notes_key)
-        if bits <= NOTES_BITS_MAX:
-            as_near = sum(
-                1 for one in rest if one.notes_key is not None and differing_bits(row.notes_key, one.notes_key) <= bits
-            )
-            chances.append((as_near + 1) / (len(rest) + 1))
-            traits.append("notes")
-    return together(chances), tuple(traits)
+class _Others:
+    """The vendor's comparable rows by their traits, to tell how many are as near to the payment as one of them."""
+
+    def __init__(self, row: FraudRow, rows: Sequence[FraudRow]) -> None:
+        self._row, self._rows = row, rows
+        self._traits = [
+            (name, value_of, own, sorted([value for one in rows if (value := value_of(one)) is not None]))
+            for name, value_of in TRAITS
+            if (own := value_of(row)) is not None
+        ]
+
+    def likeness(self, twin: FraudRow) -> tuple[float, tuple[str, ...]]:
+        """The chance that another row is as like the payment as the twin, and in what the twin is like it."""
+        notes = self._notes(twin)
+        chance, telling = min(self._within(twin, box, notes) for box in BOXES)
+        return min(1.0, chance * len(BOXES)), telling
+
+    def _within(self, twin: FraudRow, box: float, notes: float | None) -> tuple[float, tuple[str, ...]]:
+        """The share of rows that are within the box around the payment in all the traits that the twin is."""
+        chance, loose, telling = 1.0, 0, []
+        for name, value_of, own, ordered in self._traits:
+            if (value := value_of(twin)) is None:
+                continue
+            reach = int(box * own) + (MINUTES_NEAR if name == "duration" and box > BOXES[0] else 0)
+            if abs(own - value) > reach:
+                loose += 1
+                continue
+            # The twin itself, being one of them, stands for the one that was not seen.
+            share = max(1, bisect_right(ordered, own + reach) - bisect_left(ordered, own - reach)) / len(ordered)
+            chance *= share
+            if share <= TELLING:
+                telling.append(name)
+        if loose > LOOSE_TRAITS_MAX:
+            return 1.0, ()
+        if notes is not None:
+            chance *= notes
+            telling.append("notes")
+        return chance * (len(self._traits) if loose else 1), tuple(telling)
+
+    def _notes(self, twin: FraudRow) -> float | None:
+        """The share of rows whose notes are as near as the twin's; None when these are not near."""
+        own, other = self._row.notes_key, twin.notes_key
+        if own is None or other is None or differing_bits(own, other) > NOTES_BITS_MAX:
+            return None
+        keys = [one.notes_key for one in self._rows if one.notes_key is not None]
+        return max(1, sum(1 for key in keys if differing_bits(own, key) <= NOTES_BITS_MAX)) / max(1, len(self._rows))
 
 
 def _rest_cents(row: FraudRow) -> int | None:
@@ -164,10 +205,12 @@ def _rest_cents(row: FraudRow) -> int | None:
     return row.amount_cents - row.base_cents - row.mileage_cents
 
 
-def _same_photos(view: View, others: Sequence[FraudRow]) -> Twin | None:
-    key = view.row.photos_key
+def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
+    key, incident_id = view.row.photos_key, view.row.incident_id
     if key is None:
         return None
-    same = [each for each in others if each.photos_key == key]
+    same = [each for each in around if each.photos_key == key and each.incident_id != incident_id]
+    if not same:
+        return None
     everywhere = sum(1 for each in view.windows.vendor_rows if each.photos_key == key)
-    return _nearest(view, same) if same and everywhere <= 2 else None
+    return _nearest(view, same) if everywhere <= SAME_PHOTOS_MAX else None

@@ -9,34 +9,43 @@ from typing import Final
 
 import msgspec
 
-from vendorpay.domain.fraud.chance import together
+from vendorpay.domain.fraud.chance import at_least
 from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.spread import at
 from vendorpay.domain.fraud.view import View
 from vendorpay.domain.fraud.windows import Company
 
-SERVICE_ROWS_MIN: Final = 5
-REFERENCE_ROWS_MIN: Final = 10
-SERIES_MAX: Final = 6
+REFERENCE_ROWS_MIN: Final = 8
+SERIES_MAX: Final = 20
 SERIES_AGE: Final = timedelta(days=45)
+LATELY_ROWS_MIN: Final = 5
+BOUND: Final = 0.95
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """Several payments that lie high together. A level is an amount divided by the vendor's median of its service."""
+    """Dear payments that come thick. A level is a price in thousandths of the vendor's median price of the service;
+    dear is what lies above BOUND of the levels of those compared with."""
 
     rows: int
-    """How many payments, this one among them."""
-    level: float
-    """The median of their levels."""
-    reference: float
-    """The median level of those they are compared with."""
+    """How many payments the series has, this one left out."""
+    dear: int
+    """How many of them are dear."""
+    dear_level: int
+    """The median level of these."""
+    bound: int
+    """Above which level a payment is dear."""
     compared: int
-    """How many these are."""
+    """With how many others they are compared."""
     chance: float
-    """That as many of these lie as high (Fisher's method over the shares as high)."""
+    """That as many are dear when the series is like the others (binomial)."""
+
+    def goes_on(self, level: int) -> bool:
+        """Whether a payment of this level is one more of the dear ones, and no honest one among them."""
+        return level >= self.bound + (self.dear_level - self.bound) / 2
 
 
 class PeopleFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Ties between persons and the vendor."""
+    """Ties between persons and the vendor. The series are None for a payment that is not dear for its vendor."""
 
     tie: str | None
     """`creator_is_vendor`, `creator_is_payee` when the same id stands on both sides; None = no such tie is known."""
@@ -44,22 +53,25 @@ class PeopleFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What created_by has to do with the vendor; None = unknown."""
     driver: Company | None
     """What the driver has to do with it; None = unknown."""
-    with_person: Series | None
-    """This payment and the vendor's last ones by the same driver (or creator), beside the vendor's by others; None =
-    the person is unknown, or there are fewer than REFERENCE_ROWS_MIN by others."""
+    with_creator: Series | None
+    """The vendor's newest SERIES_MAX payments by the same creator within SERIES_AGE, beside the vendor's by others;
+    None = the creator is unknown, there are fewer than REFERENCE_ROWS_MIN by others, or this payment is not dear."""
+    with_driver: Series | None
+    """The same by the driver."""
     lately: Series | None
-    """This payment and the vendor's last ones of SERIES_AGE, beside its older ones; None = too few of these."""
+    """The newest quarter of the vendor's payments, if within SERIES_AGE, beside the older ones; None likewise."""
 
 
 def people_facts(view: View) -> PeopleFacts:
     """The facts about people."""
-    levels = _Levels(view)
+    row = view.row
     return PeopleFacts(
-        tie=_tie(view.row),
+        tie=_tie(row),
         creator=view.windows.creator,
         driver=view.windows.driver,
-        with_person=levels.with_person(),
-        lately=levels.lately(),
+        with_creator=_with(view, [each.created_by == row.created_by for each, _ in view.levels], row.created_by),
+        with_driver=_with(view, [each.driver_id == row.driver_id for each, _ in view.levels], row.driver_id),
+        lately=_lately(view),
     )
 
 
@@ -71,67 +83,40 @@ def _tie(row: FraudRow) -> str | None:
     return "creator_is_payee" if row.created_by == row.driver_id else None
 
 
-class _Levels:
-    """The vendor's rows of one currency, each with its level."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.medians = self._medians() if self._worth_while() else {}
-        own = self.level(view.row)
-        self.own = own if own is not None and own > 1 else None
-        self.rows = (
-            []
-            if self.own is None
-            else [(each, level) for each in view.same_currency if (level := self.level(each)) is not None]
-        )
-
-    def _worth_while(self) -> bool:
-        """A payment that is not dear for the vendor ends no series of dear ones."""
-        comparable = sorted(each.amount_cents for each in self.view.comparable)
-        if len(comparable) < SERVICE_ROWS_MIN:
-            return False
-        return self.view.row.amount_cents > comparable[len(comparable) // 2]
-
-    def _medians(self) -> dict[str | None, float]:
-        amounts: dict[str | None, list[int]] = {}
-        for each in self.view.same_currency:
-            amounts.setdefault(each.service_type, []).append(each.amount_cents)
-        return {
-            service: float(median(values)) for service, values in amounts.items() if len(values) >= SERVICE_ROWS_MIN
-        }
-
-    def level(self, row: FraudRow) -> float | None:
-        usual = self.medians.get(row.service_type)
-        return row.amount_cents / usual if usual else None
-
-    def with_person(self) -> Series | None:
-        person = _person(self.view.row)
-        if person is None or self.own is None:
-            return None
-        theirs = [level for each, level in self.rows if _person(each) == person]
-        others = [level for each, level in self.rows if _person(each) != person]
-        return self._series(theirs[: SERIES_MAX - 1], others)
-
-    def lately(self) -> Series | None:
-        if self.own is None:
-            return None
-        start = self.view.t - SERIES_AGE
-        last = [level for each, level in self.rows[: SERIES_MAX - 1] if each.occurred_at > start]
-        return self._series(last, [level for _, level in self.rows[len(last) :]])
-
-    def _series(self, series: Sequence[float], others: Sequence[float]) -> Series | None:
-        if len(others) < REFERENCE_ROWS_MIN or self.own is None:
-            return None
-        mine = [self.own, *series]
-        chances = [(sum(1 for other in others if other >= level) + 1) / (len(others) + 1) for level in mine]
-        return Series(
-            rows=len(mine),
-            level=round(median(mine), 6),
-            reference=round(median(others), 6),
-            compared=len(others),
-            chance=together(chances),
-        )
+def _with(view: View, is_theirs: Sequence[bool], person: str | None) -> Series | None:
+    if person is None or not view.levels:
+        return None
+    start = view.t - SERIES_AGE
+    theirs, others = [], []
+    for (each, level), same in zip(view.levels, is_theirs, strict=True):
+        if not same:
+            others.append(level)
+        elif each.occurred_at > start:
+            theirs.append(level)
+    return _series(view, theirs[:SERIES_MAX], others)
 
 
-def _person(row: FraudRow) -> str | None:
-    return row.driver_id or row.created_by
+def _lately(view: View) -> Series | None:
+    newest = max(LATELY_ROWS_MIN, len(view.levels) // 4)
+    start = view.t - SERIES_AGE
+    last = [level for each, level in view.levels[:newest] if each.occurred_at > start]
+    return _series(view, last, [level for _, level in view.levels[newest:]])
+
+
+def _series(view: View, series: Sequence[int], others: list[int]) -> Series | None:
+    if len(others) < REFERENCE_ROWS_MIN or view.level is None:
+        return None
+    others.sort()
+    bound = at(others, BOUND)
+    dear = [level for level in series if level > bound]
+    if view.level <= bound or not dear:
+        return None
+    share = 1 - BOUND + 1 / (len(others) + 1)
+    return Series(
+        rows=len(series),
+        dear=len(dear),
+        dear_level=round(median(dear)),
+        bound=bound,
+        compared=len(others),
+        chance=at_least(len(dear), len(series), share),
+    )

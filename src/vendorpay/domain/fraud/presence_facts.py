@@ -45,8 +45,8 @@ def presence_facts(view: View) -> PresenceFacts:
     """The facts about presence."""
     row, peers = view.row, view.windows.peers
     per_min = None if row.duration_min is None else row.amount_cents // max(row.duration_min, 1)
-    durations = sorted(each.duration_min for each in view.comparable if each.duration_min is not None)
-    photos = sorted(each.photo_count for each in view.before if each.photo_count is not None)
+    durations = sorted(each.duration_min for each in view.settled(view.comparable) if each.duration_min is not None)
+    photos = sorted(each.photo_count for each in view.settled(view.before) if each.photo_count is not None)
     hour = hour_of(row.occurred_at)
     return PresenceFacts(
         duration_min=row.duration_min,
@@ -58,7 +58,7 @@ def presence_facts(view: View) -> PresenceFacts:
         vendor_fewer_photos=_as_few(photos, row.photo_count),
         peer_fewer_photos=_as_few(peers.photo_counts, row.photo_count),
         hour=hour,
-        vendor_hour=rare_hour((hour_of(each.occurred_at) for each in view.before), hour),
+        vendor_hour=rare_hour([hour_of(each.occurred_at) for each in view.settled(view.before)], hour),
         peer_hour=rare_hour(peers.hours, hour),
     )
 

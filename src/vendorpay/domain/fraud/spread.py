@@ -29,11 +29,19 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     most: int
     log_mad: float
     """The median of how far the values' natural logarithms lie from the median's (values below 1 count as 1)."""
+    log_up: float
+    """How far the logarithm of the value at 84 % lies above the median's: a standard deviation, were it normal."""
+    log_down: float
+    """How far that at 16 % lies below."""
 
-    def deviations(self, value: int) -> float:
-        """How many robust standard deviations the value's logarithm lies above the median's."""
-        sigma = max(LOG_SIGMA_MIN, LOG_MAD_TO_SIGMA * self.log_mad)
-        return log(max(value, 1) / max(self.median, 1)) / sigma
+    def sigma_up(self) -> float:
+        """A robust standard deviation of the logarithms, for values above the median: the larger of two measures, for
+        prices are skewed and made of several kinds."""
+        return max(LOG_SIGMA_MIN, LOG_MAD_TO_SIGMA * self.log_mad, self.log_up)
+
+    def sigma_down(self) -> float:
+        """The same for values below it."""
+        return max(LOG_SIGMA_MIN, LOG_MAD_TO_SIGMA * self.log_mad, self.log_down)
 
     def times_median(self, value: int) -> float:
         """How many times the median the value is."""
@@ -52,6 +60,8 @@ def spread_of(ordered: Sequence[int]) -> Spread | None:
         high=at(ordered, HIGH),
         most=ordered[-1],
         log_mad=round(_log_mad(ordered, max(median, 1)), 6),
+        log_up=round(log(max(at(ordered, 0.84), 1) / max(median, 1)), 6),
+        log_down=round(log(max(median, 1) / max(at(ordered, 0.16), 1)), 6),
     )
 
 
@@ -93,25 +103,30 @@ def _log_mad(ordered: Sequence[int], median: int) -> float:
     return max(of_below, of_above)
 
 
+TAIL_PER_SIGMA: Final = 2.0
+"""How fast the chance falls beyond what was seen: by e ** 2 with each robust standard deviation, slower than a normal
+distribution's, for prices have heavy tails."""
+SPOILT: Final = 0.012
+"""Which share of a history may itself be false: the outermost values up to it are not taken as a measure."""
+
+
 def chance_above(ordered: Sequence[int], spread: Spread, value: int) -> float:
-    """The chance of a value like this or larger. Among what was seen: its share. Beyond: it falls by half a decade or
-    so with each robust standard deviation, much slower than a normal distribution's, for prices have heavy tails.
-    """
-    if value <= spread.most:
+    """The chance of a value like this or larger: the share of those that are; in the outermost SPOILT of them, and
+    beyond what was seen, by how far it lies beyond the rest."""
+    last = at(ordered, 1 - SPOILT)
+    if value <= last:
         return share_from(ordered, value)
-    return _beyond(spread, log(value / max(spread.most, 1)))
+    return _beyond(ordered, log(value / max(last, 1)) / spread.sigma_up())
 
 
 def chance_below(ordered: Sequence[int], spread: Spread, value: int) -> float:
     """The chance of a value like this or smaller, likewise."""
-    if value >= ordered[0]:
+    first = ordered[int(SPOILT * len(ordered))]
+    if value >= first:
         return share_up_to(ordered, value)
-    return _beyond(spread, log(max(ordered[0], 1) / max(value, 1)))
+    return _beyond(ordered, log(max(first, 1) / max(value, 1)) / spread.sigma_down())
 
 
-TAIL_PER_SIGMA: Final = 2.0
-
-
-def _beyond(spread: Spread, log_distance: float) -> float:
-    sigma = max(LOG_SIGMA_MIN, LOG_MAD_TO_SIGMA * spread.log_mad)
-    return exp(-TAIL_PER_SIGMA * max(0.0, log_distance) / sigma) / (spread.count + 1)
+def _beyond(ordered: Sequence[int], deviations: float) -> float:
+    share = max(SPOILT, 1 / (len(ordered) + 1))
+    return share * exp(-TAIL_PER_SIGMA * max(0.0, deviations))

@@ -11,24 +11,28 @@ from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
-    series = facts.people.with_person
-    if series is None or series.rows < parameters["rowsMin"]:
+    own, least = facts.amount.level_permille, parameters["timesMin"] * 1000
+    sides = [
+        (series, who)
+        for series, who in ((facts.people.with_creator, "creator"), (facts.people.with_driver, "driver"))
+        if series is not None and series.dear_level >= least and own is not None and series.goes_on(own)
+    ]
+    if not sides or own is None or own < least:
         return None
-    times = series.level / max(series.reference, 1e-6)
-    strength = evidence(surprise(series.chance) - parameters["slackDecades"])
-    if times < parameters["timesMin"] or strength <= 0:
-        return None
+    series, who = min(sides, key=lambda side: side[0].chance)
+    strength = evidence(surprise(series.chance) + parameters["priorDecades"])
     words = (
-        f"The vendor's last {series.rows} payments with this person lie at {times:.2f} times its {series.compared} "
-        "with others for the same services."
+        f"{series.dear} of the vendor's last {series.rows} payments with the same {who} lie at "
+        f"{series.dear_level / 1000:.2f} times its usual prices; with others, 95 % of {series.compared} are up to "
+        f"{series.bound / 1000:.2f} times."
     )
-    return Speaks(strength, words)
+    return Speaks(strength, words) if strength > 0 else None
 
 
 COLLUSION: Final = Signal(
     code="collusion",
-    family="people",
-    weight=0.95,
-    parameters={"rowsMin": 2, "timesMin": 1.15, "slackDecades": 0.0},
+    family="trend",
+    weight=0.9,
+    parameters={"timesMin": 1.2, "priorDecades": 0.0},
     judge=_judge,
 )

@@ -18,7 +18,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
             f"The vendor billed this incident before: payment {twin.payment_id} over "
             f"{money(twin.amount_cents, facts.currency)}, {span(twin.apart_s)} apart."
         )
-        return Speaks(1.0, words)
+        return Speaks(parameters["incidentStrength"], words)
     if (twin := found.same_photos) is not None:
         words = f"Photos of the same names came with payment {twin.payment_id}, {span(twin.apart_s)} apart."
         return Speaks(parameters["photosStrength"], words)
@@ -38,7 +38,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 DUPLICATE_EXACT: Final = Signal(
     code="duplicate_exact",
     family="duplicate",
-    weight=0.95,
-    parameters={"photosStrength": 0.8, "unknownStrength": 0.35},
+    weight=1.0,
+    parameters={"incidentStrength": 0.95, "photosStrength": 0.85, "unknownStrength": 0.35},
     judge=_judge,
 )

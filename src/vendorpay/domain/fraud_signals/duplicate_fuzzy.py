@@ -30,7 +30,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 DUPLICATE_FUZZY: Final = Signal(
     code="duplicate_fuzzy",
     family="duplicate",
-    weight=0.95,
-    parameters={"priorDecades": 0.5, "chanceMax": 0.05},
+    weight=1.0,
+    parameters={"priorDecades": 1.0, "chanceMax": 0.05},
     judge=_judge,
 )

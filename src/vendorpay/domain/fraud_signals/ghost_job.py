@@ -17,7 +17,12 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if len(chances) < 2:
         return None
     strength = evidence(surprise(together(chances.values())) + parameters["priorDecades"])
-    if strength <= 0 or sum(chance <= parameters["oddMax"] for chance in chances.values()) < 2:
+    odd = sum(chance <= parameters["oddMax"] for chance in chances.values())
+    # Photos as ever say that somebody was there, and so does the usual time.
+    is_seen = (
+        chances.get("in photos", 0.0) > parameters["photosMax"] or chances.get("in time", 0.0) > parameters["timeMax"]
+    )
+    if strength <= 0 or odd < 2 or is_seen:
         return None
     words = f"{presence.duration_min} minutes of work at {presence.hour:02d}h UTC with {presence.photo_count} photos: "
     shares = ", ".join(f"{name} {chance:.1%}" for name, chance in chances.items())
@@ -43,7 +48,7 @@ def _chances(presence: PresenceFacts) -> dict[str, float | None]:
 GHOST_JOB: Final = Signal(
     code="ghost_job",
     family="presence",
-    weight=0.95,
-    parameters={"oddMax": 0.2, "priorDecades": 0.5},
+    weight=1.0,
+    parameters={"oddMax": 0.2, "photosMax": 0.5, "timeMax": 0.1, "priorDecades": 1.2},
     judge=_judge,
 )

@@ -22,25 +22,43 @@ VOUCHING_MIN: Final = 3
 
 def _judge(facts: FraudFacts, parameters: Parameters, priors: Priors) -> Speaks | None:
     amount = facts.amount
-    vendor, peers = amount.vendor, amount.peers
-    shown = money(amount.amount_cents, facts.currency)
-    if vendor is not None and vendor.usual.count >= COMPARABLE_MIN:
-        chance = vendor.chance * _by_peers(amount, parameters)
-        usual, whose = vendor.usual, f"this vendor's {vendor.usual.count} comparable payments"
-    elif peers is not None and peers.usual.count >= COMPARABLE_MIN:
-        chance = peers.chance * _by_few_own(amount)
-        usual, whose = peers.usual, f"the last {peers.usual.count} payments for {facts.service_type or 'such work'}"
-    else:
+    sides = _sides(amount, facts.service_type, parameters)
+    if not sides:
         return _by_prior(facts, priors)
-    if usual.times_median(amount.amount_cents) < parameters["timesMedianMin"]:
+    chance, times, words = min(sides)
+    strength = evidence(surprise(min(1.0, chance * len(sides))))
+    if times < parameters["timesMedianMin"] or strength <= 0:
         return None
-    strength = evidence(surprise(min(1.0, chance)))
-    times = usual.times_median(amount.amount_cents)
-    words = (
-        f"{shown} is {times:.1f} times the median {money(usual.median, facts.currency)} of {whose}, "
-        f"of which 98 % are up to {money(usual.high, facts.currency)}."
-    )
-    return Speaks(strength, words) if strength > 0 else None
+    return Speaks(strength, f"{money(amount.amount_cents, facts.currency)} {words}")
+
+
+def _sides(amount: AmountFacts, service: str | None, parameters: Parameters) -> list[tuple[float, float, str]]:
+    """Chance, times the usual and words of each comparison for which there is enough to compare with."""
+    vendor, peers, level = amount.vendor, amount.peers, amount.level
+    found = []
+    if level is not None and level.usual.count >= COMPARABLE_MIN and amount.level_permille is not None:
+        times = amount.level_permille / 1000
+        words = (
+            f"is asked for at {times:.2f} times this vendor's usual price of the service; of its last "
+            f"{level.usual.count} payments 98 % were up to {level.usual.high / 1000:.2f} times."
+        )
+        found.append((level.chance * _by_peers(amount, parameters), times, words))
+    if vendor is not None and vendor.usual.count >= COMPARABLE_MIN:
+        whose = f"this vendor's {vendor.usual.count} comparable payments"
+        # Where the base price is as ever, the rest is mileage and charges, which differ from job to job.
+        is_rest = amount.level_permille is not None and amount.level_permille < parameters["restBelowPermille"]
+        slack = parameters["restSlack"] if is_rest and amount.base_cents else 1.0
+        found.append((vendor.chance * _by_peers(amount, parameters) * slack, *_beside(amount, vendor, whose)))
+    elif peers is not None and peers.usual.count >= COMPARABLE_MIN and not found:
+        whose = f"the last {peers.usual.count} payments for {service or 'work of unknown type'}"
+        found.append((peers.chance * _by_few_own(amount), *_beside(amount, peers, whose)))
+    return found
+
+
+def _beside(amount: AmountFacts, compared: Compared, whose: str) -> tuple[float, str]:
+    usual, times = compared.usual, compared.usual.times_median(amount.amount_cents)
+    most, median = usual.high / 100, usual.median / 100
+    return times, f"is {times:.1f} times the median {median:,.2f} of {whose}, of which 98 % are up to {most:,.2f}."
 
 
 def _by_peers(amount: AmountFacts, parameters: Parameters) -> float:
@@ -92,7 +110,14 @@ def _beyond(prior: Prior, cents: int) -> float:
 HIGH_AMOUNT: Final = Signal(
     code="high_amount",
     family="price",
-    weight=0.95,
-    parameters={"timesMedianMin": 1.25, "peerChanceMin": 0.02, "peerPart": 0.5, "peerSlack": 2.0},
+    weight=1.0,
+    parameters={
+        "timesMedianMin": 1.25,
+        "peerChanceMin": 0.02,
+        "peerPart": 0.5,
+        "peerSlack": 2.0,
+        "restBelowPermille": 1150,
+        "restSlack": 30,
+    },
     judge=_judge,
 )

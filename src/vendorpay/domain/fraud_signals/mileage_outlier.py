@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vendorpay.domain.fraud.amount_facts import Compared
 from vendorpay.domain.fraud.chance import surprise
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Priors
@@ -15,21 +16,17 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     amount = facts.amount
     if not amount.mileage_cents:
         return None
-    sides = [
-        side
-        for side in (amount.vendor_mileage, amount.peer_mileage, amount.peer_mileage_permille)
-        if side is not None and side.usual.count >= COMPARABLE_MIN
-    ]
-    if not sides:
+    # As unusual as the kinder of vendor and service type finds it, by the mileage itself and by its part of the price:
+    # in some places a mile has its price, in others the mileage goes with the work.
+    miles = _kinder(amount.vendor_mileage, amount.peer_mileage)
+    parts = _kinder(amount.vendor_mileage_permille, amount.peer_mileage_permille)
+    found = sorted(side.chance for side in (miles, parts) if side is not None)
+    if not found or found[0] > parameters["chanceMax"]:
         return None
-    # As unusual as the kindest of the comparisons finds it; that all agree makes it somewhat less likely still.
-    chance = max(side.chance for side in sides)
-    strength = evidence(surprise(chance) + parameters["agreementDecades"] * (len(sides) - 1))
-    nearest = max(sides, key=lambda side: side.chance)
-    if strength <= 0 or chance > parameters["chanceMax"]:
-        return None
-    usual = amount.vendor_mileage if nearest is amount.vendor_mileage else amount.peer_mileage
-    if usual is None:
+    both = parameters["secondPart"] * surprise(found[1]) if len(found) > 1 else 0.0
+    strength = evidence(surprise(found[0]) + both)
+    usual = amount.vendor_mileage if miles is amount.vendor_mileage else amount.peer_mileage
+    if usual is None or amount.mileage_cents < parameters["timesMedianMin"] * usual.usual.median:
         return None
     whose = "this vendor's" if usual is amount.vendor_mileage else "the service type's"
     words = (
@@ -40,10 +37,15 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     return Speaks(strength, words)
 
 
+def _kinder(*sides: Compared | None) -> Compared | None:
+    known = [side for side in sides if side is not None and side.usual.count >= COMPARABLE_MIN]
+    return max(known, key=lambda side: side.chance, default=None)
+
+
 MILEAGE_OUTLIER: Final = Signal(
     code="mileage_outlier",
     family="price",
-    weight=0.95,
-    parameters={"agreementDecades": 0.5, "chanceMax": 0.05},
+    weight=1.0,
+    parameters={"secondPart": 0.3, "chanceMax": 0.02, "timesMedianMin": 2.0},
     judge=_judge,
 )

@@ -11,24 +11,17 @@ from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
-    series = facts.people.lately
-    if series is None or series.rows < parameters["rowsMin"]:
+    series, own = facts.people.lately, facts.amount.level_permille
+    if series is None or own is None or own < parameters["timesMin"] * 1000:
         return None
-    times = series.level / max(series.reference, 1e-6)
-    strength = evidence(surprise(series.chance) - parameters["slackDecades"])
-    if times < parameters["timesMin"] or strength <= 0:
+    strength = evidence(surprise(series.chance))
+    if not series.goes_on(own) or series.dear_level < parameters["timesMin"] * 1000 or strength <= 0:
         return None
     words = (
-        f"The vendor's last {series.rows} payments lie at {times:.2f} times what its {series.compared} before them "
-        "did for the same services."
+        f"{series.dear} of the vendor's last {series.rows} payments lie at {series.dear_level / 1000:.2f} times its "
+        f"usual prices; of the {series.compared} before them, 95 % are up to {series.bound / 1000:.2f} times."
     )
     return Speaks(strength, words)
 
 
-PRICE_RISE: Final = Signal(
-    code="price_rise",
-    family="price",
-    weight=0.9,
-    parameters={"rowsMin": 3, "timesMin": 1.2, "slackDecades": 0.5},
-    judge=_judge,
-)
+PRICE_RISE: Final = Signal(code="price_rise", family="trend", weight=0.9, parameters={"timesMin": 1.2}, judge=_judge)

@@ -30,7 +30,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 SPLIT_BELOW_LIMIT: Final = Signal(
     code="split_below_limit",
     family="split",
-    weight=0.95,
+    weight=1.0,
     parameters={"usualMin": 0.005, "priorDecades": 0.5, "chanceMax": 0.05},
     judge=_judge,
 )
