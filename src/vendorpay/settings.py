@@ -116,7 +116,7 @@ class Settings:
     jwt_audience: str | None = _setting(_text, None)
     jwks_url: str | None = _setting(_jwks_url, None)
     event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
-    required_approvals: int = _setting(_whole(1, APPROVALS_MAX), 1)
+    required_approvals: int | None = _setting(_whole(1, APPROVALS_MAX), None)
     fraud_provider: str = _setting(_one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
     fraud_detector: str | None = _setting(_fraud_detector, None)
     background: bool = _setting(_on_off, True)

@@ -17,6 +17,7 @@ from tests.api.asking import Caller, exchange, opened
 from vendorpay.adapters.local_issuer import LocalIssuer
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.store.db import Database
+from vendorpay.usecases.active_policies import ActivePolicies
 from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.group_commit import GroupCommit
 
@@ -29,7 +30,11 @@ async def service_on(issuer: LocalIssuer, database_url: str) -> AsyncIterator[Ca
     async with (
         Database.open(database_url, pool_size=4) as database,
         aclosing(
-            GroupCommit(WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt))
+            GroupCommit(
+                WritePath(
+                    database=database, now=system_now, new_id=new_id, new_salt=new_salt, policies=ActivePolicies()
+                )
+            )
         ) as commands,
     ):
         yield await opened(issuer, commands, database)

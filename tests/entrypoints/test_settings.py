@@ -30,7 +30,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.1", 8080, Path(".vendorpay"))
     assert settings.database_url is None
     assert settings.event_sources == {"roadcall.incident-service", "roadcall.incident"}
-    assert settings.required_approvals == 1
+    assert settings.required_approvals is None
     assert settings.jwt_issuer is None
 
 

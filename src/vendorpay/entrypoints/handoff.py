@@ -27,7 +27,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     pool_size: int
     event_sources: frozenset[str]
-    required_approvals: int
+    required_approvals: int | None
+    """A plain number for all payments; None leaves it to the approval policies."""
     fraud_provider: str
     fraud_detector: str | None
     webhooks_to_private: bool

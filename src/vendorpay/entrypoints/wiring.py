@@ -23,6 +23,7 @@ from vendorpay.entrypoints.handoff import Handoff, Work
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.ports import CheckpointDestination, FraudProvider, TokenVerifier
 from vendorpay.store.db import Database
+from vendorpay.usecases.active_policies import ActivePolicies
 from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.group_commit import GroupCommit
@@ -67,7 +68,10 @@ def rate_limits(handoff: Handoff) -> RateLimits | None:
 
 def _write_path(work: Work, database: Database) -> WritePath:
     scoring = work.fraud_provider != "off"
-    return WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=scoring)
+    policies = ActivePolicies() if work.required_approvals is None else None
+    return WritePath(
+        database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=scoring, policies=policies
+    )
 
 
 def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
@@ -77,7 +81,7 @@ def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
         now=system_now,
         new_id=new_id,
         event_sources=work.event_sources,
-        required_approvals=work.required_approvals,
+        required_approvals=work.required_approvals or 1,
         webhooks_to_private=work.webhooks_to_private,
         checkpoints=_checkpoints(work),
         fraud_provider=_fraud_provider(work),

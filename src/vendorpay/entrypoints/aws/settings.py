@@ -92,7 +92,8 @@ class AwsSettings:
     org: str = _setting("VENDORPAY_ORG", values.name, "default")
     """Whose the events of the bus are: an event names no organisation."""
     event_sources: frozenset[str] = _setting("VENDORPAY_EVENT_SOURCES", values.names(values.SOURCES_MAX), EVENT_SOURCES)
-    required_approvals: int = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, APPROVALS_MAX), 1)
+    required_approvals: int | None = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, APPROVALS_MAX))
+    """A plain number for all payments; None leaves it to the approval policies."""
     rate_limits: Mapping[RateClass, Limit] | None = _setting("VENDORPAY_RATE_LIMITS", _rate_limits)
     """What each caller may ask of one execution environment: these share nothing."""
     log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*LOG_LEVELS), "info")

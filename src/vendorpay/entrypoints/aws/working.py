@@ -11,6 +11,7 @@ from vendorpay.entrypoints.aws.database import open_database
 from vendorpay.entrypoints.aws.settings import AwsSettings
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.store.db import Database
+from vendorpay.usecases.active_policies import ActivePolicies
 from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.group_commit import GroupCommit
@@ -32,7 +33,8 @@ class Working:
 async def working(settings: AwsSettings, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Working]:
     """The database as the function's role, and a write path of its own. Connects when first asked."""
     async with open_database(settings, settings.function.role, pool_size=pool_size) as database:
-        path = WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt)
+        policies = ActivePolicies() if settings.required_approvals is None else None
+        path = WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt, policies=policies)
         async with aclosing(GroupCommit(path)) as commands:
             deps = Deps(
                 database=database,
@@ -40,6 +42,6 @@ async def working(settings: AwsSettings, *, pool_size: int = POOL_SIZE) -> Async
                 now=system_now,
                 new_id=new_id,
                 event_sources=settings.event_sources,
-                required_approvals=settings.required_approvals,
+                required_approvals=settings.required_approvals or 1,
             )
             yield Working(deps=deps, database=database, commands=commands)
