@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -99,6 +99,8 @@ class SecretLogin:
     name: str
     user: str | None
     chance: Callable[[], float]
+    pauses_s: Sequence[float] = ROTATION_PAUSES_S
+    monotonic: Callable[[], float] = time.monotonic
     _hopeless_until_s: float = field(default=0.0, init=False)
 
     async def conninfo(self) -> str:
@@ -114,8 +116,8 @@ class SecretLogin:
 
     async def _changed(self, conninfo: str) -> bool:
         refused = conninfo_to_dict(conninfo)["password"]
-        patient = time.monotonic() >= self._hopeless_until_s
-        for pause_s in (*ROTATION_PAUSES_S, 0.0) if patient else (0.0,):
+        patient = self.monotonic() >= self._hopeless_until_s
+        for pause_s in (*self.pauses_s, 0.0) if patient else (0.0,):
             try:
                 text = await self.secrets.renewed(self.name)
             except SecretUnavailable as unavailable:
@@ -124,7 +126,7 @@ class SecretLogin:
             if secret_of(text, self.name).password != refused:
                 return True
             await asyncio.sleep(pause_s * (0.5 + self.chance() / 2))
-        self._hopeless_until_s = time.monotonic() + NO_HOPE_S
+        self._hopeless_until_s = self.monotonic() + NO_HOPE_S
         return False
 
     def _conninfo(self, text: str) -> str:
