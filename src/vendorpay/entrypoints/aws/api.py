@@ -26,7 +26,7 @@ from vendorpay.entrypoints.aws.settings import AwsSettings
 from vendorpay.entrypoints.aws.started import started
 from vendorpay.usecases.deps import Deps
 
-ANSWER_S_MAX: Final = 27.0
+ANSWER_S_MAX: Final = 26.0
 """API Gateway gives a function 29 seconds, settling included; an answer of ours says more than its 504."""
 SHOW_THE_DOCUMENT: Final = frozenset({"getOpenApiDocument", "getReference"})
 SHOW_METRICS: Final = "getMetrics"
