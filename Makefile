@@ -22,7 +22,7 @@ test test-aws soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev setup-infra up test test-aws soak bench check check-docs docs demo lock clean
+.PHONY: help setup setup-dev setup-infra up test test-aws soak synth package deploy bench check check-docs docs demo lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -49,6 +49,16 @@ test-aws: setup-infra ## the same service on AWS, on stand-ins for it: moto, the
 
 soak: setup-dev ## the random, race and fault tests with their full counts
 	VENDORPAY_SOAK=1 $(PYTEST) -n $(JOBS) --dist worksteal --timeout 3600
+
+synth: setup-infra ## templates for AWS in infra/cdk.out, checked by cdk-nag and cfn-lint
+	.venv/bin/python -m infra.app
+	.venv/bin/cfn-lint --non-zero-exit-code error --ignore-checks W3005 -- infra/cdk.out/*.template.json
+
+package: setup-infra ## the functions for Lambda's arm64 in build/functions (RDS_CA_BUNDLE=rds.pem)
+	@sh scripts/package_functions.sh
+
+deploy: setup-infra ## bring a stage to AWS (STAGE=dev), after make package; with your own AWS credentials
+	@sh scripts/deploy.sh "$(STAGE)"
 
 bench: setup-dev ## the service against the database's own limit (QUICK=1: under two minutes)
 	@exec .venv/bin/python -m bench $(if $(filter-out 0,$(QUICK)),,--write)

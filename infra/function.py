@@ -114,6 +114,7 @@ def environment(row: Function, around: Surroundings) -> dict[str, str]:
     if row.handler == API_HANDLER:
         found["COGNITO_USER_POOL_ID"] = around.identity.pool.user_pool_id
         found["COGNITO_CLIENT_IDS"] = around.identity.client.user_pool_client_id
+        found["VENDORPAY_RATE_LIMITS"] = stage.caller_limits
     if Right.PUBLISH_EVENTS in row.rights:
         found["EVENT_BUS_NAME"] = around.messaging.bus.event_bus_name
     if Right.KEEP_CHECKPOINTS in row.rights:

@@ -92,7 +92,6 @@ class Gateway(Stack):
             deploy_options=gateway.StageOptions(
                 stage_name=ROUTES_STAGE,
                 tracing_enabled=True,
-                metrics_enabled=True,
                 logging_level=gateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 access_log_destination=gateway.LogGroupLogDestination(logs),
@@ -133,6 +132,9 @@ def throttles(stage: Stage) -> dict[str, gateway.MethodDeploymentOptions]:
         f"{operation.path}/{operation.method}": gateway.MethodDeploymentOptions(
             throttling_rate_limit=stage.throttles[operation.rate_class].rate_per_s,
             throttling_burst_limit=stage.throttles[operation.rate_class].burst,
+            # Said again: a route with settings of its own has none of the stage's.
+            logging_level=gateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,
         )
         for operation in OPERATIONS
     }
@@ -145,11 +147,8 @@ def origin(api: gateway.RestApi) -> str:
 
 def _parameters(operation: Operation) -> dict[str, bool]:
     """Every parameter, and whether there is none without it. A missing If-Match has a status of its own: 428."""
-    inside = {name: True for name in _between_braces(operation.path)}
-    query = schemas.parameters(operation.query)
-    return {f"method.request.path.{name}": needed for name, needed in inside.items()} | {
-        f"method.request.querystring.{name}": False for name in query
-    }
+    path = {f"method.request.path.{name}": True for name in _between_braces(operation.path)}
+    return path | {f"method.request.querystring.{name}": False for name in schemas.parameters(operation.query)}
 
 
 def _between_braces(path: str) -> list[str]:

@@ -129,7 +129,7 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
     Wildcard(
         where="*/*Key*",
         actions=("kms:*",),
-        reason="The account itself: a key whose policy nobody can change would be lost. Roles still say who may use it.",
+        reason="The account itself: a key whose policy nobody can change is lost. Roles say who may use it.",
     ),
     Wildcard(
         where="*/*Key*",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vendorpay.domain.rate_limits import RateClass
+from vendorpay.domain.rate_limits import RateClass, parsed
 
 SERVICE: Final = "vendorpay"
 ROTATION_DAYS: Final = range(30, 91)
@@ -35,7 +35,7 @@ class Stage:
     """Of Aurora, in capacity units; so is `capacity_max`."""
     capacity_max: float
     connections_alarm: int
-    """Connections to the writer from which on somebody is told: four fifths of what `capacity_max` allows."""
+    """Connections to the writer from which on somebody is told: about three quarters of what `capacity_max` allows."""
     database_auth: str = "secret"
     """Of functions at the proxy: secret, a password that is rotated; iam, a token of 15 minutes."""
     rotation_days: int = 30
@@ -60,6 +60,8 @@ class Stage:
     """The name of a bus that belongs to somebody else; None: the stage has one of its own."""
     alarm_mail: str | None = None
     throttles: Mapping[RateClass, Throttle]
+    caller_limits: str = "read=100/s:200,write=50/s:100,sensitive=10/s:50,bulk=4/s:16"
+    """Of one caller (VENDORPAY_RATE_LIMITS). Each execution environment counts for itself."""
 
     def __post_init__(self) -> None:
         faults = []
@@ -71,6 +73,10 @@ class Stage:
             faults.append("database_auth must be secret or iam")
         if not (self.name.isalnum() and self.name.islower() and len(self.name) <= 10):
             faults.append("name must be at most 10 small letters or digits: it is a part of every other name")
+        try:
+            parsed(self.caller_limits)
+        except ValueError as error:
+            faults.append(f"caller_limits {error}")
         if faults:
             raise ValueError(f"stage {self.name!r}: {'; '.join(faults)}")
 
@@ -120,7 +126,7 @@ PROD: Final = Stage(
     nat_gateways=2,
     capacity_min=1,
     capacity_max=16,
-    connections_alarm=1600,
+    connections_alarm=2600,
     archive_compliance=True,
     log_days=400,
     keeps=True,

@@ -118,7 +118,7 @@ def statements(resource: Resource) -> Iterator[Statement]:
 
 def _documents(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
-        if "Statement" in value:
+        if {"Statement", "Version"} <= value.keys():  # a firewall has statements of another kind
             yield value
         for each in value.values():
             yield from _documents(each)
