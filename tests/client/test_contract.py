@@ -187,7 +187,7 @@ def _more(node: Any) -> Any:
     if isinstance(node, list):
         return [_more(each) for each in node]
     if isinstance(node, dict) and "paymentId" not in node.get("detail", {}):
-        free = ("metadata", "detail", "checks")
+        free = ("metadata", "detail", "checks", "document")
         return {**{key: value if key in free else _more(value) for key, value in node.items()}, "newer": [1]}
     return node
 

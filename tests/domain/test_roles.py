@@ -27,6 +27,8 @@ CONTRACT = {
     "events:admin:read": "admin auditor",
     "webhooks:admin": "admin",
     "webhooks:admin:read": "admin auditor",
+    "fraud:admin": "admin",
+    "fraud:admin:read": "admin auditor",
 }
 SUB = "11111111-1111-4111-8111-111111111111"
 

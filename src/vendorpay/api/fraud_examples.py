@@ -42,7 +42,7 @@ CASES: Final = {"cases": [SEEN], "nextCursor": None}
 IN_FULL: Final = {
     **SEEN,
     "findings": [{"code": "high_amount", "strength": 0.9, "weight": 0.8, "message": _WORDS}],
-    "twins": [],
+    "twins": [{**PAYMENT, "paymentId": "019a2c5d-11c0-7d52-8a3e-7b4c9d0e1f26", "reference": "TW-20417"}],
     "history": [
         {**entry, "seq": 2, "action": "payment_scored", "actorId": "system:fraud-scoring", "actorType": "system"}
         for entry in AUDIT_LOG["entries"]

@@ -19,12 +19,16 @@ Schema = dict[str, Any]
 ID_FIELDS: Final[Mapping[str, str]] = {
     "payments": "paymentId",
     "cases": "caseId",
+    "listings": "listingId",
+    "rule-sets": "ruleSetId",
     "incidents": "incidentId",
     "vendors": "vendorId",
     "quarantine": "quarantineId",
     "dead-letters": "deliveryId",
     "webhook-endpoints": "endpointId",
     "webhook-deliveries": "deliveryId",
+    "policies": "policyId",
+    "delegations": "delegationId",
 }
 """The collection that a path leads through, and the field that has the id of one of its members."""
 

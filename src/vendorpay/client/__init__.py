@@ -14,6 +14,8 @@ from vendorpay.client.bulk import BulkOperations
 from vendorpay.client.decisions import DecisionOperations
 from vendorpay.client.events import EventOperations
 from vendorpay.client.feed import FeedGap, Place
+from vendorpay.client.fraud import FraudOperations
+from vendorpay.client.fraud_settings import FraudSettingOperations
 from vendorpay.client.patience import Patience
 from vendorpay.client.payment_values import NewLine, NewPayment, Outcome, Payment
 from vendorpay.client.payments import PaymentOperations
@@ -51,7 +53,14 @@ __all__ = [
 
 
 class Client(
-    PaymentOperations, DecisionOperations, BulkOperations, EventOperations, WebhookOperations, ServiceOperations
+    PaymentOperations,
+    DecisionOperations,
+    FraudOperations,
+    FraudSettingOperations,
+    BulkOperations,
+    EventOperations,
+    WebhookOperations,
+    ServiceOperations,
 ):
     """The service behind a URL, asked in the name of one token. Threads may share it; close it, or use it in `with`.
 

@@ -42,6 +42,10 @@ class Permission(StrEnum):
     EVENTS_ADMIN_READ = "events:admin:read"
     WEBHOOKS_ADMIN = "webhooks:admin"
     WEBHOOKS_ADMIN_READ = "webhooks:admin:read"
+    POLICIES_ADMIN = "policies:admin"
+    POLICIES_READ = "policies:admin:read"
+    FRAUD_ADMIN = "fraud:admin"
+    FRAUD_ADMIN_READ = "fraud:admin:read"
 
 
 _P, _R = Permission, Role
@@ -61,6 +65,10 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.EVENTS_ADMIN_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
     _P.WEBHOOKS_ADMIN: frozenset({_R.ADMIN}),
     _P.WEBHOOKS_ADMIN_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
+    _P.POLICIES_ADMIN: frozenset({_R.ADMIN}),
+    _P.POLICIES_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
+    _P.FRAUD_ADMIN: frozenset({_R.ADMIN}),
+    _P.FRAUD_ADMIN_READ: frozenset({_R.ADMIN, _R.AUDITOR}),
 }
 assert GRANTS.keys() == set(Permission)
 

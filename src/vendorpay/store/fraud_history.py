@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +11,9 @@ import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud.windows import Company, Measures, Windows, day_counts, peers_of
+from vendorpay.domain.fraud_listings import Listing
 from vendorpay.domain.payment import FraudGate, Payment
 from vendorpay.store import queries
 from vendorpay.store.arrays import columns, literal
@@ -28,6 +31,8 @@ _rows: Final = msgspec.json.Decoder(tuple[FraudRow, ...])
 _measures: Final = msgspec.json.Decoder(list[Measures])
 _steps: Final = msgspec.json.Decoder(dict[int, int])
 _counts: Final = msgspec.json.Decoder(tuple[int, ...])
+RULE_SETS_KEPT_MAX: Final = 64
+_listings: Final = msgspec.json.Decoder(tuple[Listing, ...])
 _company: Final = msgspec.json.Decoder(tuple[int, int, int])
 
 
@@ -65,8 +70,16 @@ async def to_score(
     return found, [payment_of(row, row) for row in await others.fetchall()]
 
 
-async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[Kept]) -> list[Windows]:
-    """Keeps some rows, and reads the windows of some, in one round trip.
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What people said of a vendor, and the rule sets of its organisation; None for the service's own, or none."""
+
+    listings: tuple[Listing, ...]
+    live: RuleSet | None
+    shadow: RuleSet | None
+
+
+async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[Kept]) -> list[tuple[Windows, Said]]:
+    """Keeps some rows, and reads the windows of some and what people said, in one round trip.
 
     What is kept is committed before anything is read: of two scorers that keep twins at the same time, the one that
     commits later sees the other's.
@@ -76,7 +89,23 @@ async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[
         await execute(connection, _sql("keep"), columns("keep", _KEPT, [_values(one) for one in kept]))
         await connection.execute(b"COMMIT")
         cursor = await execute(connection, _sql("windows"), _parameters(asked))
-    return [_windows(row, one.row) for row, one in zip(await cursor.fetchall(), asked, strict=True)]
+        people = await execute(connection, _sql("said"), _parameters(asked))
+    found = zip(await cursor.fetchall(), await people.fetchall(), asked, strict=True)
+    return [(_windows(row, one.row), _said(said)) for row, said, one in found]
+
+
+def _said(row: DictRow) -> Said:
+    return Said(
+        listings=_listings.decode(row["listings"]) if row["listings"] else (),
+        live=_rule_set(row["live"]),
+        shadow=_rule_set(row["shadow"]),
+    )
+
+
+@lru_cache(maxsize=RULE_SETS_KEPT_MAX)
+def _rule_set(document: str | None) -> RuleSet | None:
+    """The same ones come again and again."""
+    return None if document is None else msgspec.json.decode(document, type=RuleSet)
 
 
 def _values(kept: Kept) -> tuple[object, ...]:

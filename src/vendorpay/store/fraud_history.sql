@@ -125,3 +125,29 @@ CROSS JOIN LATERAL (
         SELECT h.vendor_id FROM fraud_history h
         WHERE @known AND h.driver_id = w.driver AND h.occurred_at <= w.at @newest LIMIT 200) c) r
 ORDER BY w.n
+
+-- name: said
+-- What people said of each payment's vendor, and by which rule sets its organisation is judged: the live one, and the
+-- one that is tried beside it.
+SELECT w.n,
+       (SELECT json_agg(json_build_object(
+                   'listingId', l.listing_id, 'vendorId', l.vendor_id, 'kind', l.kind, 'signal', l.signal,
+                   'reasonCode', l.reason_code, 'expiresAt', l.expires_at, 'listedBy', l.listed_by,
+                   'listedAt', l.listed_at))::text
+        FROM fraud_listings l
+        WHERE l.org_id = w.org_id AND l.vendor_id = w.vendor_id AND l.ended_at IS NULL) AS listings,
+       @used_live AS live, @used_shadow AS shadow
+FROM unnest((SELECT %(org_ids)s::text[]), %(vendor_ids)s::uuid[]) WITH ORDINALITY AS w (org_id, vendor_id, n)
+ORDER BY w.n
+
+-- name: used_live
+(SELECT r.document::text FROM (
+     SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = w.org_id AND u.mode = 'live'
+     ORDER BY u.use_id DESC LIMIT 1) u
+ JOIN fraud_rule_sets r ON r.org_id = w.org_id AND r.rule_set_id = u.rule_set_id)
+
+-- name: used_shadow
+(SELECT r.document::text FROM (
+     SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = w.org_id AND u.mode = 'shadow'
+     ORDER BY u.use_id DESC LIMIT 1) u
+ JOIN fraud_rule_sets r ON r.org_id = w.org_id AND r.rule_set_id = u.rule_set_id)

@@ -26,6 +26,7 @@ from vendorpay.store.subjects import SubjectClaim
 from vendorpay.usecases.active_policies import ActivePolicy
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import FraudChange
+from vendorpay.usecases.fraud_setting import FraudSetting
 from vendorpay.usecases.policy_change import PolicyChange
 
 Salt = Callable[[], bytes]
@@ -113,6 +114,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The dead letter that is sent again."""
     redelivered: UUID | None = None
     """The delivery that is made once more."""
+    fraud_setting: FraudSetting | None = None
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

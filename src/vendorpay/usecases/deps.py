@@ -41,7 +41,7 @@ class Deps:
         """Where the facts of payments are read that are to be scored, those of many at once together."""
         from vendorpay.usecases.fraud_reads import FraudReads  # hardly any start needs all that it needs
 
-        return FraudReads(self.database)
+        return FraudReads(self.database, self.now)
 
     @cached_property
     def payments(self) -> PaymentReads:

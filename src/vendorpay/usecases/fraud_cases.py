@@ -46,7 +46,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One page of the queue, oldest first."""
 
     cases: tuple[CaseView, ...]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 async def page(

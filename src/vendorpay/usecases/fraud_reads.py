@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,10 +13,11 @@ from vendorpay.domain.fraud.facts import FraudFacts, facts_of
 from vendorpay.domain.fraud.rows import FraudRow, row_of
 from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet
 from vendorpay.domain.fraud.windows import Windows
+from vendorpay.domain.fraud_listings import Standing, standing_of
 from vendorpay.domain.payment import Payment
 from vendorpay.store import fraud_history
 from vendorpay.store.db import Database
-from vendorpay.store.fraud_history import Kept, ToScore
+from vendorpay.store.fraud_history import Kept, Said, ToScore
 from vendorpay.usecases.gathered import Gathered
 
 TOGETHER_MAX: Final = 100
@@ -30,15 +32,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     rule_set: RuleSet = DEFAULT
     shadow: RuleSet | None = None
     """One that is tried beside it, and touches nothing."""
-    snoozed: frozenset[str] = frozenset()
-    """Signals that are not to speak of its vendor."""
+    standing: Standing = Standing()
+    """What people said of its vendor."""
 
 
 class FraudReads:
     """Reads facts. Raises DatabaseUnavailable or Overloaded."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._now = now
         self._gathered: Gathered[tuple[str, UUID], Known | None] = Gathered(self._read, together_max=TOGETHER_MAX)
 
     async def of(self, org_id: str, payment_id: UUID) -> Known | None:
@@ -54,12 +57,20 @@ class FraudReads:
                 return [None] * len(asked)
             windows = iter(await fraud_history.windows(connection, [*kept, *map(_kept, others)], kept))
         rows = iter(kept)
-        return [None if one is None else _known(one, next(rows).row, next(windows)) for one in found]
+        now = self._now()
+        return [None if one is None else _known(one, next(rows).row, *next(windows), now) for one in found]
 
 
 def _kept(payment: Payment) -> Kept:
     return Kept(org_id=payment.org_id, content_version=payment.content_version, row=row_of(payment))
 
 
-def _known(found: ToScore, row: FraudRow, windows: Windows) -> Known:
-    return Known(found=found, row=row, facts=facts_of(row, windows))
+def _known(found: ToScore, row: FraudRow, windows: Windows, said: Said, now: datetime) -> Known:
+    return Known(
+        found=found,
+        row=row,
+        facts=facts_of(row, windows),
+        rule_set=said.live or DEFAULT,
+        shadow=said.shadow,
+        standing=standing_of(said.listings, now),
+    )

@@ -13,6 +13,7 @@ from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import add_fraud_change
+from vendorpay.usecases.fraud_setting import add_fraud_setting
 from vendorpay.usecases.policy_change import PolicyChange
 from vendorpay.usecases.record_endpoint import add_endpoint_change
 from vendorpay.usecases.record_policy import add_policy_change
@@ -59,6 +60,9 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         record_rows.add_redrive(rows, command.caller.org_id, outcome.redriven)
     if outcome.redelivered is not None:
         add_redelivery(rows, command.caller.org_id, outcome.redelivered)
+    if outcome.fraud_setting is not None:
+        by = command.caller.sub
+        add_fraud_setting(rows, command.caller.org_id, outcome.fraud_setting, by=by, now=facts.now)
     record_rows.add_command(
         rows,
         command_id=command.command_id,

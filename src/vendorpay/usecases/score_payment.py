@@ -18,6 +18,7 @@ from vendorpay.domain.feed import FeedEvent
 from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud.score import assess
+from vendorpay.domain.fraud_listings import heeding
 from vendorpay.domain.fraud_verdict import Verdict, awaits_score, unknown
 from vendorpay.domain.payment import FraudReason
 from vendorpay.ports import FraudProvider, NoScore
@@ -97,7 +98,7 @@ async def _verdict(provider: FraudProvider, known: Known) -> Verdict:
     began = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(PROVIDER_S_MAX):
-            found = await provider.score(known.row, known.facts, known.rule_set, known.snoozed)
+            found = await provider.score(known.row, known.facts, known.rule_set, known.standing.snoozed)
     except TimeoutError:
         why = f"{provider.name} took longer than {PROVIDER_S_MAX:g} s"
     except NoScore as error:
@@ -119,10 +120,11 @@ async def _verdict(provider: FraudProvider, known: Known) -> Verdict:
 
 def _in_shadow(known: Known, rule_set: RuleSet) -> Verdict:
     began = asyncio.get_running_loop().time()
-    return _of(assess(known.facts, rule_set, known.snoozed), known, "embedded", _since(began))
+    return _of(assess(known.facts, rule_set, known.standing.snoozed), known, "embedded", _since(began))
 
 
-def _of(found: Assessment, known: Known, provider: str, duration_us: int) -> Verdict:
+def _of(said: Assessment, known: Known, provider: str, duration_us: int) -> Verdict:
+    found = heeding(said, known.standing)
     return Verdict(
         content_version=known.found.payment.content_version,
         provider=provider,

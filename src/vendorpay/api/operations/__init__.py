@@ -29,8 +29,10 @@ def _operations() -> tuple[Operation, ...]:
     from vendorpay.api.operations.decisions import DECISIONS
     from vendorpay.api.operations.events import EVENTS
     from vendorpay.api.operations.fraud import FRAUD
+    from vendorpay.api.operations.fraud_settings import FRAUD_SETTINGS
     from vendorpay.api.operations.payments import PAYMENTS
+    from vendorpay.api.operations.policies import POLICIES
     from vendorpay.api.operations.service import SERVICE
     from vendorpay.api.operations.webhooks import WEBHOOKS
 
-    return (*PAYMENTS, *DECISIONS, *FRAUD, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *SERVICE)
+    return (*PAYMENTS, *DECISIONS, *FRAUD, *FRAUD_SETTINGS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *POLICIES, *SERVICE)
