@@ -1,0 +1,77 @@
+"""What people tell the scorer over HTTP: vendors that are listed, and rule sets; and that it heeds them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.api.asking import Caller
+
+pytestmark = pytest.mark.anyio
+
+VENDOR = str(uuid4())
+SECOND = str(uuid4())
+
+
+def in_days(days: float) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat()
+
+
+def listing(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"vendorId": VENDOR, "kind": kind, "reasonCode": "known_pattern", **fields}
+
+
+async def test_a_vendor_is_listed_for_a_time_and_the_listing_can_be_ended(service: Caller) -> None:
+    created = await service.ask("POST", "/fraud/listings", body=listing("allow", expiresAt=in_days(30)))
+    assert created.status == 201
+    place = f"/fraud/listings/{created.json['listingId']}/end"
+    ended = (await service.ask("POST", place, sub=SECOND)).json
+    assert ended["endedBy"] == SECOND
+    assert (await service.ask("POST", place)).json["endedBy"] == SECOND, "once"
+    await service.ask("POST", "/fraud/listings", body={**listing("block"), "vendorId": str(uuid4())})
+    page = (await service.ask("GET", "/fraud/listings?limit=1", role="auditor")).json
+    rest = (await service.ask("GET", f"/fraud/listings?cursor={page['nextCursor']}")).json
+    assert [one["kind"] for one in page["listings"] + rest["listings"]] == ["allow", "block"]
+    of_vendor = (await service.ask("GET", f"/fraud/listings?vendorId={VENDOR}")).json["listings"]
+    assert [one["kind"] for one in of_vendor] == ["allow"]
+    other = await service.ask("POST", place, claims={"org": "elsewhere"})
+    assert other.code == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        (listing("allow"), {"expiresAt"}),
+        (listing("snooze", expiresAt=in_days(1)), {"signal"}),
+        (listing("snooze", signal="moods", expiresAt=in_days(1)), {"signal"}),
+        (listing("block", signal="high_amount"), {"signal"}),
+        (listing("allow", expiresAt=in_days(-1)), {"expiresAt"}),
+        (listing("allow", expiresAt=in_days(400)), {"expiresAt"}),
+        ({"kind": "trust", "signal": "moods"}, {"vendorId", "kind", "reasonCode", "signal"}),
+    ],
+)
+async def test_every_fault_of_a_listing_is_named(service: Caller, body: dict[str, Any], faults: set[str]) -> None:
+    assert (await service.ask("POST", "/fraud/listings", body=body)).faults.keys() == faults
+
+
+async def test_a_rule_set_is_tried_by_who_brought_it_and_put_in_force_by_another(service: Caller) -> None:
+    body = {"version": "2026-03", "thresholds": {"medium": 0.2, "high": 0.4, "flagged": 0.6}}
+    brought = await service.ask("POST", "/fraud/rule-sets", body=body)
+    assert brought.status == 201, brought.body
+    assert brought.json["document"]["thresholds"]["flagged"] == 0.6
+    assert (await service.ask("POST", "/fraud/rule-sets", body=body)).faults.keys() == {"version"}
+    assert (await service.ask("POST", "/fraud/rule-sets", body={"version": "1"})).faults.keys() == {"version"}
+    place = f"/fraud/rule-sets/{brought.json['ruleSetId']}/use"
+    assert (await service.ask("POST", place, body={"mode": "shadow"})).json["mode"] == "shadow"
+    assert (await service.ask("POST", place, body={"mode": "live"})).code == "four_eyes"
+    assert (await service.ask("POST", place, sub=SECOND, body={"mode": "live"})).json["mode"] == "live"
+    (shown,) = (await service.ask("GET", "/fraud/rule-sets", role="auditor")).json["ruleSets"]
+    assert (shown["version"], shown["mode"]) == ("2026-03", "live")
+    assert (await service.ask("POST", place, body={"mode": "now"})).faults.keys() == {"mode"}
+    missing = f"/fraud/rule-sets/{uuid4()}/use"
+    assert (await service.ask("POST", missing, body={"mode": "shadow"})).code == "not_found"
+    wrong = {"version": "x y", "signals": {"moods": {"weight": 2}}}
+    assert len((await service.ask("POST", "/fraud/rule-sets", body=wrong)).faults) >= 2
