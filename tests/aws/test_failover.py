@@ -131,9 +131,9 @@ async def test_a_failover_loses_no_payment_and_makes_none_twice(cluster: Cluster
         await asyncio.sleep(away_s)
         endpoint.port = cluster.standby.port  # a reader still: nobody may take it for the writer
         await asyncio.sleep(away_s)
+        while_away = len(office.answered) - at_death
         await asyncio.to_thread(cluster.standby.promote)
         promoted = asyncio.get_running_loop().time()
-        while_away = len(office.answered) - at_death
         await _until(lambda: len(office.answered) > at_death + while_away + 50)
         took_s = asyncio.get_running_loop().time() - promoted
         office.over.set()
