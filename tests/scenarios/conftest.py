@@ -20,7 +20,8 @@ POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs in the modes that were asked for."""
-    if "serve" in metafunc.fixturenames and not hasattr(metafunc.module, "serve"):  # a `serve` of the file's own
+    chosen = any(mark.args[0] == "serve" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "serve" in metafunc.fixturenames and not chosen:
         modes = ["AWS"] if metafunc.config.getoption("--on-aws") else ["embedded", "PostgreSQL 15"]
         metafunc.parametrize("serve", modes, indirect=True, scope="session")
 
