@@ -25,7 +25,8 @@ def environment_of(name: str, urls: DatabaseUrls, **settings: str) -> dict[str, 
     """What a function of the table is told, to be on a test's database as its role."""
     url = {DatabaseRole.APP: urls.app, DatabaseRole.READONLY: urls.readonly, DatabaseRole.OWNER: urls.owner}
     told = {"VENDORPAY_FUNCTION": name, "VENDORPAY_DATABASE_URL": url[function(name).role], **IDENTITY}
-    return {**told, **settings}
+    # Without a pump nobody would score what waits for it.
+    return {**told, "VENDORPAY_FRAUD_PROVIDER": "off", **settings}
 
 
 @pytest.fixture

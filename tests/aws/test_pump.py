@@ -14,11 +14,11 @@ import pytest
 from tests.aws.faulty_bus import FaultyBus, faulty_bus
 from tests.aws.listening import Queue, a_bus
 from tests.aws.moto_server import REGION, MotoServer, moto_server
-from tests.aws.runtime_api import LambdaFunction
+from tests.aws.runtime_api import LambdaFunction, lambda_function
 from tests.aws.told import ORG, rows, told
 from tests.database import DatabaseUrls
-from tests.usecases.world import SOAK, open_world
-from vendorpay.entrypoints.aws.functions import PUMP_HANDLER
+from tests.usecases.world import SOAK, open_world, work_completed
+from vendorpay.entrypoints.aws.functions import MESSAGES_HANDLER, PUMP_HANDLER
 from vendorpay.entrypoints.aws.metric_names import METRICS, NAMESPACE, STAGE_DIMENSION
 
 OURS = {"source": ["roadcall.payment-service"]}
@@ -241,3 +241,29 @@ def until_settled(function: LambdaFunction, urls: DatabaseUrls) -> None:
         if not pending(urls):
             return
     raise AssertionError("something still waits")
+
+
+def test_what_waits_for_a_score_gets_it_from_the_pump_and_only_then_may_be_approved(
+    pump: Make, bus: tuple[str, Queue], database_urls: DatabaseUrls
+) -> None:
+    """A new vendor's first payment of 5,000.00 is flagged, however it came."""
+    with lambda_function(
+        MESSAGES_HANDLER, told("work-completed-handler", database_urls, VENDORPAY_FRAUD_PROVIDER="embedded")
+    ) as coming_in:
+        function = pump()
+        function.invoke({}, timeout_s=1.5)
+        pricing = {"basePrice": 500_000, "mileageCharge": 0, "additionalCharges": []}
+        events = (work_completed(), work_completed(detail={"pricing": pricing}))
+        records = [{"messageId": "m", "eventSource": "aws:sqs", "body": event.decode()} for event in events]
+        assert coming_in.invoke({"Records": records}) == {"batchItemFailures": []}
+        assert {row["fraud_gate"] for row in rows(database_urls, "SELECT fraud_gate FROM payments")} == {
+            "score_pending"
+        }
+        until_settled(function, database_urls)
+    found = rows(database_urls, "SELECT amount_cents, fraud_gate, fraud_status FROM payments ORDER BY amount_cents")
+    assert [(row["amount_cents"], row["fraud_gate"]) for row in found] == [
+        (12_800, "clear"),
+        (500_000, "review_required"),
+    ]
+    assert found[1]["fraud_status"] == "flagged"
+    assert "FraudDetected" in {event["detail-type"] for event in bus[1].events()}

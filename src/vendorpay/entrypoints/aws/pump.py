@@ -20,6 +20,7 @@ from vendorpay.adapters.aws.event_bus import EventBridgeBus
 from vendorpay.adapters.webhook_sender import HttpWebhookSender
 from vendorpay.entrypoints.aws.metric_names import METRICS, NAMESPACE, STAGE_DIMENSION
 from vendorpay.entrypoints.aws.runtime import Context
+from vendorpay.entrypoints.aws.scoring import able_to_score
 from vendorpay.entrypoints.aws.settings import AwsSettings
 from vendorpay.entrypoints.aws.started import started
 from vendorpay.metrics import Series
@@ -48,7 +49,7 @@ def handler(event: object, context: Context) -> dict[str, int]:
         began = asyncio.get_running_loop().time()
         print(measured(settings, await StandingReader(deps).values(), deps), file=sys.stderr, flush=True)
         left_s = context.get_remaining_time_in_millis() / 1000
-        await pump(deps, settings, for_s=max(left_s - END_S, left_s / 3))
+        await pump(able_to_score(deps, settings), settings, for_s=max(left_s - END_S, left_s / 3))
         return {"seconds": round(asyncio.get_running_loop().time() - began)}
 
     return environment.run(work, context)

@@ -11,6 +11,7 @@ NAME_CHARACTERS_MAX: Final = 256
 CLIENTS_MAX: Final = 20
 SOURCES_MAX: Final = 100
 
+_DETECTOR: Final = re.compile(r"[0-9a-z_-]{1,64}/[0-9a-z_-]{1,64}\Z")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9-]+):[a-z0-9-]*:\d{12}:\S+\Z")
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d\Z")
@@ -23,6 +24,13 @@ def host(text: str) -> str:
     """A host name alone: the port is a setting of its own."""
     if len(text) > HOST_CHARACTERS_MAX or not _HOST.match(text):
         raise ValueError(f"must be a host name like cluster.example.eu-west-1.rds.amazonaws.com, not {text[:80]!r}")
+    return text
+
+
+def detector(text: str) -> str:
+    """A detector of Amazon Fraud Detector, and its event type."""
+    if not _DETECTOR.match(text):
+        raise ValueError(f"must be the detector and its event type like my-detector/my-event, not {text[:40]!r}")
     return text
 
 

@@ -28,6 +28,7 @@ region's own bundle does as well, and is read faster.
 """
 EVENT_SOURCES: Final = frozenset({"roadcall.incident-service", "roadcall.incident"})
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+FRAUD_PROVIDERS: Final = ("embedded", "frauddetector", "off")
 BY_SECRET: Final = "secret"  # noqa: S105 - a way, no password
 BY_IAM: Final = "iam"
 PORT: Final = 5432
@@ -94,6 +95,9 @@ class AwsSettings:
     event_sources: frozenset[str] = _setting("VENDORPAY_EVENT_SOURCES", values.names(values.SOURCES_MAX), EVENT_SOURCES)
     required_approvals: int | None = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, APPROVALS_MAX))
     """A plain number for all payments; None leaves it to the approval policies."""
+    fraud_provider: str = _setting("VENDORPAY_FRAUD_PROVIDER", values.one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
+    """Who scores new payments; the same for all functions of a stage."""
+    fraud_detector: str | None = _setting("VENDORPAY_FRAUD_DETECTOR", values.detector)
     rate_limits: Mapping[RateClass, Limit] | None = _setting("VENDORPAY_RATE_LIMITS", _rate_limits)
     """What each caller may ask of one execution environment: these share nothing."""
     log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*LOG_LEVELS), "info")
@@ -129,6 +133,10 @@ class AwsSettings:
         faults += _missing(environ, found.get("function")) + _no_bundle(environ, found.get("ca_bundle", CA_BUNDLE))
         if (bundle := found.get("services_ca_bundle")) is not None and not bundle.is_file():
             faults.append(f"AWS_CA_BUNDLE names {bundle}, which is no file.")
+        if found.get("fraud_provider") == "frauddetector" and "fraud_detector" not in found:
+            faults.append(
+                "VENDORPAY_FRAUD_DETECTOR must be set too, because VENDORPAY_FRAUD_PROVIDER is frauddetector."
+            )
         if faults:
             raise AwsSettingsError(faults)
         return cls(**found)

@@ -13,6 +13,7 @@ from vendorpay import observe
 from vendorpay.adapters.aws.checkpoint_bucket import CheckpointBucket
 from vendorpay.adapters.aws.clients import AwsClient
 from vendorpay.entrypoints.aws.runtime import Context
+from vendorpay.entrypoints.aws.scoring import able_to_score
 from vendorpay.entrypoints.aws.settings import AwsSettings
 from vendorpay.entrypoints.aws.started import started
 from vendorpay.usecases.deps import Deps
@@ -36,7 +37,7 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     timer = _timer(event, settings)
 
     async def work(deps: Deps) -> dict[str, Any]:
-        placed = replace(deps, checkpoints=_checkpoints(settings))
+        placed = replace(able_to_score(deps, settings), checkpoints=_checkpoints(settings))
         for steps in range(1, STEPS_MAX + 1):
             more = await timer.step(placed)
             if not more or context.get_remaining_time_in_millis() / 1000 < STEP_S:

@@ -34,7 +34,10 @@ async def working(settings: AwsSettings, *, pool_size: int = POOL_SIZE) -> Async
     """The database as the function's role, and a write path of its own. Connects when first asked."""
     async with open_database(settings, settings.function.role, pool_size=pool_size) as database:
         policies = ActivePolicies() if settings.required_approvals is None else None
-        path = WritePath(database=database, now=system_now, new_id=new_id, new_salt=new_salt, policies=policies)
+        scoring = settings.fraud_provider != "off"
+        path = WritePath(
+            database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=scoring, policies=policies
+        )
         async with aclosing(GroupCommit(path)) as commands:
             deps = Deps(
                 database=database,
