@@ -50,11 +50,17 @@ DELIVERIES_PENDING: Final = Metric(
 DELIVERIES_OVERDUE: Final = Metric(
     name="DeliveriesOverdueSeconds", unit=Unit.SECONDS, family=families.DELIVERIES_OVERDUE
 )
+BUS_OLDEST: Final = Metric(
+    name="BusOldestPendingSeconds", unit=Unit.SECONDS, family=families.DELIVERIES_OLDEST, labels=("bus",)
+)
+"""While the bus is away, what waits for it is looked at every few seconds, and so never long overdue."""
 DEAD_LETTERS: Final = Metric(name="DeadLetters", unit=Unit.COUNT, family=families.DELIVERIES_DEAD, adds_up=True)
 APPROVALS_PENDING: Final = Metric(name="PendingApprovals", unit=Unit.COUNT, family=families.APPROVALS_PENDING)
 APPROVALS_OLDEST: Final = Metric(
     name="OldestPendingApprovalSeconds", unit=Unit.SECONDS, family=families.APPROVALS_OLDEST
 )
+UNSCORED_OLDEST: Final = Metric(name="OldestUnscoredPaymentSeconds", unit=Unit.SECONDS, family=families.UNSCORED_OLDEST)
+CASES_OLDEST: Final = Metric(name="OldestFraudCaseSeconds", unit=Unit.SECONDS, family=families.FRAUD_CASES_OLDEST)
 QUARANTINED: Final = Metric(name="QuarantinedEvents", unit=Unit.COUNT, family=families.QUARANTINE_OPEN)
 PARTITIONS_AHEAD: Final = Metric(name="PartitionMonthsLeft", unit=Unit.COUNT, family=families.PARTITION_MONTHS)
 CHECKPOINT_UNCOVERED: Final = Metric(
@@ -63,6 +69,7 @@ CHECKPOINT_UNCOVERED: Final = Metric(
 
 METRICS: Final[tuple[Metric, ...]] = (
     *(DATABASE_UP, OUTBOX_LAG, AUDIT_LAG),
-    *(DELIVERIES_PENDING, DELIVERIES_OVERDUE, DEAD_LETTERS),
+    *(DELIVERIES_PENDING, DELIVERIES_OVERDUE, BUS_OLDEST, DEAD_LETTERS),
+    *(UNSCORED_OLDEST, CASES_OLDEST),
     *(APPROVALS_PENDING, APPROVALS_OLDEST, QUARANTINED, PARTITIONS_AHEAD, CHECKPOINT_UNCOVERED),
 )
