@@ -15,7 +15,7 @@ from vendorpay.domain.fraud.view import View
 from vendorpay.domain.fraud.words import differing_bits
 
 AROUND: Final = timedelta(days=14)
-NEAR: Final = 0.12
+NEAR: Final = 0.1
 """How far a copy's amount may be from the original's, as a share."""
 COMPARED_MIN: Final = 8
 """With fewer rows to compare with, nothing is said about how rare a likeness is."""
@@ -143,8 +143,8 @@ TRAITS: Final[tuple[Trait, ...]] = (
     ("other charges", lambda row: _rest_cents(row)),
     ("duration", lambda row: row.duration_min),
 )
-BOXES: Final = (0.005, 0.025, 0.06)
-"""How near a copy may be in each trait, as a share: to the cent, edited a little, edited."""
+BOXES: Final = (0.06, 0.025, 0.005)
+"""How near a copy may be in each trait, as a share: edited, edited a little, to the cent."""
 LOOSE_TRAITS_MAX: Final = 1
 """In how many traits a copy may be something else."""
 TELLING: Final = 0.25
@@ -164,31 +164,51 @@ class _Others:
 
     def likeness(self, twin: FraudRow) -> tuple[float, tuple[str, ...]]:
         """The chance that another row is as like the payment as the twin, and in what the twin is like it."""
-        notes = self._notes(twin)
-        chance, telling = min(self._within(twin, box, notes) for box in BOXES)
+        found = []
+        for box in BOXES:
+            inside = self._within(twin, box)
+            if inside is None:  # nor is it in a smaller one
+                break
+            found.append(inside)
+        if not found:
+            return 1.0, ()
+        chance, telling = min(found)
+        for name, share in self._same(twin).items():
+            chance *= share
+            telling = (*telling, name)
         return min(1.0, chance * len(BOXES)), telling
 
-    def _within(self, twin: FraudRow, box: float, notes: float | None) -> tuple[float, tuple[str, ...]]:
-        """The share of rows that are within the box around the payment in all the traits that the twin is."""
+    def _within(self, twin: FraudRow, box: float) -> tuple[float, tuple[str, ...]] | None:
+        """The share of rows that are within the box around the payment in all the traits that the twin is; None when
+        the twin is outside it in too many."""
         chance, loose, telling = 1.0, 0, []
         for name, value_of, own, ordered in self._traits:
             if (value := value_of(twin)) is None:
                 continue
-            reach = int(box * own) + (MINUTES_NEAR if name == "duration" and box > BOXES[0] else 0)
+            reach = int(box * own) + (MINUTES_NEAR if name == "duration" and box > BOXES[-1] else 0)
             if abs(own - value) > reach:
                 loose += 1
+                if loose > LOOSE_TRAITS_MAX:
+                    return None
                 continue
             # The twin itself, being one of them, stands for the one that was not seen.
             share = max(1, bisect_right(ordered, own + reach) - bisect_left(ordered, own - reach)) / len(ordered)
             chance *= share
             if share <= TELLING:
                 telling.append(name)
-        if loose > LOOSE_TRAITS_MAX:
-            return 1.0, ()
-        if notes is not None:
-            chance *= notes
-            telling.append("notes")
         return chance * (len(self._traits) if loose else 1), tuple(telling)
+
+    def _same(self, twin: FraudRow) -> dict[str, float]:
+        """Of what is the same or not: the share of rows that have it too, where the twin has it."""
+        row, rows = self._row, self._rows
+        found = {}
+        if (notes := self._notes(twin)) is not None:
+            found["notes"] = notes
+        if row.driver_id is not None and twin.driver_id == row.driver_id:
+            found["driver"] = max(1, sum(1 for one in rows if one.driver_id == row.driver_id)) / len(rows)
+        if row.photo_count is not None and twin.photo_count == row.photo_count:
+            found["photos"] = max(1, sum(1 for one in rows if one.photo_count == row.photo_count)) / len(rows)
+        return found
 
     def _notes(self, twin: FraudRow) -> float | None:
         """The share of rows whose notes are as near as the twin's; None when these are not near."""

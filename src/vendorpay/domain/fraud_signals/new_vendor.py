@@ -25,5 +25,5 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 
 
 NEW_VENDOR: Final = Signal(
-    code="new_vendor", family="new vendor", weight=0.32, parameters={"days": 14, "payments": 10}, judge=_judge
+    code="new_vendor", family="new vendor", weight=0.32, parameters={"days": 14, "payments": 25}, judge=_judge
 )

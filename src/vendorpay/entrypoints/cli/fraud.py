@@ -1,0 +1,133 @@
+"""`vendorpay fraud`: histories with known frauds, and how the fraud engine does on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.entrypoints.cli.options import AsJson
+from vendorpay.entrypoints.cli.output import as_json
+
+if TYPE_CHECKING:
+    from vendorpay.domain.fraud.rule_set import RuleSet
+
+app = typer.Typer(no_args_is_help=True, help="Simulate labelled histories, and test fraud rules on them.")
+PAYMENTS_MAX: Final = 5_000_000
+SEED_MAX: Final = 10**18
+DAYS_MAX: Final = 3_650
+
+
+@app.callback()
+def fraud() -> None:
+    """Simulate labelled histories, and test fraud rules on them."""
+
+
+@app.command()
+def simulate(
+    events: Annotated[Path, typer.Option("--events", metavar="FILE.jsonl", help="Where the events go.")],
+    labels: Annotated[Path, typer.Option("--labels", metavar="FILE.csv", help="Where their labels go.")],
+    payments: Annotated[str, typer.Option("--payments", help="How many in all.")] = "50000",
+    planted: Annotated[str, typer.Option("--planted", help="Which share of them is fraud.")] = "0.01",
+    seed: Annotated[str, typer.Option("--seed", help="The same seed makes the same history.")] = "1",
+    days: Annotated[str, typer.Option("--days", help="How long the history is.")] = "200",
+) -> None:
+    """Write a history of WorkCompleted events with frauds planted in it, and labels that name them.
+
+    Honest vendors with seasons, rush hours and price drift; planted in equal parts: inflated mileage, resubmitted jobs
+    with small edits, splitting below an approval limit, bursts by new vendors, ghost jobs at odd hours, collusion.
+
+    Example:
+
+        vendorpay fraud simulate --seed 7 --events events.jsonl --labels labels.csv
+    """
+    faults = Faults()
+    many = faults.whole("--payments", payments, 1, PAYMENTS_MAX)
+    seed_number = faults.whole("--seed", seed, 0, SEED_MAX)
+    span_days = faults.whole("--days", days, 1, DAYS_MAX)
+    share = _share(faults, planted)
+    faults.end()
+
+    from vendorpay.entrypoints.fraud_simulation.history import Wish, simulate
+    from vendorpay.entrypoints.fraud_simulation.writing import write
+
+    write(simulate(Wish(many, share, seed_number, span_days)), events, labels)
+
+
+@app.command()
+def backtest(
+    events: Annotated[Path, typer.Option("--events", metavar="FILE.jsonl", help="WorkCompleted events, one a line.")],
+    labels: Annotated[Path, typer.Option("--labels", metavar="FILE.csv", help="eventId,label,pattern; label 0 or 1.")],
+    ruleset: Annotated[
+        Path | None, typer.Option("--ruleset", metavar="FILE.json", help="Other rules than the default ones.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Score the events in order of completedAt on an empty history, and say how many frauds were found; stores nothing.
+
+    Each event is scored as of its completedAt. Events without a label count as honest. Lines that cannot be scored are
+    counted and named on stderr. With --json the last line of stdout is
+    {"precision", "recall", "flagged", "scored", "patterns": {name: {"planted", "flagged"}}}.
+
+    Example:
+
+        vendorpay fraud backtest --events events.jsonl --labels labels.csv --json
+    """
+    faults = Faults()
+    for option, path in (("--events", events), ("--labels", labels), ("--ruleset", ruleset)):
+        if path is not None and not path.is_file():
+            faults.add(f"{option}: {str(path)!r} {'is a directory' if path.is_dir() else 'does not exist'}.")
+    rules = _rule_set(faults, ruleset)
+    faults.end()
+
+    from vendorpay.entrypoints.cli import fraud_reports
+
+    tally = fraud_reports.run(events, labels, rules)
+    if json:
+        as_json(fraud_reports.figures(tally))
+    else:
+        fraud_reports.show(tally)
+
+
+@app.command()
+def rules() -> None:
+    """Print the default rule set as JSON: a beginning for one of your own.
+
+    Example:
+
+        vendorpay fraud rules > rules.json
+    """
+    from vendorpay.domain.fraud.rule_set import DEFAULT, written
+
+    print(written(DEFAULT).decode())
+
+
+def _share(faults: Faults, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        faults.add(f"--planted must be a share from 0 to 1, not {text[:40]!r}.")
+    return share
+
+
+def _rule_set(faults: Faults, path: Path | None) -> RuleSet:
+    """The rule set of a file, with each of its faults named; the default one without a file."""
+    from vendorpay.domain.errors import InvalidRequest, MalformedJson
+    from vendorpay.domain.fraud import rule_set
+
+    if path is None or not path.is_file():
+        return rule_set.DEFAULT
+    try:
+        return rule_set.read(path.read_bytes())
+    except MalformedJson as error:
+        faults.add(f"--ruleset: {error}")
+    except InvalidRequest as error:
+        faults.add(*(f"--ruleset: {fault.field} {fault.message}." for fault in error.faults))
+    except OSError as error:
+        raise WrongUsage(f"--ruleset: {error}") from error
+    return rule_set.DEFAULT

@@ -1,0 +1,1 @@
+"""Holding the fraud engine against events whose truth is known, offline: nothing is stored (docs/fraud.md)."""
