@@ -23,8 +23,8 @@ REASONS: Final = (
     ),
     (
         "certificate verify failed",
-        "no authority in {bundle} has signed the server's certificate: package Amazon's newest bundle for RDS, and "
-        "look at what answers there",
+        "no authority in {bundle} has signed the server's certificate: package Amazon's newest bundle for RDS, with "
+        "Amazon's own authorities for RDS Proxy, and look at what answers there",
     ),
     ("could not read root certificate", "{bundle} holds no certificates: package Amazon's bundle for RDS"),
     ("root certificate file", "there is no file {bundle}: package Amazon's bundle for RDS"),

@@ -23,8 +23,8 @@ OURS: Final = ("VENDORPAY_", "AURORA_", "COGNITO_")
 """A variable that begins so is one of these settings, or is misspelt."""
 
 CA_BUNDLE: Final = Path("/opt/vendorpay/rds-global-bundle.pem")
-"""Where the packaging puts Amazon's certificate authorities for RDS: Lambda's Python has none of them (origin 20). A
-region's own bundle does as well, and is read faster.
+"""Where the packaging puts Amazon's certificate authorities for RDS, of which Lambda's Python has none (origin 20), and
+those of Amazon Trust Services, which sign for RDS Proxy. Of RDS a region's own do as well, and are read faster.
 """
 EVENT_SOURCES: Final = frozenset({"roadcall.incident-service", "roadcall.incident"})
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
