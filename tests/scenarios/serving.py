@@ -32,6 +32,8 @@ READY_S_MAX = 30.0
 STOP_S_MAX = 45.0
 TOKEN_TTL_S = 3600.0
 HOST = "127.0.0.1"
+NOT_SCORED = {"VENDORPAY_FRAUD_PROVIDER": "off"}
+"""What a test is about that approves right after creating: with scoring it would wait for the score each time."""
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
 # Below the ports that the kernel gives to outgoing connections, so that none of these takes ours between two starts.
@@ -91,6 +93,7 @@ class Serve:
         database_url: str | None = None,
         path: str | None = None,
         settings: Mapping[str, str] | None = None,
+        scoring: bool = False,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir or home / "data"
@@ -98,7 +101,8 @@ class Serve:
         self.port = free_port()
         self._database_url = database_url
         self._arguments = [*arguments, "--data-dir", str(self.data_dir)]
-        self._environment = clean_environment(**({"PATH": path} if path else {}), **(settings or {}))
+        chosen = {**({"PATH": path} if path else {}), **({} if scoring else NOT_SCORED), **(settings or {})}
+        self._environment = clean_environment(**chosen)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -223,9 +227,9 @@ def quick_home() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str, database_url: str | None = None) -> Iterator[Serve]:
+def serving(home: Path, *arguments: str, database_url: str | None = None, scoring: bool = False) -> Iterator[Serve]:
     """A `serve` that is ready."""
-    with Serve(home, *arguments, database_url=database_url) as serve:
+    with Serve(home, *arguments, database_url=database_url, scoring=scoring) as serve:
         serve.start()
         yield serve
 

@@ -23,7 +23,8 @@ CREATE TABLE fraud_listings (
         'verified_with_vendor', 'verified_photos', 'known_pattern', 'duplicate', 'inflated', 'not_performed', 'other')),
     -- Trust has an end; a block may stay.
     CONSTRAINT fraud_listings_expire CHECK (
-        expires_at > listed_at AND expires_at <= listed_at + interval '366 days' OR (kind = 'block' AND expires_at IS NULL)),
+        CASE WHEN expires_at IS NULL THEN kind = 'block'
+             ELSE expires_at > listed_at AND expires_at <= listed_at + interval '366 days' END),
     CONSTRAINT fraud_listings_ended_whole CHECK ((ended_by IS NULL) = (ended_at IS NULL)),
     CONSTRAINT fraud_listings_named CHECK (listed_by <> '' AND ended_by <> '' AND signal <> '')
 );
