@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.fraud_listings import Listing
 from vendorpay.store import fraud_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.store.fraud_rows import ProposedRuleSet, RuleSetUse
+
+if TYPE_CHECKING:  # it knows every signal, and every start imports this file
+    from vendorpay.domain.fraud_listings import Listing
 
 
 class FraudSetting(msgspec.Struct, frozen=True, kw_only=True):
