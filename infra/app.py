@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-FOLDER: Final = Path(__file__).resolve().parent
+from infra.packages_folder import FOLDER, NotPackaged, require_built
+
 OUT: Final = FOLDER / "cdk.out"
 
 
@@ -22,18 +23,20 @@ def main() -> int:
     parser.add_argument("--to-deploy", action="store_true", help="with the packaged code, or not at all")
     parser.add_argument("--out", type=Path, default=OUT, help="where the templates go")
     wanted = parser.parse_args()
+    try:
+        if wanted.to_deploy:
+            require_built()
+    except NotPackaged as error:
+        print(f"infra: {error}", file=sys.stderr)
+        return 1
     use_pinned_node()
 
     from infra.build import build
     from infra.checked import check
-    from infra.packages import NotPackaged, Packages
+    from infra.packages import Packages
     from infra.stages import STAGES
 
-    try:
-        packages = Packages.built() if wanted.to_deploy else Packages.placeholder()
-    except NotPackaged as error:
-        print(f"infra: {error}", file=sys.stderr)
-        return 1
+    packages = Packages.built() if wanted.to_deploy else Packages.placeholder()
     app = build(STAGES, packages, str(wanted.out))
     check(app, STAGES)
     app.synth()

@@ -96,9 +96,7 @@ def copy_code(target: Path) -> None:
     left_out = [ROOT / "src" / "vendorpay" / name for name in NOT_ON_LAMBDA]
 
     def ignored(folder: str, names: list[str]) -> set[str]:
-        return {
-            name for name in names if name == "__pycache__" or (Path(folder) / name).with_suffix("") in left_out
-        }
+        return {name for name in names if name == "__pycache__" or (Path(folder) / name).with_suffix("") in left_out}
 
     shutil.copytree(ROOT / "src" / "vendorpay", target / "vendorpay", ignore=ignored)
 

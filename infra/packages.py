@@ -8,15 +8,11 @@ from typing import Final, Self
 
 from aws_cdk import aws_lambda as lambda_
 
-from infra.packages_folder import BUILT, COMPLETE, FOLDER
+from infra.packages_folder import BUILT, FOLDER, require_built
 
 PLACEHOLDER: Final = FOLDER / "placeholder"
 RUNTIME: Final = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE: Final = lambda_.Architecture.ARM_64
-
-
-class NotPackaged(Exception):
-    """There is nothing to deploy yet; the message says what to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +25,8 @@ class Packages:
 
     @classmethod
     def built(cls) -> Self:
-        """What `make package` left. Raises NotPackaged when it did not, or did not get to its end."""
-        if not COMPLETE.is_file():
-            raise NotPackaged(f"there is no {COMPLETE}: run `make package` first")
+        """What `make package` left. Raises NotPackaged."""
+        require_built()
         return cls(code=BUILT / "code", core=BUILT / "core", outbound=BUILT / "outbound")
 
     @classmethod

@@ -20,7 +20,9 @@ MEBIBYTES_OF_A_UNIT: Final = 2048
 
 def variables(own: Templates, function: str) -> dict[str, Any]:
     """The environment of a function."""
-    found: dict[str, Any] = own.one("AWS::Lambda::Function", FunctionName=function).properties["Environment"]["Variables"]
+    found: dict[str, Any] = own.one("AWS::Lambda::Function", FunctionName=function).properties["Environment"][
+        "Variables"
+    ]
     return found
 
 
@@ -133,7 +135,9 @@ def test_only_what_may_reach_the_internet_has_a_road_to_it(own: Templates, stage
 def test_no_group_lets_everybody_in_and_few_let_out_to_anywhere(own: Templates) -> None:
     open_to = {}
     for group in own.resources("AWS::EC2::SecurityGroup"):
-        assert not [rule for rule in group.properties.get("SecurityGroupIngress", []) if rule.get("CidrIp") == "0.0.0.0/0"]
+        assert not [
+            rule for rule in group.properties.get("SecurityGroupIngress", []) if rule.get("CidrIp") == "0.0.0.0/0"
+        ]
         for rule in group.properties.get("SecurityGroupEgress", []):
             if rule.get("CidrIp") == "0.0.0.0/0":
                 open_to[group.properties["GroupName"].split("-")[-1]] = (rule["FromPort"], rule["ToPort"])

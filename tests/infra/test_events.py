@@ -58,7 +58,9 @@ def test_a_new_payment_wakes_whoever_reviews(own: Templates, stage: str) -> None
 
 def test_no_event_of_ours_comes_back_to_our_own_functions(own: Templates, stage: str) -> None:
     """Else each would cause the next, for ever."""
-    fed = {f"vendorpay-{stage}-{each.queue}" for row in FUNCTIONS for each in row.triggers if isinstance(each, FromQueue)}
+    fed = {
+        f"vendorpay-{stage}-{each.queue}" for row in FUNCTIONS for each in row.triggers if isinstance(each, FromQueue)
+    }
     for kind in EVENT_TYPES:
         assert not queues_reached(own, {"source": SOURCE, "detail-type": str(kind), "detail": {}}) & fed
 

@@ -70,7 +70,9 @@ def test_a_function_reads_its_own_roles_password_alone(own: Templates, stage: st
     assert len(readable) == len(names)
 
 
-def test_what_only_reads_cannot_publish_or_write_or_decrypt_anything_but_its_password(own: Templates, stage: str) -> None:
+def test_what_only_reads_cannot_publish_or_write_or_decrypt_anything_but_its_password(
+    own: Templates, stage: str
+) -> None:
     """origin 61."""
     rows = [row for row in FUNCTIONS if row.role is DatabaseRole.READONLY]
     assert {"get-payment", "get-pending-approvals", "reads"} <= {row.name for row in rows}

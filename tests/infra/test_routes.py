@@ -37,7 +37,8 @@ def function_of(own: Templates, reference: Any) -> str:
     """The name of the function behind an export of the functions' stack."""
     text = plain(reference)
     names = {
-        f"FnGetAtt{each.logical_id}Arn": each.properties["FunctionName"] for each in own.resources("AWS::Lambda::Function")
+        f"FnGetAtt{each.logical_id}Arn": each.properties["FunctionName"]
+        for each in own.resources("AWS::Lambda::Function")
     }
     (name,) = [name for export, name in names.items() if export in text]
     return str(name)
@@ -134,7 +135,9 @@ def test_parameters_are_those_of_the_document_and_those_in_the_path_are_needed(o
 def test_what_the_gateway_refuses_is_said_as_the_service_says_it(own: Templates) -> None:
     """A program goes by `code`: what refuses must not matter to it (contract 3.3)."""
     codes = {each.code for each in _all_errors(VendorPayError)}
-    answers = {each.properties["ResponseType"]: each.properties for each in own.resources("AWS::ApiGateway::GatewayResponse")}
+    answers = {
+        each.properties["ResponseType"]: each.properties for each in own.resources("AWS::ApiGateway::GatewayResponse")
+    }
     for kind in ("UNAUTHORIZED", "THROTTLED", "REQUEST_TOO_LARGE", "BAD_REQUEST_BODY", "INTEGRATION_TIMEOUT"):
         assert kind in answers
     for answer in answers.values():

@@ -11,6 +11,7 @@ import pytest
 
 from infra.packages_folder import COMPLETE
 from infra.reasons import ACKNOWLEDGED
+from tests.faults.dying import SOAK
 from tests.infra.conftest import STAGES, synthesized
 from tests.infra.templates import Templates
 
@@ -50,7 +51,10 @@ def test_every_reason_is_still_needed(assembly: Path) -> None:
 
 
 def test_cfn_lint_finds_nothing(assembly: Path) -> None:
-    files = [str(file) for file in sorted(assembly.glob("*.template.json"))]
+    """Of stacks that both stages have, dev's stand for prod's, which `make synth` and a soak look at, too."""
+    all_of_them = sorted(file.name for file in assembly.glob("*.template.json"))
+    doubles = {name.replace("-dev-", "-prod-") for name in all_of_them if "-dev-" in name}
+    files = [str(assembly / name) for name in all_of_them if SOAK or name not in doubles]
     lint = [str(Path(sys.executable).parent / "cfn-lint"), "--non-zero-exit-code", "informational"]
     done = subprocess.run(
         [*lint, "--ignore-checks", ACCEPTED, "--", *files], capture_output=True, text=True, timeout=110, check=False
