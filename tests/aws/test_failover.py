@@ -18,6 +18,7 @@ from tests.usecases.world import DISPATCHER, SOAK, a_key, a_new_payment
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, Overloaded
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.entrypoints.aws.database import PATIENCE_S
+from vendorpay.entrypoints.aws.not_connected import why
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.store.db import Database
@@ -129,7 +130,11 @@ async def test_a_failover_loses_no_payment_and_makes_none_twice(cluster: Cluster
         await asyncio.to_thread(kill, cluster.primary)
         at_death = len(office.answered)
         await asyncio.sleep(away_s)
-        endpoint.port = cluster.standby.port  # a reader still: nobody may take it for the writer
+        # A reader still. Whoever took it for the writer could not write, and might miss what was committed just now.
+        endpoint.port = cluster.standby.port
+        with pytest.raises(psycopg.OperationalError) as refused:
+            await psycopg.AsyncConnection.connect(cluster.url(endpoint))
+        assert "leads to a reader" in why(refused.value, bundle=None)
         await asyncio.sleep(away_s)
         while_away = len(office.answered) - at_death
         await asyncio.to_thread(cluster.standby.promote)
