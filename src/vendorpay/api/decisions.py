@@ -7,7 +7,7 @@ from vendorpay.api.answer import Answer
 from vendorpay.api.bodies import ApproveBody, NotesBody, ReasonBody
 from vendorpay.api.call import Call
 from vendorpay.domain.payment_patch import PaymentPatch
-from vendorpay.usecases import update_payment
+from vendorpay.usecases import once_scored, update_payment
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.cancel_payment import CancelPayment
 from vendorpay.usecases.change_payment import ReasonedCommand
@@ -28,7 +28,7 @@ async def approve(call: Call) -> Answer:
         notes=body.notes,
         expected_digest=body.expected_digest,
     )
-    return rendering.committed(call, await call.deps.commands.submit(command))
+    return rendering.committed(call, await once_scored.submit(call.deps.commands, command))
 
 
 async def reject(call: Call) -> Answer:

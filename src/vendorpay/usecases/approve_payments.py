@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from vendorpay.domain.roles import Caller
+from vendorpay.usecases import once_scored
 from vendorpay.usecases.approve_payment import ApprovePayment
 from vendorpay.usecases.command import Key
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.in_bulk import ItemResult, TakeOn, item_key, submit_in_chunks
+from vendorpay.usecases.in_bulk import ItemResult, TakeOn, item_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ async def approve(
     """
     if key is not None:
         await deps.commands.submit(TakeOnApproving(command_id=deps.new_id(deps.now()), caller=caller, key=key))
-    commands = (
+    commands = [
         ApproveInBulk(
             command_id=deps.new_id(deps.now()),
             caller=caller,
@@ -45,5 +46,5 @@ async def approve(
             notes=notes,
         )
         for n, payment_id in enumerate(payment_ids)
-    )
-    return await submit_in_chunks(deps.commands, commands)
+    ]
+    return await once_scored.submit_many(deps.commands, commands)
