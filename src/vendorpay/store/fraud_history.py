@@ -137,7 +137,7 @@ def _windows(found: DictRow, row: FraudRow) -> Windows:
     return Windows(
         vendor_rows=_rows.decode(found["vendor_rows"]) if found["vendor_rows"] else (),
         vendor_first_at=found["vendor_first_at"],
-        vendor_days=day_counts(_steps.decode(steps) if steps else {}),
+        vendor_days=() if found["vendor_first_at"] is None else day_counts(_steps.decode(steps) if steps else {}),
         incident_rows=_rows.decode(found["incident_rows"]) if found["incident_rows"] else (),
         peers=peers_of(_measures.decode(found["measures"]) if found["measures"] else ()),
         org_first_at=found["org_first_at"],
