@@ -25,6 +25,8 @@ from vendorpay.entrypoints.embedded_postgres.layout import Layout
 from vendorpay.entrypoints.embedded_postgres.privileges import Identity, choose
 
 REPLICATOR: Final = "replicator"
+# Its shared memory in files of its own: what is killed leaves nothing behind in the machine's.
+SETTINGS: Final = {"autovacuum": "off", "dynamic_shared_memory_type": "mmap"}
 WAIT_S_MAX: Final = 30.0
 STOP_S_MAX: Final = 10.0
 
@@ -120,7 +122,7 @@ def standby_of(primary: RunningPostgres, folder: Path) -> Iterator[Standby]:
         sockets = layout.sockets
         sockets.mkdir(mode=0o700)
         os.chown(sockets, *identity.owner)
-        argv = arguments(layout.cluster, sockets, port, fsync=False, settings={"autovacuum": "off"})
+        argv = arguments(layout.cluster, sockets, port, fsync=False, settings=SETTINGS)
         process = identity.spawn(identity.command(installed.path("postgres"), *argv), output=log)
         stack.callback(_end, process, layout.cluster)
         url = f"postgresql://postgres:{primary.superuser_password}@127.0.0.1:{port}/postgres"
@@ -172,4 +174,4 @@ def _wait_for(url: str, query: str) -> None:
 
 def free_primary(folder: Path) -> RunningPostgres:
     """A server whose copies may follow it."""
-    return embedded_postgres.start(folder, fsync=False, settings={"autovacuum": "off"})
+    return embedded_postgres.start(folder, fsync=False, settings=SETTINGS)
