@@ -1,0 +1,90 @@
+"""The gate on the running service: flagged within seconds, and scored after every kill -9 between birth and score."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.faults.dying import rounds, seed_of
+from tests.scenarios.asking import Office, client_of, work_completed
+from tests.scenarios.books import assert_whole
+from tests.scenarios.serving import Serve, vendorpay
+
+BOUND_S = 5.0
+"""Within which a payment has its score."""
+RESTARTED_S = 15.0
+"""The same after a kill: the leases of the dead relay run out first."""
+EACH = 40
+
+
+def unscored(serve: Serve) -> int:
+    with psycopg.connect(serve.books_url()) as connection:
+        row = connection.execute("SELECT count(*) FROM payments WHERE fraud_gate = 'score_pending'").fetchone()
+    assert row
+    return int(row[0])
+
+
+def eventually_scored(serve: Serve, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while left := unscored(serve):
+        assert time.monotonic() < deadline, f"{left} payments have no score after {within_s} s"
+        time.sleep(0.05)
+
+
+def publish(office: Office, count: int, **detail: object) -> list[str]:
+    events = [work_completed(**detail) for _ in range(count)]
+    answer = office.publisher.post("/events", events)
+    assert answer.status_code == 202, answer.text
+    return [result["paymentId"] for result in answer.json()["results"]]
+
+
+def test_the_gate_holds_on_the_running_service_and_outlives_kills(
+    tmp_path: Path, new_data_dir: Callable[[Path], Path]
+) -> None:
+    """Faults 2, 11 and 45 of the origin, over HTTP: a new vendor's first 5,000.00 through WorkCompleted."""
+    rng = seed_of("killed_scoring")
+    new_data_dir(tmp_path / "data")
+    with Serve(tmp_path, scoring=True) as serve:
+        serve.start()
+        with client_of(serve) as client:
+            office = Office(serve, client)
+            _flag_and_clear(serve, office)
+        for _ in range(rounds(1, 40)):
+            _kill_before_the_score(serve, rng)
+        assert_whole(serve.books_url())
+        verified = vendorpay("audit", "verify", "--data-dir", str(serve.data_dir), "--json")
+        assert verified.returncode == 0, verified.stdout
+
+
+def _flag_and_clear(serve: Serve, office: Office) -> None:
+    (payment_id,) = publish(office, 1, pricing={"basePrice": 500_000, "mileageCharge": 0})
+    eventually_scored(serve, BOUND_S)
+    payment = office.reviewer.get(f"/payments/{payment_id}").json()
+    assert payment["fraudStatus"] == "flagged"
+    assert {"high_amount", "new_vendor"} <= {reason["code"] for reason in payment["fraudReasons"]}
+    flagged = office.auditor.get("/payments/flagged").json()["payments"]
+    assert [one["paymentId"] for one in flagged] == [payment_id]
+    for person in (office.reviewer, office.admin, office.creator):
+        refused = person.post(f"/payments/{payment_id}/approve")
+        assert (refused.status_code, refused.json()["code"]) == (409, "fraud_review_required")
+    (case,) = office.reviewer.get("/fraud/cases?status=open").json()["cases"]
+    body = {"decision": "cleared", "reasonCode": "verified_with_vendor"}
+    cleared = office.reviewer.post(f"/fraud/cases/{case['caseId']}/decide", body)
+    assert cleared.status_code == 200, cleared.text
+    assert office.admin.post(f"/payments/{payment_id}/approve").json()["status"] == "approved"
+
+
+def _kill_before_the_score(serve: Serve, rng: random.Random) -> None:
+    with client_of(serve) as client:
+        publish(Office(serve, client), EACH)
+    time.sleep(rng.uniform(0, 0.25))
+    serve.kill_everything()
+    serve.start()
+    with client_of(serve) as client:
+        metrics = client.get("/metrics").text
+        assert "vendorpay_unscored_oldest_seconds" in metrics
+    eventually_scored(serve, RESTARTED_S)
