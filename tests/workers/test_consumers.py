@@ -15,6 +15,7 @@ from vendorpay.domain.feed import FeedEvent
 from vendorpay.domain.retries import Schedule
 from vendorpay.domain.roles import Role
 from vendorpay.store.claims import EventClaim
+from vendorpay.usecases import consume_events
 from vendorpay.usecases.command import Command, Facts, Outcome
 from vendorpay.usecases.consume_events import ConsumerTarget, Route, claim_of, settled_by
 from vendorpay.usecases.deps import Deps
@@ -88,6 +89,22 @@ async def test_each_event_has_its_effect_once_and_is_in_the_inbox(world: World) 
     }
     assert world.count("delivery_attempts") == 0, "what goes well is not logged"
     assert (await world.audit()).clean
+
+
+async def test_callers_who_press_come_first_but_not_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consume_events, "GIVE_WAY_LOOK_S", 0.01)
+    pressing = consume_events.PRESSED_FROM
+    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), under_way=lambda: pressing))):
+        await eventually(lambda: world.count("subscriptions") == 1)
+        await created(world, 1)
+        await asyncio.sleep(0.5)
+        assert states(world) == {"pending": 1}, "they press"
+        pressing -= 1
+        await eventually(lambda: states(world) == {"delivered": 1})
+        monkeypatch.setattr(consume_events, "GIVE_WAY_S_MAX", 0.2)
+        pressing += 1
+        await created(world, 1)
+        await eventually(lambda: states(world) == {"delivered": 2})
 
 
 async def test_a_repeated_delivery_has_no_second_effect(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
+from vendorpay import metrics
 from vendorpay.adapters.webhook_sender import HttpWebhookSender
 from vendorpay.usecases.consume_events import ConsumerTarget
 from vendorpay.usecases.deliver_webhook import WebhookTarget
@@ -37,7 +38,7 @@ class Bell:
 async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float) -> AsyncIterator[None]:
     """Works beside whatever the block does, and ends in order when the block does."""
     async with aclosing(HttpWebhookSender(to_private=deps.webhooks_to_private)) as sender:
-        targets = (ConsumerTarget(deps, ROUTES), WebhookTarget(deps, sender))
+        targets = (ConsumerTarget(deps, ROUTES, under_way=metrics.requests_in_flight), WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())))
         sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
         timers = Timers(deps, schedule(checkpoint_every_s=None if deps.checkpoints is None else checkpoint_every_s))

@@ -117,6 +117,11 @@ def request_ended(operation: str, status: int, seconds: float) -> None:
     _observe(families.REQUEST_SECONDS, (operation,), seconds)
 
 
+def requests_in_flight() -> int:
+    """How many requests this process has begun and not answered yet."""
+    return round(_numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())])
+
+
 def rate_limited(rate_class: str) -> None:
     """A caller was told to wait before its next request of that class."""
     _add(families.RATE_LIMITED, (rate_class,))

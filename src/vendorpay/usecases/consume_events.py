@@ -27,6 +27,11 @@ from vendorpay.usecases.relay_target import AttemptLog, Delivered, Due, Failed, 
 SHARDS: Final = 16
 AT_ONCE: Final = 128
 """How many events of one consumer are under way at once, in one relay."""
+PRESSED_FROM: Final = 16
+"""From so many requests under way on, callers come first."""
+GIVE_WAY_S_MAX: Final = 2.0
+"""How long an event gives way to them: what we do by ourselves may be late when everything is, but goes on."""
+GIVE_WAY_LOOK_S: Final = 0.25
 
 MakeCommand = Callable[[Deps, FeedEvent], Command | Awaitable[Command | None] | None]
 
@@ -61,8 +66,10 @@ class ConsumerTarget:
     kind = "consumer"
     schedule = CONSUMERS
 
-    def __init__(self, deps: Deps, routes: Iterable[Route]) -> None:
+    def __init__(self, deps: Deps, routes: Iterable[Route], *, under_way: Callable[[], int] = lambda: 0) -> None:
+        """`under_way` says how many callers wait for an answer of this process now."""
         self._deps = deps
+        self._under_way = under_way
         self._routes: Mapping[str, Route] = {route.consumer: route for route in routes}
 
     @property
@@ -91,6 +98,7 @@ class ConsumerTarget:
 
     async def deliver(self, due: Due) -> Result:
         """Carries out the consumer's command for the event; what it was refused for is a failed try."""
+        await self._give_way()
         began = asyncio.get_running_loop().time()
         try:
             command = await self._command(due)
@@ -106,6 +114,12 @@ class ConsumerTarget:
             duration_ms = round((asyncio.get_running_loop().time() - began) * 1000)
             return Failed(reason=reason, log=AttemptLog(duration_ms=duration_ms, error=reason))
         return Delivered()
+
+    async def _give_way(self) -> None:
+        """Returns when callers press no more, or when they were given way for long enough."""
+        until = asyncio.get_running_loop().time() + GIVE_WAY_S_MAX
+        while self._under_way() >= PRESSED_FROM and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(GIVE_WAY_LOOK_S)
 
     async def _command(self, due: Due) -> Command | None:
         route = self._routes[due.subscription_name]
