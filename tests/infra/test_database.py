@@ -33,7 +33,7 @@ def test_every_function_but_the_migrations_goes_through_the_proxy(own: Templates
         if row.role is DatabaseRole.OWNER:
             assert "Cluster" in endpoint
         else:
-            assert "ProxyEndpoint" in endpoint or "Proxy" in endpoint and "Endpoint" in endpoint
+            assert "ProxyEndpoint" in endpoint or ("Proxy" in endpoint and "Endpoint" in endpoint)
 
 
 def test_all_functions_at_once_fit_into_the_proxy(own: Templates, stage: str) -> None:
