@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,11 @@ EXPECTED = "work_completed.expected.json"
 APPROVED_COUNT = 5
 SHOWN_COUNT = 5
 PAGE = 200
+ACTIONS = ("payment_created", "payment_scored", "payment_approved")
+FLAGGED = "flagged"
+REASONS_SHOWN = 3
+SCORES_WAIT_S = 30.0
+SCORES_POLL_S = 0.25
 
 
 def demo(
@@ -57,6 +64,7 @@ def _walk(temporary: TemporaryService, folder: Path, steps: dict[str, object], *
         _publish(publisher, folder, steps, quiet=quiet)
     with service(temporary.url, temporary.token("dispatcher")) as dispatcher:
         _sum_up(dispatcher, folder, steps, quiet=quiet)
+        _scored(dispatcher, steps, quiet=quiet)
         approved = _approve(dispatcher, steps, quiet=quiet)
         _show(dispatcher, approved, quiet=quiet)
 
@@ -95,13 +103,15 @@ def _sum_up(client: Client, folder: Path, steps: dict[str, object], *, quiet: bo
 
 def _approve(client: Client, steps: dict[str, object], *, quiet: bool) -> list[str]:
     """Approves the oldest that wait, as a person who did not create them; returns their ids."""
-    pending = client.list_pending_payments(limit=SHOWN_COUNT).first().payments
-    _say(quiet, "\nThe oldest payments that wait for approval")
+    queue = client.list_pending_payments(limit=PAGE).first().payments
+    pending = [payment for payment in queue if payment.fraud_status != FLAGGED][:SHOWN_COUNT]
+    _say(quiet, "\nThe oldest payments that wait for approval, and are not flagged")
     if not quiet:
         rows = [
-            (str(each.payment_id), amount(each.amount_cents, each.currency), str(each.vendor_id)) for each in pending
+            (str(each.payment_id), amount(each.amount_cents, each.currency), f"{each.fraud_score:.2f}")
+            for each in pending
         ]
-        table(("payment", "amount", "vendor"), rows, right=("amount",))
+        table(("payment", "amount", "fraud score"), rows, right=("amount", "fraud score"))
     _say(quiet, f"\nA dispatcher approves {APPROVED_COUNT} of them")
     approved = []
     for payment in pending[:APPROVED_COUNT]:
@@ -116,10 +126,30 @@ def _approve(client: Client, steps: dict[str, object], *, quiet: bool) -> list[s
     return approved
 
 
+def _scored(client: Client, steps: dict[str, object], *, quiet: bool) -> None:
+    """Waits until every payment has its fraud score, and says what came of it."""
+    _say(quiet, "\nScoring every payment for fraud")
+    deadline = time.monotonic() + SCORES_WAIT_S
+    found = list(client.list_payments(limit=PAGE))
+    while not all(payment.fraud_status for payment in found):
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"The demo went wrong: payments have no score after {SCORES_WAIT_S:g} seconds.")
+        time.sleep(SCORES_POLL_S)
+        found = list(client.list_payments(limit=PAGE))
+    counts = Counter(str(payment.fraud_status) for payment in found)
+    _say(quiet, "  " + ", ".join(f"{status} {count}" for status, count in sorted(counts.items())))
+    flagged = client.list_flagged_payments(limit=SHOWN_COUNT).first().payments
+    for payment in flagged[:1]:
+        _say(quiet, f"  flagged: {payment.payment_id}, {amount(payment.amount_cents, payment.currency)}")
+        for reason in payment.fraud_reasons[:REASONS_SHOWN]:
+            _say(quiet, f"    {reason.code}: {reason.message}")
+    steps["scored"] = dict(sorted(counts.items()))
+
+
 def _show(client: Client, approved: list[str], *, quiet: bool) -> None:
     payment = client.get_payment(approved[0])
     entries = client.get_payment_audit_log(approved[0]).entries
-    _expect("audit entries", [entry.action for entry in entries], ["payment_created", "payment_approved"])
+    _expect("audit entries", [entry.action for entry in entries], list(ACTIONS))
     if quiet:
         return
     print(f"\nOne of them, {approved[0]}, for {amount(payment.amount_cents, payment.currency)}")
