@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -35,7 +36,7 @@ def eventually_scored(serve: Serve, within_s: float) -> None:
         time.sleep(0.05)
 
 
-def publish(office: Office, count: int, **detail: object) -> list[str]:
+def publish(office: Office, count: int, **detail: Any) -> list[str]:
     events = [work_completed(**detail) for _ in range(count)]
     answer = office.publisher.post("/events", events)
     assert answer.status_code == 202, answer.text

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from tests.database import DatabaseUrls
@@ -16,6 +18,7 @@ from tests.usecases.world import (
     OTHER_DISPATCHER,
     SERVICE,
     World,
+    a_caller,
     a_new_payment,
     a_patch,
     open_world,
@@ -27,15 +30,28 @@ from vendorpay.domain.errors import FraudReviewRequired, ScorePending
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rows import FraudRow
-from vendorpay.domain.fraud.rule_set import RuleSet
+from vendorpay.domain.fraud.rule_set import RuleSet, Thresholds
+from vendorpay.domain.fraud_cases import CaseReason
+from vendorpay.domain.fraud_listings import ListingKind, NewListing
 from vendorpay.domain.payment import Payment
+from vendorpay.domain.roles import Role
 from vendorpay.ports import NoScore
-from vendorpay.usecases import create_payments, read_audit_log, read_payment, record_event, score_payment
+from vendorpay.usecases import (
+    create_payments,
+    fraud_rule_sets,
+    read_audit_log,
+    read_payment,
+    record_event,
+    score_payment,
+)
 from vendorpay.usecases.consume_events import ConsumerTarget
+from vendorpay.usecases.fraud_listings import ListVendor
+from vendorpay.usecases.fraud_rule_sets import UseMode
 from vendorpay.workers.routes import ROUTES
 
 pytestmark = pytest.mark.anyio
 
+OTHER_ADMIN = a_caller(Role.ADMIN, "admin-2")
 FIVE_THOUSAND = {"basePrice": 500_000, "mileageCharge": 0}
 
 
@@ -59,10 +75,12 @@ class Moody(EmbeddedFraud):
 @asynccontextmanager
 async def scoring_world(urls: DatabaseUrls, provider: EmbeddedFraud | None = None) -> AsyncIterator[World]:
     """A process whose payments are scored by a relay of its own."""
-    async with open_world(urls, fraud_provider=provider or EmbeddedFraud()) as world:
-        async with running(a_relay(world, ConsumerTarget(world.deps, ROUTES))):
-            await eventually(lambda: world.count("subscriptions") == 1)
-            yield world
+    async with (
+        open_world(urls, fraud_provider=provider or EmbeddedFraud()) as world,
+        running(a_relay(world, ConsumerTarget(world.deps, ROUTES))),
+    ):
+        await eventually(lambda: world.count("subscriptions") == 1)
+        yield world
 
 
 async def by_event(world: World, **detail: object) -> UUID:
@@ -222,3 +240,72 @@ async def test_where_nothing_is_scored_payments_are_born_clear(world: World) -> 
         await eventually(lambda: world.count("subscriptions") == 1)
     assert (await world.approve(payment_id)).status == "approved"
     assert await score_payment.scored(world.deps, ORG, payment_id, None) is None
+
+
+async def listed(world: World, vendor_id: UUID, kind: ListingKind, signal: str | None = None) -> None:
+    """A vendor that somebody listed for a day."""
+    new = NewListing(
+        vendor_id=vendor_id,
+        kind=kind,
+        signal=signal,
+        reason_code=CaseReason.KNOWN_PATTERN,
+        expires_at=world.clock() + timedelta(days=1),
+    )
+    await world.submit(ListVendor(command_id=world.new_command_id(), caller=ADMIN, new=new))
+
+
+async def judged(world: World, vendor_id: UUID, cents: int) -> tuple[str | None, set[str]]:
+    """The status of a new payment of a vendor, and the codes of its reasons."""
+    made = (await world.create(a_new_payment(vendor_id=vendor_id, lines=((1, cents),)))).payment_id
+    payment = await scored(world, made)
+    return payment.fraud_status, {reason.code for reason in payment.fraud_reasons}
+
+
+async def test_what_people_say_of_a_vendor_is_heeded_until_it_ends(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        blocked, trusted, snoozed, late = (uuid4() for _ in range(4))
+        await listed(world, blocked, ListingKind.BLOCK)
+        for vendor in (trusted, late):
+            await listed(world, vendor, ListingKind.ALLOW)
+        await listed(world, snoozed, ListingKind.SNOOZE, "high_amount")
+        status, codes = await judged(world, blocked, 10_500)
+        assert (status, "vendor_blocked" in codes) == ("flagged", True)
+        status, codes = await judged(world, trusted, 900_000)
+        assert (status, "vendor_allowed" in codes) == ("high_risk", True)
+        assert "high_amount" in codes
+        status, codes = await judged(world, snoozed, 900_000)
+        assert "high_amount" not in codes
+        world.clock.advance(days=2)
+        status, codes = await judged(world, late, 90_000_000)
+        assert (status, "vendor_allowed" in codes) == ("flagged", False), "trust has an end"
+        assert (await world.audit()).clean
+
+
+async def test_a_rule_set_in_shadow_is_kept_beside_and_touches_nothing(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        strict = RuleSet(version="strict", thresholds=Thresholds(medium=0.01, high=0.02, flagged=0.03))
+        done = await fraud_rule_sets.propose(world.deps, ADMIN, strict, None)
+        rule_set_id = msgspec.json.decode(done.answer, type=fraud_rule_sets.StoredRuleSet).rule_set_id
+        await fraud_rule_sets.use(world.deps, ADMIN, rule_set_id, None, mode=UseMode.SHADOW)
+        assert (await judged(world, uuid4(), 10_500))[0] != "flagged"
+        rows = world.rows("SELECT shadow, status, rule_set_version FROM fraud_scores ORDER BY shadow")
+        assert [(row["shadow"], row["rule_set_version"]) for row in rows] == [(False, "1"), (True, "strict")]
+        assert rows[1]["status"] == "flagged"
+        assert world.count("fraud_cases") == 0
+        await fraud_rule_sets.use(world.deps, OTHER_ADMIN, rule_set_id, None, mode=UseMode.LIVE)
+        assert (await judged(world, uuid4(), 10_500))[0] == "flagged"
+
+
+async def test_twins_that_are_scored_at_the_same_time_are_found_whatever_the_order_of_their_events(
+    database_urls: DatabaseUrls,
+) -> None:
+    """The later one is scored first; the earlier one's row is there all the same."""
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        vendor, incident = uuid4(), uuid4()
+        first = await world.create(a_new_payment(vendor_id=vendor, incident_id=incident))
+        second = await world.create(a_new_payment(vendor_id=vendor, incident_id=incident, reference="again"))
+        command = await score_payment.scored(world.deps, ORG, second.payment_id, None)
+        assert command is not None
+        assert "duplicate_exact" in {reason.code for reason in command.verdict.reasons}
+        assert command.verdict.status == "flagged"
+        assert await score_payment.scored(world.deps, ORG, first.payment_id, None) is not None
