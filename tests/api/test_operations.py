@@ -69,7 +69,7 @@ PROMISED = {
     ("POST", "/policies/simulate"): Permission.POLICIES_READ,
     ("POST", "/delegations"): Permission.PAYMENT_APPROVE,
     ("GET", "/delegations"): Permission.PAYMENT_REVIEW,
-    ("DELETE", "/delegations/{id}"): Permission.PAYMENT_APPROVE,
+    ("POST", "/delegations/{id}/end"): Permission.PAYMENT_APPROVE,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/metrics"): None,

@@ -86,12 +86,6 @@ def for_another(person: str) -> Attempt:
     return spoilt(TWO, lambda p: recording(p, on_behalf_of=person))
 
 
-def twice_for_ann(connection: Connection[TupleRow]) -> None:
-    payment = write(connection, new_payment(**ruled(BOTH, required_approvals=9)))
-    payment = write(connection, recording(payment, "ann"))
-    write(connection, recording(payment, "ben", on_behalf_of="ann"))
-
-
 def by_payee_changer(connection: Connection[TupleRow]) -> None:
     payment = in_status(connection, "pending_approval", required_approvals=2)
     payment = write(connection, change(payment, payee_changed_by=APPROVER))
@@ -148,7 +142,7 @@ RULES = table(
     ),
     Refusal("52", "in the creator's name", for_another("creator"), "approvals_four_eyes_of_principal"),
     Refusal("52", "in one's own name for oneself", for_another(APPROVER), "approvals_four_eyes_of_principal"),
-    Refusal("52", "twice for one person", twice_for_ann, "approvals_one_valid_per_person"),
+    Refusal("52", "in another's name without a delegation", for_another("ann"), "approvals_delegated"),
     Refusal("52", "by who changed the payee's account", by_payee_changer, "approvals_four_eyes"),
     Refusal(
         "52",

@@ -11,7 +11,7 @@ from vendorpay.api.operation import ReadRaw
 from vendorpay.domain import parsing
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.reasons import ReasonCode
-from vendorpay.domain.text import Notes, Reason
+from vendorpay.domain.text import Line, Notes, Reason
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -23,10 +23,14 @@ class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApproveBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """With `expectedDigest`, the approval is for that content of the payment and for no other."""
+    """With `expectedDigest`, the approval is for that content of the payment and for no other; with `onBehalfOf`, it is
+    given in another's name, by a delegation.
+    """
 
     notes: Notes | None = None
     expected_digest: Digest | None = None
+    on_behalf_of: Line | None = None
+    """In whose name, by a delegation of theirs."""
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

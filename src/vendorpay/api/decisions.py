@@ -27,6 +27,7 @@ async def approve(call: Call) -> Answer:
         versions=call.versions,
         notes=body.notes,
         expected_digest=body.expected_digest,
+        on_behalf_of=body.on_behalf_of,
     )
     return rendering.committed(call, await once_scored.submit(call.deps.commands, command))
 

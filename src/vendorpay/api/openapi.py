@@ -108,6 +108,7 @@ _TAGS: Final = (
     {"name": "fraud", "description": "Look at what is flagged, and decide."},
     {"name": "events", "description": "What other services tell us."},
     {"name": "webhooks", "description": "Who outside is told of events, and how that went."},
+    {"name": "policies", "description": "Who must approve what, and who acts for whom."},
     {"name": "service", "description": "About the service itself."},
 )
 

@@ -17,6 +17,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     errors.FourEyes: 403,
     errors.LimitExceeded: 403,
     errors.PolicyDenied: 403,
+    errors.ApprovalLimitExceeded: 403,
     errors.PoliciesOff: 409,
     errors.NotFound: 404,
     edge.NoSuchPath: 404,

@@ -21,6 +21,7 @@ from vendorpay.client.payment_values import NewLine, NewPayment, Outcome, Paymen
 from vendorpay.client.payments import PaymentOperations
 from vendorpay.client.problem import ClientError, Closed, FieldFault, NoAnswer, NotTheService, Problem, ProblemDetail
 from vendorpay.client.request import Answer, Request
+from vendorpay.client.policies import PolicyOperations
 from vendorpay.client.service import ServiceOperations
 from vendorpay.client.transport import TIMEOUT_S, HttpTransport, Token, Told, Transport
 from vendorpay.client.webhooks import WebhookOperations
@@ -60,6 +61,7 @@ class Client(
     BulkOperations,
     EventOperations,
     WebhookOperations,
+    PolicyOperations,
     ServiceOperations,
 ):
     """The service behind a URL, asked in the name of one token. Threads may share it; close it, or use it in `with`.

@@ -15,12 +15,15 @@ class DecisionOperations(Asking):
         payment_id: Id,
         *,
         expected_digest: str | None = None,
+        on_behalf_of: str | None = None,
         notes: str | None = None,
         if_match: Version | None = None,
         key: str | None = None,
     ) -> Payment:
-        """Approves what was seen: with `expected_digest`, Problem 409 when its content is another one by now."""
-        body = given(notes=notes, expected_digest=expected_digest)
+        """Approves what was seen: with `expected_digest`, Problem 409 when its content is another one by now; with
+        `on_behalf_of`, in the name of somebody who delegated it.
+        """
+        body = given(notes=notes, expected_digest=expected_digest, on_behalf_of=on_behalf_of)
         return self._decide(payment_id, "approve", body, if_match, key)
 
     def reject_payment(

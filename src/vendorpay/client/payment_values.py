@@ -53,6 +53,32 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     role: str
     at: datetime
     notes: str | None = None
+    on_behalf_of: str | None = None
+
+
+class StepStanding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step of a payment's rule: so many people of a role, or of those named."""
+
+    role: str | None
+    people: tuple[str, ...]
+    quorum: int
+    given: int
+
+
+class AlternativeStanding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One list of steps, and how many approvals it still lacks."""
+
+    steps: tuple[StepStanding, ...]
+    open: int
+
+
+class PolicyStanding(AlternativeStanding, frozen=True, kw_only=True, rename="camel"):
+    """The rule of the approval policy that applies to a payment."""
+
+    version: int
+    rule: str
+    effect: str
+    others: tuple[AlternativeStanding, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -111,6 +137,7 @@ class Payment(Answered, frozen=True, kw_only=True, rename="camel"):
     failed_reason: str | None = None
     failed_code: str | None = None
     approvals: tuple[Approval, ...] = ()
+    policy: PolicyStanding | None = None
     approved_by: str | None = None
     edited_by: str | None = None
     holds: tuple[Hold, ...] = ()

@@ -26,9 +26,14 @@ _RANKS: Final = {"dispatcher": 1, "admin": 2}
 _NOBODY: Final = 0
 
 
+def rank(role: str) -> int:
+    """How much a role may do: an admin more than a dispatcher, others nothing."""
+    return _RANKS.get(role, _NOBODY)
+
+
 def outranks(role: str, wanted: str) -> bool:
     """Whether a role may do what `wanted` may: an admin stands in for a dispatcher."""
-    return _RANKS.get(role, _NOBODY) >= _RANKS[wanted]
+    return rank(role) >= _RANKS[wanted]
 
 
 def fits(step: Step, approval: Approval, demand: Demand, escalated_at: datetime | None) -> bool:

@@ -31,6 +31,7 @@ class SubjectType(StrEnum):
     PAYMENT = "payment"
     WEBHOOK_ENDPOINT = "webhook_endpoint"
     POLICY = "policy"
+    DELEGATION = "delegation"
 
 
 class AuditAction(StrEnum):
@@ -62,6 +63,9 @@ class AuditAction(StrEnum):
     WEBHOOK_REPLAY_REQUESTED = "webhook_replay_requested"
     POLICY_PROPOSED = "policy_proposed"
     POLICY_ACTIVATED = "policy_activated"
+    DELEGATION_GIVEN = "delegation_given"
+    DELEGATION_ENDED = "delegation_ended"
+    PAYMENT_ESCALATED = "payment_escalated"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,6 +188,12 @@ class PolicyDenied(VendorPayError):
     code = "policy_denied"
 
 
+class ApprovalLimitExceeded(VendorPayError):
+    """A limit of the approval policy, for a day or a week of this approver or this vendor, would be exceeded."""
+
+    code = "limit_exceeded"
+
+
 class LimitExceeded(VendorPayError):
     """There may be at most {most} {things}."""
 

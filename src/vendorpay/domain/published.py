@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from vendorpay.domain.delegation_events import DelegationEvent
 from vendorpay.domain.events import PaymentEvent, PublishedEvent
 from vendorpay.domain.policy_events import PolicyEvent
 from vendorpay.domain.webhook_events import EndpointEvent
@@ -13,6 +14,7 @@ PUBLISHED: Final[tuple[type[PublishedEvent], ...]] = (
     *PaymentEvent.__subclasses__(),
     *EndpointEvent.__subclasses__(),
     *PolicyEvent.__subclasses__(),
+    *DelegationEvent.__subclasses__(),
 )
 
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(kind.__name__ for kind in PUBLISHED)

@@ -12,11 +12,19 @@ SELECT 'policy', p.policy_id, p.org_id, p.audit_seq, p.audit_head,
        CASE WHEN p.activated_at IS NULL THEN 'proposed' ELSE 'activated' END, p.digest, p.document::text
 FROM policies p
 WHERE %(subject_id)s::uuid IS NULL OR p.policy_id = %(subject_id)s
+UNION ALL
+SELECT 'delegation', d.delegation_id, d.org_id, d.audit_seq, d.audit_head,
+       CASE WHEN d.ended_at IS NULL THEN 'given' ELSE 'ended' END, d.digest,
+       json_build_object('delegateId', d.delegate_id, 'delegatorId', d.delegator_id,
+                         'delegatorRole', d.delegator_role)::text
+FROM delegations d
+WHERE %(subject_id)s::uuid IS NULL OR d.delegation_id = %(subject_id)s
 ORDER BY subject_id
 
 -- name: heads_count
 SELECT (SELECT count(*) FROM webhook_endpoints WHERE %(subject_id)s::uuid IS NULL OR endpoint_id = %(subject_id)s)
-     + (SELECT count(*) FROM policies WHERE %(subject_id)s::uuid IS NULL OR policy_id = %(subject_id)s) AS heads
+     + (SELECT count(*) FROM policies WHERE %(subject_id)s::uuid IS NULL OR policy_id = %(subject_id)s)
+     + (SELECT count(*) FROM delegations WHERE %(subject_id)s::uuid IS NULL OR delegation_id = %(subject_id)s) AS heads
 
 -- name: attached
 SELECT pg_get_expr(c.relpartbound, c.oid) AS bounds

@@ -92,6 +92,15 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "secrets": ("secret_id", "org_id", "endpoint_id", "secret", "created_at"),
     "recoveries": ("endpoint_id", "org_id"),
     "redeliveries": ("org_id", "delivery_id"),
+    "delegations": (
+        *("delegation_id", "org_id", "delegator_id", "delegator_role", "delegate_id", "starts_at", "ends_at"),
+        *("created_at", "digest", "audit_seq", "audit_head", "event_seq"),
+    ),
+    "delegation_ends": ("delegation_id", "org_id", "ended_at", "ended_by", "audit_seq", "audit_head", "event_seq"),
+    "limits": (
+        *("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount", "most"),
+    ),
+    "limit_returns": ("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount"),
     "policies": (
         *("policy_id", "org_id", "version", "document", "digest", "proposed_by", "proposed_at", "audit_seq"),
         *("audit_head", "event_seq"),

@@ -15,11 +15,13 @@ import msgspec
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
+from vendorpay.domain.delegations import Delegation
 from vendorpay.domain.lifecycle import ENDED
 from vendorpay.domain.webhooks import FeedStanding
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, execute, rows
+from vendorpay.store.delegation_rows import delegation_of
 from vendorpay.store.subjects import SUBJECTS, Subject, SubjectClaim, SubjectState
 
 
@@ -77,6 +79,14 @@ class VendorQuestion(msgspec.Struct, frozen=True):
     vendor_id: UUID
 
 
+class DelegationQuestion(msgspec.Struct, frozen=True):
+    """Whether one person may approve in the name of another."""
+
+    org_id: str
+    delegator_id: str
+    delegate_id: str
+
+
 class PolicyFound(msgspec.Struct, frozen=True):
     """The version that applies (0: the default), its document where it was not known; and the last one proposed."""
 
@@ -111,7 +121,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     policy_books: Sequence[PoliciesClaim] = ()
     policies: Sequence[PolicyQuestion] = ()
     vendors: Sequence[VendorQuestion] = ()
-    """Asked, and not claimed: nothing is locked for the two."""
+    delegations: Sequence[DelegationQuestion] = ()
+    """Asked, and not claimed: nothing is locked for these three."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +138,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     policies: dict[str, PolicyFound]
     """By organisation."""
     known_vendors: frozenset[VendorQuestion]
+    delegations: dict[DelegationQuestion, tuple[Delegation, ...]]
     present: frozenset[UUID]
     """Subjects that exist, whether their row could be locked or not; empty when locks were waited for."""
 
@@ -162,6 +174,7 @@ def nothing_found(wanted: Wanted) -> Held:
         states={},
         policies={one.org_id: PolicyFound(one.known, None, one.known) for one in wanted.policies},
         known_vendors=frozenset(),
+        delegations={},
         present=frozenset(),
     )
 
@@ -198,6 +211,10 @@ async def take(connection: Connection, wanted: Wanted, *, wait: bool) -> Held:
             for row in found.get("policies", ())
         },
         known_vendors=frozenset(wanted.vendors[row["n"] - 1] for row in found.get("known_vendors", ())),
+        delegations={
+            asked: tuple(delegation_of(row) for row in found["delegations"] if row["n"] == n)
+            for n, asked in enumerate(wanted.delegations, start=1)
+        },
         # Who waited has every row there was: one that came later is none to wait for again.
         present=frozenset(row["subject_id"] for kind in subjects if not wait for row in found[kind.children]),
     )
@@ -236,6 +253,9 @@ async def _asked(
         await ask("policies", **_of(wanted.policies, org_ids="org_id", known="known"))
     if wanted.vendors:
         await ask("known_vendors", **_of(wanted.vendors, org_ids="org_id", vendor_ids="vendor_id"))
+    if wanted.delegations:
+        ids = _of(wanted.delegations, org_ids="org_id", delegator_ids="delegator_id", delegate_ids="delegate_id")
+        await ask("delegations", **ids)
     for kind, claims in subjects.items():
         ids = _of(claims, org_ids="org_id", subject_ids="subject_id")
         await ask(kind.wait if wait else kind.lock, **ids)

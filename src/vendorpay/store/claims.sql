@@ -45,6 +45,14 @@ SELECT w.n FROM unnest(%(org_ids)s::text[], %(vendor_ids)s::uuid[]) WITH ORDINAL
 WHERE EXISTS (SELECT FROM payments p WHERE p.org_id = w.org_id AND p.vendor_id = w.vendor_id
               AND p.status IN ('approved', 'processing', 'completed', 'failed', 'reversed'))
 
+-- name: delegations
+-- Who may approve in whose name, those that are open or will be; at which moment, the command asks.
+SELECT w.n, @delegation
+FROM unnest(%(org_ids)s::text[], %(delegator_ids)s::text[], %(delegate_ids)s::text[])
+     WITH ORDINALITY AS w (org_id, delegator_id, delegate_id, n)
+JOIN delegations d ON d.org_id = w.org_id AND d.delegator_id = w.delegator_id AND d.delegate_id = w.delegate_id
+WHERE d.ended_at IS NULL
+
 -- name: try_feed
 -- The sequencer's own lock (0011): while we hold it, no event gets a position, and no subscription is half changed.
 SELECT pg_try_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0)) AS obtained
@@ -116,6 +124,22 @@ SELECT p.policy_id AS subject_id, a.version AS active_version
 FROM policies p
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, policy_id) USING (org_id, policy_id)
 LEFT JOIN active_policies a ON a.org_id = p.org_id
+
+-- name: lock_delegations
+SELECT @delegation FROM delegations d
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, delegation_id) USING (org_id, delegation_id)
+ORDER BY d.delegation_id
+FOR NO KEY UPDATE OF d SKIP LOCKED
+
+-- name: wait_for_delegations
+SELECT @delegation FROM delegations d
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, delegation_id) USING (org_id, delegation_id)
+ORDER BY d.delegation_id
+FOR NO KEY UPDATE OF d
+
+-- name: delegation_children
+SELECT d.delegation_id AS subject_id FROM delegations d
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, delegation_id) USING (org_id, delegation_id)
 
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate

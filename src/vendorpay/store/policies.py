@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from vendorpay.domain.approval_rule import Source
 from vendorpay.domain.policies import PolicyVersion
 from vendorpay.store import queries
+from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, rows
 from vendorpay.store.policy_rows import policy_of
 
@@ -29,6 +31,20 @@ async def active(connection: Connection, org_id: str) -> PolicyVersion | None:
     """The version that applies; None where none was ever activated."""
     found = await _all(connection, "active", {"org_id": org_id})
     return found[0] if found else None
+
+
+async def sources(connection: Connection, org_id: str, payment_ids: Sequence[UUID]) -> dict[UUID, Source]:
+    """How payments came, of those that have a rule, which remembers it."""
+    parameters = {"org_id": org_id, "payment_ids": literal(payment_ids)}
+    found = await rows(connection, queries.load(_FILE)["sources"], parameters)
+    return {row["payment_id"]: Source(row["source"]) for row in found}
+
+
+async def approved_vendors(connection: Connection, org_id: str, vendor_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of the vendors of whom a payment was approved before."""
+    parameters = {"org_id": org_id, "vendor_ids": literal(vendor_ids)}
+    found = await rows(connection, queries.load(_FILE)["approved_vendors"], parameters)
+    return frozenset(row["vendor_id"] for row in found)
 
 
 async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]) -> list[PolicyVersion]:

@@ -20,3 +20,14 @@ WHERE p.org_id = %(org_id)s AND p.policy_id = %(policy_id)s
 SELECT @policy, a.version AS active_version
 FROM active_policies a JOIN policies p USING (org_id, version)
 WHERE a.org_id = %(org_id)s
+
+-- name: sources
+-- How payments came, as their rules remember.
+SELECT p.payment_id, p.approval_rule ->> 'source' AS source FROM payments p
+WHERE p.org_id = %(org_id)s AND p.payment_id = ANY(%(payment_ids)s::uuid[]) AND p.approval_rule IS NOT NULL
+
+-- name: approved_vendors
+-- Vendors of whom a payment was approved before.
+SELECT w.vendor_id FROM unnest(%(vendor_ids)s::uuid[]) AS w (vendor_id)
+WHERE EXISTS (SELECT FROM payments p WHERE p.org_id = %(org_id)s AND p.vendor_id = w.vendor_id
+              AND p.status IN ('approved', 'processing', 'completed', 'failed', 'reversed'))

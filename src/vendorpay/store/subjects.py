@@ -13,12 +13,13 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
+from vendorpay.domain.delegations import DelegationState
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.webhooks import EndpointState
-from vendorpay.store import endpoint_rows, payment_rows, policy_rows
+from vendorpay.store import delegation_rows, endpoint_rows, payment_rows, policy_rows
 
-SubjectState = PaymentState | EndpointState | PolicyState
+SubjectState = PaymentState | EndpointState | PolicyState | DelegationState
 
 
 class SubjectClaim(msgspec.Struct, frozen=True):
@@ -38,6 +39,10 @@ class EndpointClaim(SubjectClaim, frozen=True):
 
 class PolicyClaim(SubjectClaim, frozen=True):
     """The row of a version of the approval policy."""
+
+
+class DelegationClaim(SubjectClaim, frozen=True):
+    """A delegation's row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,14 @@ SUBJECTS: Final = (
         wait="wait_for_policies",
         children="policy_children",
         state_of=policy_rows.state_of,
+    ),
+    Subject(
+        claim=DelegationClaim,
+        id_column="delegation_id",
+        lock="lock_delegations",
+        wait="wait_for_delegations",
+        children="delegation_children",
+        state_of=delegation_rows.state_of,
     ),
 )
 """In the order in which their rows are locked."""

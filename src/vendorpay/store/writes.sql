@@ -262,6 +262,56 @@ UPDATE deliveries d SET state = 'pending', attempts = 0, due_at = now(), settled
 FROM unnest(%(redeliveries.org_id)s::text[], %(redeliveries.delivery_id)s::uuid[]) AS r (org_id, delivery_id)
 WHERE d.org_id = r.org_id AND d.delivery_id = r.delivery_id AND d.state <> 'pending'
 
+-- name: delegations
+INSERT INTO delegations (
+    delegation_id, org_id, delegator_id, delegator_role, delegate_id, starts_at, ends_at, created_at, digest, audit_seq,
+    audit_head, event_seq)
+SELECT * FROM unnest(
+    %(delegations.delegation_id)s::uuid[], %(delegations.org_id)s::text[], %(delegations.delegator_id)s::text[],
+    %(delegations.delegator_role)s::text[], %(delegations.delegate_id)s::text[],
+    %(delegations.starts_at)s::timestamptz[], %(delegations.ends_at)s::timestamptz[],
+    %(delegations.created_at)s::timestamptz[], %(delegations.digest)s::text[], %(delegations.audit_seq)s::integer[],
+    %(delegations.audit_head)s::bytea[], %(delegations.event_seq)s::integer[])
+
+-- name: delegation_ends
+UPDATE delegations d SET
+    ended_at = e.ended_at, ended_by = e.ended_by, audit_seq = e.audit_seq, audit_head = e.audit_head,
+    event_seq = e.event_seq
+FROM unnest(
+    %(delegation_ends.delegation_id)s::uuid[], %(delegation_ends.org_id)s::text[],
+    %(delegation_ends.ended_at)s::timestamptz[], %(delegation_ends.ended_by)s::text[],
+    %(delegation_ends.audit_seq)s::integer[], %(delegation_ends.audit_head)s::bytea[],
+    %(delegation_ends.event_seq)s::integer[])
+    AS e (delegation_id, org_id, ended_at, ended_by, audit_seq, audit_head, event_seq)
+WHERE d.delegation_id = e.delegation_id AND d.org_id = e.org_id
+
+-- name: limits
+-- Counted up under the rows' locks, in their order; what does not fit is refused by limit_usage_within_max.
+INSERT INTO limit_usage (org_id, subject_type, subject_id, currency, period, period_start, used_cents, max_cents)
+SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount), min(l.most)
+FROM unnest(
+    %(limits.org_id)s::text[], %(limits.subject_type)s::text[], %(limits.subject_id)s::text[],
+    %(limits.currency)s::text[], %(limits.period)s::text[], %(limits.period_start)s::date[],
+    %(limits.amount)s::bigint[], %(limits.most)s::bigint[])
+    AS l (org_id, subject_type, subject_id, currency, period, period_start, amount, most)
+GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
+ORDER BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
+ON CONFLICT (org_id, subject_type, subject_id, currency, period, period_start) DO UPDATE SET
+    used_cents = limit_usage.used_cents + excluded.used_cents, max_cents = excluded.max_cents
+
+-- name: limit_returns
+UPDATE limit_usage u SET used_cents = u.used_cents - r.amount
+FROM (SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount) AS amount
+      FROM unnest(
+          %(limit_returns.org_id)s::text[], %(limit_returns.subject_type)s::text[],
+          %(limit_returns.subject_id)s::text[], %(limit_returns.currency)s::text[],
+          %(limit_returns.period)s::text[], %(limit_returns.period_start)s::date[],
+          %(limit_returns.amount)s::bigint[])
+          AS l (org_id, subject_type, subject_id, currency, period, period_start, amount)
+      GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start) r
+WHERE u.org_id = r.org_id AND u.subject_type = r.subject_type AND u.subject_id = r.subject_id
+      AND u.currency = r.currency AND u.period = r.period AND u.period_start = r.period_start
+
 -- name: policies
 INSERT INTO policies (
     policy_id, org_id, version, document, digest, proposed_by, proposed_at, audit_seq, audit_head, event_seq)

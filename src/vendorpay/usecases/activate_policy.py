@@ -15,7 +15,7 @@ from vendorpay.domain.policy_events import PolicyActivated
 from vendorpay.store.claims import PoliciesClaim
 from vendorpay.store.subjects import PolicyClaim
 from vendorpay.usecases.command import Command, Facts, Outcome
-from vendorpay.usecases.policy_change import PolicyChange, answer_of, entry_of
+from vendorpay.usecases.policy_change import recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class ActivatePolicy(Command):
         if self.caller.sub == before.policy.proposed_by:
             raise FourEyes
         if facts.policy.version == before.policy.version:
-            return Outcome(answer=answer_of(before), payment_id=None)
+            return Outcome(answer=msgspec.json.encode(before.policy), payment_id=None)
         after = msgspec.structs.replace(
             before,
             policy=msgspec.structs.replace(
@@ -53,9 +53,5 @@ class ActivatePolicy(Command):
             ),
         )
         own = {"activated_by": self.caller.sub, "replaced_version": facts.policy.version}
-        change = PolicyChange(
-            state=after,
-            entry=entry_of(before, after, AuditAction.POLICY_ACTIVATED, self.notes),
-            event=EventDraft(kind=PolicyActivated, own=own),
-        )
-        return Outcome(answer=answer_of(after), payment_id=None, change=change)
+        event = EventDraft(kind=PolicyActivated, own=own)
+        return recorded(before, after, AuditAction.POLICY_ACTIVATED, event, self.notes)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from vendorpay.domain.approval import is_satisfied, ruled
+from vendorpay.domain.approval import is_satisfied, rank, ruled
 from vendorpay.domain.approval_rule import PEOPLE_MAX, Effect
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import (
     AlreadyApproved,
     DigestMismatch,
+    Forbidden,
     FourEyes,
     FraudReviewRequired,
     InvalidTransition,
@@ -22,7 +23,9 @@ from vendorpay.domain.errors import (
 )
 from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.limits import of_approvals
 from vendorpay.domain.payment import Approval, FraudGate, HoldKind, PayerType, PaymentState
+from vendorpay.store.claims import DelegationQuestion
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
 
@@ -35,13 +38,25 @@ class ApprovePayment(PaymentCommand):
 
     notes: str | None = None
     expected_digest: str | None = None
+    on_behalf_of: str | None = None
+    """In whose name, by a delegation; the role is theirs then."""
+
+    def delegation_question(self) -> DelegationQuestion | None:
+        if self.on_behalf_of is None:
+            return None
+        return DelegationQuestion(self.caller.org_id, self.on_behalf_of, self.caller.sub)
 
     def decide(self, facts: Facts) -> Outcome:
         state = self.found(facts)
         self._check(state)
         before = state.payment
-        role = self.caller.role.value if self.caller.role else ""
-        approval = Approval(approver_id=self.caller.sub, role=role, notes=self.notes or None, at=facts.now)
+        approval = Approval(
+            approver_id=self.caller.sub,
+            role=self._role(facts),
+            notes=self.notes or None,
+            on_behalf_of=self.on_behalf_of,
+            at=facts.now,
+        )
         approvals = (*before.approvals, approval)
         counted = msgspec.structs.replace(state, approvals_valid=state.approvals_valid + 1)
         given = ruled(msgspec.structs.replace(counted, payment=msgspec.structs.replace(before, approvals=approvals)))
@@ -60,7 +75,19 @@ class ApprovePayment(PaymentCommand):
             last = {"approved_by": self.caller.sub, "approved_at": facts.now}
             after = changed(counted, facts, status=PaymentStatus.APPROVED, approvals=approvals, **last)
             action, event = AuditAction.PAYMENT_APPROVED, EventDraft(kind=PaymentApproved, own=last)
-        return recorded(state, after, action=action, event=event, notes=self.notes, approval_id=facts.new_id())
+        used = of_approvals(state, [approval], after.payment.approved_at)
+        return recorded(
+            state, after, action=action, event=event, notes=self.notes, approval_id=facts.new_id(), used=used
+        )
+
+    def _role(self, facts: Facts) -> str:
+        """As what the caller approves. Raises Forbidden for another's name without an open delegation of theirs."""
+        if self.on_behalf_of is None:
+            return self.caller.role.value if self.caller.role else ""
+        given = [one for one in facts.delegations if one.covers(facts.now)]
+        if not given:
+            raise Forbidden("You have no delegation of that person that is open.")
+        return max((one.delegator_role for one in given), key=rank)
 
     def _check(self, state: PaymentState) -> None:
         """Raises the first refusal that applies, in the order of contract 3.8."""
@@ -68,7 +95,8 @@ class ApprovePayment(PaymentCommand):
         allow(Action.APPROVE, payment.status)
         if payment.payer_type is PayerType.DRIVER_IC:
             raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
-        if self.caller.sub in (payment.created_by, payment.edited_by, state.payee_changed_by):
+        whose = {self.caller.sub, self.on_behalf_of} - {None}
+        if whose & {payment.created_by, payment.edited_by, state.payee_changed_by}:
             raise FourEyes
         held_for_fraud = any(hold.kind is HoldKind.FRAUD for hold in payment.holds)
         if state.fraud_gate is FraudGate.REVIEW_REQUIRED or held_for_fraud:
@@ -77,7 +105,8 @@ class ApprovePayment(PaymentCommand):
             raise PaymentHeld(open_holds=state.open_holds)
         if state.fraud_gate is FraudGate.SCORE_PENDING:
             raise ScorePending
-        if any(approval.approver_id == self.caller.sub for approval in payment.approvals):
+        given = {one.approver_id for one in payment.approvals} | {one.on_behalf_of for one in payment.approvals}
+        if whose & given:
             raise AlreadyApproved
         if payment.policy is not None and payment.policy.effect is Effect.DENY:
             raise PolicyDenied(rule=payment.policy.rule)

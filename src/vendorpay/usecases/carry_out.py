@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from vendorpay.domain.delegations import DelegationState
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, Overloaded
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.policies import PolicyState
@@ -196,6 +197,7 @@ def _wanted(path: WritePath, commands: Sequence[Command]) -> Wanted:
             for org in sorted({command.caller.org_id for command in asking})
             if known is not None
         ],
+        delegations=sorted(set(_present(command.delegation_question() for command in commands)), key=repr),
         vendors=_present(_vendor(path, command) for command in asking),
     )
 
@@ -233,11 +235,13 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         new_id=lambda: path.new_id(now),
         state=state if isinstance(state, PaymentState) else None,
         endpoint=state if isinstance(state, EndpointState) else None,
+        delegation_state=state if isinstance(state, DelegationState) else None,
         policy_state=state if isinstance(state, PolicyState) else None,
         feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,
         policy=_policy(path, command, held),
+        delegations=held.delegations.get(asked, ()) if (asked := command.delegation_question()) else (),
         vendor_is_new=None if (vendor := _vendor(path, command)) is None else vendor not in held.known_vendors,
         scoring=path.scoring,
     )

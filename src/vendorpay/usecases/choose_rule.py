@@ -28,7 +28,7 @@ def under_policy(
     if facts.policy is None:
         return change
     is_new = facts.vendor_is_new if facts.vendor_is_new is not None else vendor_is_new
-    rule = facts.policy.choose(_facts_of(change.state.payment, source, is_new))
+    rule = facts.policy.choose(facts_of(change.state.payment, source, is_new))
     state = _under(change.state, rule, facts.now)
     change = msgspec.structs.replace(change, state=state)
     return _held(change, rule, facts) if _holds(rule) and not _is_held(state) else change
@@ -49,7 +49,8 @@ def remembered(state: PaymentState) -> tuple[Source, bool | None]:
     return (Source.API, None) if state.rule is None else (state.rule.source, state.rule.vendor_is_new)
 
 
-def _facts_of(payment: Payment, source: Source, vendor_is_new: bool | None) -> RuleFacts:
+def facts_of(payment: Payment, source: Source, vendor_is_new: bool | None) -> RuleFacts:
+    """What a rule may ask of a payment, but for its score."""
     service_type = payment.metadata.get("serviceType")
     return RuleFacts(
         amount_cents=payment.amount_cents,

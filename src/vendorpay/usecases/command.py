@@ -15,19 +15,29 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.audit import Actor, NewEntry
+from vendorpay.domain.delegations import Delegation, DelegationState
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
+from vendorpay.domain.limits import Usage
 from vendorpay.domain.payment import HoldKind, PaymentState
 from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.webhooks import EndpointState, FeedStanding
-from vendorpay.store.claims import EventClaim, FeedClaim, JobClaim, KeyClaim, PoliciesClaim, Twin
+from vendorpay.store.claims import (
+    DelegationQuestion,
+    EventClaim,
+    FeedClaim,
+    JobClaim,
+    KeyClaim,
+    PoliciesClaim,
+    Twin,
+)
 from vendorpay.store.subjects import SubjectClaim
 from vendorpay.usecases.active_policies import ActivePolicy
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import FraudChange
 from vendorpay.usecases.fraud_setting import FraudSetting
-from vendorpay.usecases.policy_change import PolicyChange
+from vendorpay.usecases.subject_change import SubjectChange
 
 Salt = Callable[[], bytes]
 
@@ -46,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], UUID]
     state: PaymentState | None = None
     endpoint: EndpointState | None = None
+    delegation_state: DelegationState | None = None
     policy_state: PolicyState | None = None
     """The version of a policy that the command is about."""
     feed: FeedStanding | None = None
@@ -54,6 +65,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The payment that the same event led to before."""
     policy: ActivePolicy | None = None
     """The approval policy that applies, where the command asks for it and payments have rules at all."""
+    delegations: tuple[Delegation, ...] = ()
+    """Those by which the caller may act for whom the command names."""
     vendor_is_new: bool | None = None
     """Whether no payment of the vendor was approved before; None where the policy does not ask."""
     scoring: bool = False
@@ -77,6 +90,10 @@ class PaymentChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whose valid approvals count no more."""
     hold_id: UUID | None = None
     """Set when the newest hold of `state` is new."""
+    used: tuple[Usage, ...] = ()
+    """What its new approval takes of cumulative limits."""
+    returned: tuple[Usage, ...] = ()
+    """What approvals took that are voided."""
     released: tuple[HoldKind, ...] = ()
     """All open holds of these kinds are released."""
     fraud: FraudChange | None = None
@@ -105,7 +122,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     answer: bytes
     payment_id: UUID | None
-    change: PaymentChange | EndpointChange | PolicyChange | None = None
+    change: PaymentChange | EndpointChange | SubjectChange | None = None
     settled_event: SettledEvent | None = None
     quarantining: Quarantining | None = None
     resolved: UUID | None = None
@@ -167,6 +184,10 @@ class Command:
 
     def policies_claim(self) -> PoliciesClaim | None:
         """The organisation's policies, to change them."""
+        return None
+
+    def delegation_question(self) -> DelegationQuestion | None:
+        """In whose name the caller acts, if not in their own."""
         return None
 
     def asks_policy(self) -> bool:

@@ -21,8 +21,8 @@ _KIND: Final = "policies"
 class PolicyPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Versions, newest first, and the one that applies, which may be the default."""
 
-    active: PolicyVersion
     policies: tuple[PolicyVersion, ...]
+    active: PolicyVersion
     next_cursor: str | None = None
 
 
@@ -36,8 +36,8 @@ async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = N
     shown = tuple(found[:limit])
     last = shown[-1].policy_id if len(found) > limit else None
     return PolicyPage(
-        active=active or default(org_id),
         policies=shown,
+        active=active or default(org_id),
         next_cursor=None if last is None else cursors.write(_KIND, last),
     )
 

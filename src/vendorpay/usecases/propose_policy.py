@@ -12,7 +12,7 @@ from vendorpay.domain.policy_document import Policy
 from vendorpay.domain.policy_events import PolicyProposed
 from vendorpay.store.claims import PoliciesClaim
 from vendorpay.usecases.command import Command, Facts, Outcome
-from vendorpay.usecases.policy_change import PolicyChange, answer_of, entry_of
+from vendorpay.usecases.policy_change import recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,5 @@ class ProposePolicy(Command):
             proposed_by=self.caller.sub,
             proposed_at=facts.now,
         )
-        state = PolicyState(policy=policy)
-        change = PolicyChange(
-            state=state,
-            entry=entry_of(None, state, AuditAction.POLICY_PROPOSED, self.notes),
-            event=EventDraft(kind=PolicyProposed, own={"proposed_by": self.caller.sub}),
-            born=True,
-        )
-        return Outcome(answer=answer_of(state), payment_id=None, change=change)
+        event = EventDraft(kind=PolicyProposed, own={"proposed_by": self.caller.sub})
+        return recorded(None, PolicyState(policy=policy), AuditAction.POLICY_PROPOSED, event, self.notes)

@@ -7,16 +7,16 @@ import msgspec
 from vendorpay.domain.audit import SubjectType, chain_on
 from vendorpay.domain.events import about_payment, number
 from vendorpay.domain.payment import PaymentState
-from vendorpay.store import record_rows
+from vendorpay.store import limit_rows, record_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import add_fraud_change
 from vendorpay.usecases.fraud_setting import add_fraud_setting
-from vendorpay.usecases.policy_change import PolicyChange
 from vendorpay.usecases.record_endpoint import add_endpoint_change
-from vendorpay.usecases.record_policy import add_policy_change
+from vendorpay.usecases.record_subject import add_subject_change
+from vendorpay.usecases.subject_change import SubjectChange
 
 
 def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
@@ -25,8 +25,8 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         _add_change(rows, command, outcome.change, facts, new_salt)
     if isinstance(outcome.change, EndpointChange):
         add_endpoint_change(rows, command, outcome.change, facts, new_salt)
-    if isinstance(outcome.change, PolicyChange):
-        add_policy_change(rows, command, outcome.change, facts, new_salt)
+    if isinstance(outcome.change, SubjectChange):
+        add_subject_change(rows, command, outcome.change, facts, new_salt)
     if (event := outcome.settled_event) is not None and outcome.payment_id is not None:
         record_rows.add_inbox(
             rows,
@@ -79,6 +79,8 @@ def _add_children(rows: Rows, state: PaymentState, change: PaymentChange, *, by:
         record_rows.add_lines(rows, state.payment)
     if change.approval_id is not None:
         record_rows.add_approval(rows, state, change.approval_id)
+    limit_rows.add_used(rows, state.payment.org_id, change.used)
+    limit_rows.add_returned(rows, state.payment.org_id, change.returned)
     record_rows.add_voids(rows, state.payment, change.voided)
     if change.hold_id is not None:
         record_rows.add_hold(rows, state, change.hold_id)

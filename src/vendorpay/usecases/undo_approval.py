@@ -11,6 +11,7 @@ from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import InvalidTransition
 from vendorpay.domain.events import EventDraft, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.limits import of_approvals
 from vendorpay.domain.payment import Approval, PayerType, PaymentState
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
@@ -40,6 +41,7 @@ class UndoApproval(PaymentCommand):
             event=EventDraft(kind=PaymentUpdated, own={"changes": changes, "content_version": before.content_version}),
             notes=self.notes,
             voided=tuple(approval.approver_id for approval in undone),
+            returned=of_approvals(state, undone, before.approved_at),
         )
 
     def _undone(self, state: PaymentState) -> tuple[Approval, ...]:

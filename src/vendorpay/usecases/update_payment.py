@@ -13,6 +13,7 @@ from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import DuplicatePayment, NotFound, PreconditionRequired
 from vendorpay.domain.events import EventDraft, PaymentUpdated
 from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.limits import of_approvals
 from vendorpay.domain.payment import FraudGate, PaymentState
 from vendorpay.domain.payment_patch import Edited, PaymentPatch, edit
 from vendorpay.domain.roles import Caller
@@ -88,7 +89,8 @@ def _recontented(command: UpdatePayment, state: PaymentState, edited: Edited, fa
         *(("status",) if before.status is not PaymentStatus.PENDING_APPROVAL else ()),
     )
     also = AuditAction.APPROVAL_VOIDED if voided else None
-    outcome = _recorded(state, after, changes, new_content=True, voided=voided, also=also)
+    returned = of_approvals(state, before.approvals, before.approved_at)
+    outcome = _recorded(state, after, changes, new_content=True, voided=voided, returned=returned, also=also)
     assert isinstance(outcome.change, PaymentChange)
     anew = under_policy(without_rule(outcome.change, command.required_approvals), facts, *remembered(state))
     return msgspec.structs.replace(outcome, change=anew, answer=msgspec.json.encode(anew.state.payment))

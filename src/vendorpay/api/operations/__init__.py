@@ -35,4 +35,5 @@ def _operations() -> tuple[Operation, ...]:
     from vendorpay.api.operations.service import SERVICE
     from vendorpay.api.operations.webhooks import WEBHOOKS
 
-    return (*PAYMENTS, *DECISIONS, *FRAUD, *FRAUD_SETTINGS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS, *POLICIES, *SERVICE)
+    found = (*PAYMENTS, *DECISIONS, *FRAUD, *FRAUD_SETTINGS, *BULK, *EVENTS, *DEAD_LETTERS, *WEBHOOKS)
+    return (*found, *POLICIES, *SERVICE)

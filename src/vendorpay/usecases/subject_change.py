@@ -1,0 +1,27 @@
+"""A change of what has an audit chain and events of its own besides payments and endpoints: policies, delegations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vendorpay.domain.audit import NewEntry, SubjectType
+from vendorpay.domain.events import EventDraft
+from vendorpay.domain.payment import Chains
+from vendorpay.store.batch_writer import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectChange:
+    """One audit entry and one event; `write` adds the subject's row, with its chain's new head, to those of a batch."""
+
+    subject_type: SubjectType
+    subject_id: UUID
+    org_id: str
+    chains: Chains
+    entry: NewEntry
+    event: EventDraft
+    about: Mapping[str, Any]
+    write: Callable[[Rows, Chains], None]
