@@ -19,9 +19,9 @@ from vendorpay.client.fraud_settings import FraudSettingOperations
 from vendorpay.client.patience import Patience
 from vendorpay.client.payment_values import NewLine, NewPayment, Outcome, Payment
 from vendorpay.client.payments import PaymentOperations
+from vendorpay.client.policies import PolicyOperations
 from vendorpay.client.problem import ClientError, Closed, FieldFault, NoAnswer, NotTheService, Problem, ProblemDetail
 from vendorpay.client.request import Answer, Request
-from vendorpay.client.policies import PolicyOperations
 from vendorpay.client.service import ServiceOperations
 from vendorpay.client.transport import TIMEOUT_S, HttpTransport, Token, Told, Transport
 from vendorpay.client.webhooks import WebhookOperations
