@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from aws_cdk import Duration, Stack
@@ -12,6 +13,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from infra.function import Layers, Surroundings, add_function
+from vendorpay.api.operations import OPERATIONS
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole, FromQueue, FromTimer, Function
 
 WITH_THE_NEW_CODE: Final = tuple(row for row in FUNCTIONS if row.role is not DatabaseRole.OWNER)
@@ -67,5 +69,13 @@ class Functions(Stack):
         )
 
     def of_operations(self) -> dict[str, lambda_.Function]:
-        """Which function answers an operation, by the operation's name."""
+        """Which function answers an operation, by the operation's name.
+
+        Raises LookupError that names the operations that no row of FUNCTIONS has, or two have.
+        """
+        found = Counter(operation for row in WITH_THE_NEW_CODE for operation in row.operations)
+        if wrong := sorted({each.name for each in OPERATIONS} ^ found.keys()):
+            raise LookupError(f"not in OPERATIONS and in a row of FUNCTIONS both: {', '.join(wrong)}")
+        if twice := sorted(name for name, times in found.items() if times > 1):
+            raise LookupError(f"in two rows of FUNCTIONS: {', '.join(twice)}")
         return {operation: self.made[row.name] for row in WITH_THE_NEW_CODE for operation in row.operations}

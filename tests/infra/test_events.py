@@ -23,13 +23,18 @@ def rules(own: Templates) -> list[dict[str, Any]]:
     return [each.properties for each in own.resources("AWS::Events::Rule") if "EventPattern" in each.properties]
 
 
+def matches(rule: dict[str, Any], event: Any) -> bool:
+    """Whether a rule takes an event, by moto's reading of EventBridge's patterns."""
+    return EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)
+
+
 def queues_reached(own: Templates, event: dict[str, Any]) -> set[str]:
     """The queues that get an event, as EventBridge would decide."""
     names = {each.logical_id: each.properties["QueueName"] for each in own.resources("AWS::SQS::Queue")}
     return {
         name
         for rule in rules(own)
-        if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)
+        if matches(rule, event)
         for target in rule["Targets"]
         for logical_id, name in names.items()
         if plain(target["Arn"]) == f"<{logical_id}.Arn>"
