@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vendorpay.domain.fraud.spread import Spread, chance_above, spread_of
+from vendorpay.domain.fraud.spread import Spread, at, chance_above, spread_of
 from vendorpay.domain.fraud.view import View
 
 
@@ -40,7 +40,8 @@ class AmountFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Mileage in thousandths of the base price; None = either is unknown, or the base is 0."""
     vendor_mileage: Compared | None
     """The mileage beside those of the vendor's rows in this currency, of any service (a mile is a mile). The spread is
-    that of the mileages above 0, the chance that of all; None = the payment has none, or no row has."""
+    that of the mileages above 0, the chance that of all; None = the payment has none, or no more than their
+    median."""
     peer_mileage: Compared | None
     """Beside those of the newest 500 comparable rows of all vendors."""
     vendor_mileage_permille: Compared | None
@@ -69,10 +70,13 @@ def amount_facts(view: View) -> AmountFacts:
     )
 
 
-def compared(ordered: Sequence[int], value: int | None) -> Compared | None:
-    """The value beside sorted others: None without others, or when it is unknown."""
-    spread = None if value is None else spread_of(ordered)
-    if value is None or spread is None:
+def compared(ordered: Sequence[int], value: int | None, *, above_median: bool = False) -> Compared | None:
+    """The value beside sorted others: None without others, or when it is unknown; and when only what lies above the
+    median is asked for, up to that."""
+    if value is None or not ordered or (above_median and value <= at(ordered, 0.5)):
+        return None
+    spread = spread_of(ordered)
+    if spread is None:
         return None
     return Compared(usual=spread, chance=chance_above(ordered, spread, value))
 
@@ -82,7 +86,7 @@ def positive(ordered: Sequence[int], value: int | None) -> Compared | None:
     if not value:
         return None
     nothing = bisect_right(ordered, 0)
-    found = compared(ordered[nothing:], value)
+    found = compared(ordered[nothing:], value, above_median=True)
     if found is None:
         return None
     return Compared(usual=found.usual, chance=found.chance * (found.usual.count + 1) / (len(ordered) + 1))

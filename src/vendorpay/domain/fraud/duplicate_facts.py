@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -136,13 +136,19 @@ def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None
     return (None, None, ()) if best is None else (best[1], round(min(1.0, best[0]), 12), best[2])
 
 
-Trait = tuple[str, Callable[[FraudRow], int | None]]
-TRAITS: Final[tuple[Trait, ...]] = (
-    ("base price", lambda row: row.base_cents if row.base_cents is not None else row.amount_cents),
-    ("mileage", lambda row: row.mileage_cents),
-    ("other charges", lambda row: _rest_cents(row)),
-    ("duration", lambda row: row.duration_min),
-)
+TRAITS: Final = ("base price", "mileage", "other charges", "duration")
+DURATION: Final = TRAITS.index("duration")
+Traits = tuple[int, int | None, int | None, int | None]
+
+
+def _traits(row: FraudRow) -> Traits:
+    """What copies are compared by; None = unknown."""
+    base, mileage = row.base_cents, row.mileage_cents
+    if base is None:
+        return row.amount_cents, mileage, None, row.duration_min
+    return base, mileage, None if mileage is None else row.amount_cents - base - mileage, row.duration_min
+
+
 BOXES: Final = (0.06, 0.025, 0.005)
 """How near a copy may be in each trait, as a share: edited, edited a little, to the cent."""
 LOOSE_TRAITS_MAX: Final = 1
@@ -156,17 +162,18 @@ class _Others:
 
     def __init__(self, row: FraudRow, rows: Sequence[FraudRow]) -> None:
         self._row, self._rows = row, rows
+        columns = zip(*map(_traits, rows), strict=True)
         self._traits = [
-            (name, value_of, own, sorted([value for one in rows if (value := value_of(one)) is not None]))
-            for name, value_of in TRAITS
-            if (own := value_of(row)) is not None
+            (number, own, sorted([value for value in column if value is not None]))
+            for number, (own, column) in enumerate(zip(_traits(row), columns, strict=True))
+            if own is not None
         ]
 
     def likeness(self, twin: FraudRow) -> tuple[float, tuple[str, ...]]:
         """The chance that another row is as like the payment as the twin, and in what the twin is like it."""
-        found = []
+        found, traits = [], _traits(twin)
         for box in BOXES:
-            inside = self._within(twin, box)
+            inside = self._within(traits, box)
             if inside is None:  # nor is it in a smaller one
                 break
             found.append(inside)
@@ -178,14 +185,14 @@ class _Others:
             telling = (*telling, name)
         return min(1.0, chance * len(BOXES)), telling
 
-    def _within(self, twin: FraudRow, box: float) -> tuple[float, tuple[str, ...]] | None:
+    def _within(self, traits: Traits, box: float) -> tuple[float, tuple[str, ...]] | None:
         """The share of rows that are within the box around the payment in all the traits that the twin is; None when
         the twin is outside it in too many."""
         chance, loose, telling = 1.0, 0, []
-        for name, value_of, own, ordered in self._traits:
-            if (value := value_of(twin)) is None:
+        for number, own, ordered in self._traits:
+            if (value := traits[number]) is None:
                 continue
-            reach = int(box * own) + (MINUTES_NEAR if name == "duration" and box > BOXES[-1] else 0)
+            reach = int(box * own) + (MINUTES_NEAR if number == DURATION and box > BOXES[-1] else 0)
             if abs(own - value) > reach:
                 loose += 1
                 if loose > LOOSE_TRAITS_MAX:
@@ -195,7 +202,7 @@ class _Others:
             share = max(1, bisect_right(ordered, own + reach) - bisect_left(ordered, own - reach)) / len(ordered)
             chance *= share
             if share <= TELLING:
-                telling.append(name)
+                telling.append(TRAITS[number])
         return chance * (len(self._traits) if loose else 1), tuple(telling)
 
     def _same(self, twin: FraudRow) -> dict[str, float]:
@@ -217,12 +224,6 @@ class _Others:
             return None
         keys = [one.notes_key for one in self._rows if one.notes_key is not None]
         return max(1, sum(1 for key in keys if differing_bits(own, key) <= NOTES_BITS_MAX)) / max(1, len(self._rows))
-
-
-def _rest_cents(row: FraudRow) -> int | None:
-    if row.base_cents is None or row.mileage_cents is None:
-        return None
-    return row.amount_cents - row.base_cents - row.mileage_cents
 
 
 def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:

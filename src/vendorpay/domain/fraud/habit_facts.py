@@ -24,7 +24,7 @@ class HabitFacts(msgspec.Struct, frozen=True, kw_only=True):
     new_charges: tuple[str, ...]
     """Charges beside base and mileage, in folded words, that none of the vendor's rows has."""
     known_charges: int
-    """How many different ones its rows have."""
+    """How many different ones its rows have; 0 also where the payment has none to compare."""
     rows: int
     """How many rows of the vendor there are to compare with, at most 200."""
     is_round: bool
@@ -45,9 +45,8 @@ class HabitFacts(msgspec.Struct, frozen=True, kw_only=True):
 def habit_facts(view: View) -> HabitFacts:
     """The facts about habits."""
     row = view.row
-    known = {charge for each in view.before for charge in each.extras}
-    currencies = [each.currency for each in view.before]
-    main = max(sorted(set(currencies)), key=currencies.count, default=None)
+    known = {charge for each in view.before for charge in each.extras} if row.extras else set()
+    currency_share, main = _currencies(view)
     changed = view.windows.account_changed_at
     return HabitFacts(
         new_charges=tuple(charge for charge in row.extras if charge not in known),
@@ -55,11 +54,22 @@ def habit_facts(view: View) -> HabitFacts:
         rows=len(view.before),
         is_round=_is_round(row.amount_cents),
         round_share=_round_share(view) if _is_round(row.amount_cents) else None,
-        currency_share=round(currencies.count(row.currency) / len(currencies), 6) if currencies else None,
+        currency_share=currency_share,
         main_currency=main,
         account_age_s=None if changed is None else max(0.0, (view.t - changed).total_seconds()),
         digits_apart=_digits_apart([each.amount_cents for each in view.same_currency]),
     )
+
+
+def _currencies(view: View) -> tuple[float | None, str | None]:
+    """The share of the vendor's rows in the payment's currency, and the currency of most."""
+    if not view.before:
+        return None, None
+    if len(view.same_currency) == len(view.before):
+        return 1.0, view.row.currency
+    all_of_them = [each.currency for each in view.before]
+    main = max(sorted(set(all_of_them)), key=all_of_them.count)
+    return round(len(view.same_currency) / len(all_of_them), 6), main
 
 
 def _is_round(cents: int) -> bool:

@@ -63,6 +63,8 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
 
     def parameters(self, signal: Signal) -> Parameters:
         """The figures the signal goes by here."""
+        if not self.signals:
+            return signal.parameters
         rule = self.signals.get(signal.code)
         return {**signal.parameters, **rule.parameters} if rule is not None and rule.parameters else signal.parameters
 

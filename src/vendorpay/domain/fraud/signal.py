@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -35,15 +36,15 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """None when it has nothing to say: all is well, or what it needs is unknown."""
 
 
-EVIDENCE_PER_DECADE = 0.15
-EVIDENCE_FROM = 1.0
+EVIDENCE_PER_DECADE: Final = 0.16
+EVIDENCE_FROM: Final = 1.0
 
 
 def evidence(surprise: float) -> float:
     """The strength of something that happens by chance once in 10 ** surprise times.
 
-    One in ten says nothing. From there on each power of ten leaves 10 ** -0.15 of the doubt, whichever signal brings
-    it: so a noisy-or of full weights adds the powers of ten up, and reaches 0.7 at 3.5 of them above the first.
+    One in ten says nothing. From there on each power of ten leaves 10 ** -0.16 of the doubt, whichever signal brings
+    it: so a noisy-or of full weights adds the powers of ten up, and reaches 0.7 at 3.3 of them above the first.
     """
     return 1.0 - float(10.0 ** (-EVIDENCE_PER_DECADE * max(0.0, surprise - EVIDENCE_FROM)))
 

@@ -12,7 +12,7 @@ from vendorpay.domain.fraud.windows import Windows
 SERVICE_ROWS_MIN: Final = 5
 """How many rows a vendor's price of a service is told from."""
 SETTLED_ROWS_MIN: Final = 40
-DEAR_PERMILLE: Final = 1_050
+DEAR_PERMILLE: Final = 1_100
 """Nobody asks how rare a level is that is hardly above the usual one."""
 
 

@@ -38,8 +38,10 @@ def _chances(presence: PresenceFacts) -> dict[str, float | None]:
     ]
     hours = [each for each in (presence.vendor_hour, presence.peer_hour) if each is not None]
     photos = [each for each in (presence.vendor_fewer_photos, presence.peer_fewer_photos) if each is not None]
+    # A time that is known and not short for anybody says that somebody was there.
+    usual = None if presence.duration_min is None else 1.0
     return {
-        "in time": max(durations, default=None),
+        "in time": max(durations, default=usual),
         "in the hour": max(hours, default=None),
         "in photos": max(photos, default=None),
     }

@@ -26,7 +26,7 @@ def inflated_mileage(chance: Random, ground: Ground, _: datetime) -> list[Job]:
     """A real job with several times the miles."""
     job = _established(chance, ground)
     miles_cents = max(job.mileage_cents, round(0.25 * job.base_cents / 25) * 25, 2_500)
-    cents = round(miles_cents * chance.uniform(4, 9) / 25) * 25
+    cents = round(miles_cents * chance.uniform(5, 10) / 25) * 25
     return [_again(chance, job, "inflated_mileage", timedelta(hours=chance.uniform(1, 600)), mileage_cents=cents)]
 
 
@@ -69,8 +69,8 @@ def burst(chance: Random, ground: Ground, start: datetime) -> list[Job]:
     at = _established(chance, ground).at
     vendor = make_vendor(chance, at, start, (new_uuid(chance),))
     found = []
-    for _job in range(chance.randint(12, 30)):
-        at += timedelta(minutes=chance.uniform(3, 50))
+    for _job in range(chance.randint(15, 40)):
+        at += timedelta(minutes=chance.uniform(2, 30))
         honest = jobs.honest_job(chance, vendor, at, start)
         found.append(replace(honest, pattern="burst", base_cents=round(honest.base_cents * chance.uniform(1, 1.6))))
     return found
