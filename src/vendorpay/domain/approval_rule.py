@@ -105,6 +105,8 @@ class ChosenRule(Demand, frozen=True, kw_only=True, rename="camel", omit_default
     """As it was when the payment was created, where the policy asked."""
     limits: tuple[CumulativeLimit, ...] = ()
     by_fraud_status: Mapping[str, Demand] = {}
+    automatic: bool = False
+    """Whether it, or what applies with some score, is approved by the service itself."""
 
     def demand(self, fraud_status: str | None) -> Demand:
         """What applies to a payment with that fraud status; None while it has no score."""

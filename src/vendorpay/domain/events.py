@@ -126,6 +126,15 @@ class FraudCaseClosed(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
     decided_by: str
 
 
+class PaymentEscalated(PaymentEvent, frozen=True, kw_only=True, rename="camel"):
+    """It has waited for longer than its rule allows: from now on people of `role` may stand in at every step."""
+
+    rule: str
+    role: str
+    waiting_since: datetime
+    content_version: int
+
+
 class EventDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An event without what follows from its subject: its type, and the fields that are its own."""
 

@@ -53,6 +53,7 @@ def choose(policy: Policy, version: int, facts: RuleFacts) -> ChosenRule:
         vendor_is_new=facts.vendor_is_new,
         limits=limits,
         by_fraud_status=others,
+        automatic=any(demand.effect is Effect.AUTO_APPROVE for demand in (base, *others.values())),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -45,6 +46,18 @@ async def approved_vendors(connection: Connection, org_id: str, vendor_ids: Sequ
     parameters = {"org_id": org_id, "vendor_ids": literal(vendor_ids)}
     found = await rows(connection, queries.load(_FILE)["approved_vendors"], parameters)
     return frozenset(row["vendor_id"] for row in found)
+
+
+async def automatic(connection: Connection, *, after: UUID, limit: int) -> list[tuple[str, UUID]]:
+    """Organisation and id of payments that the service approves itself by now, of everybody, oldest first."""
+    found = await rows(connection, queries.load(_FILE)["automatic"], {"after": after, "limit": limit})
+    return [(row["org_id"], row["payment_id"]) for row in found]
+
+
+async def overdue(connection: Connection, *, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    """Organisation and id of payments that have waited for too long, of everybody, the longest first."""
+    found = await rows(connection, queries.load(_FILE)["overdue"], {"now": now, "limit": limit})
+    return [(row["org_id"], row["payment_id"]) for row in found]
 
 
 async def _all(connection: Connection, block: str, parameters: Mapping[str, Any]) -> list[PolicyVersion]:

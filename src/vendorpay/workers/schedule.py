@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from vendorpay import metrics, observe
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
-from vendorpay.usecases import replay_events, score_payment, tidy_webhooks, upkeep, write_checkpoint
+from vendorpay.usecases import (
+    approve_automatically,
+    escalate_approvals,
+    replay_events,
+    score_payment,
+    tidy_webhooks,
+    upkeep,
+    write_checkpoint,
+)
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers.background import wait
 
@@ -33,6 +41,8 @@ def schedule(*, checkpoint_every_s: float | None) -> tuple[Timer, ...]:
         Timer(name="upkeep", every_s=60, step=upkeep.step),
         Timer(name="score_again", every_s=30, step=score_payment.step),
         Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
+        Timer(name="approve_automatically", every_s=1, step=approve_automatically.step),
+        Timer(name="escalate_approvals", every_s=60, step=escalate_approvals.step),
     )
     if checkpoint_every_s is None:
         return always

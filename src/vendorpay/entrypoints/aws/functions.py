@@ -242,6 +242,8 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
             FromTimer(every_s=60, input_name="upkeep"),
             FromTimer(every_s=60, input_name="score_again"),
             FromTimer(every_s=60, input_name="tidy_webhooks"),
+            FromTimer(every_s=60, input_name="approve_automatically"),
+            FromTimer(every_s=60, input_name="escalate_approvals"),
             FromTimer(every_s=3600, input_name="write_checkpoint"),
         ),
         rights=frozenset({Right.KEEP_CHECKPOINTS}),

@@ -126,3 +126,7 @@ GRANT UPDATE (ended_at, ended_by, audit_seq, audit_head, event_seq) ON delegatio
 
 -- A limit may be another with the next policy.
 GRANT UPDATE (max_cents) ON limit_usage TO vendorpay_app;
+
+-- Payments that their rule lets nobody's yes be enough for, as soon as score and holds allow; a timer looks here.
+CREATE INDEX idx_payments_automatic ON payments (payment_id)
+    WHERE status = 'pending_approval' AND approval_rule ? 'automatic';

@@ -1,0 +1,68 @@
+"""Escalate what waits for too long: from then on people of the next role may stand in, and an event tells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from vendorpay.domain.audit import AuditAction
+from vendorpay.domain.events import EventDraft, PaymentEscalated
+from vendorpay.domain.lifecycle import PaymentStatus
+from vendorpay.domain.roles import Caller, Role
+from vendorpay.store import policies
+from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded, unchanged
+from vendorpay.usecases.command import Facts, Outcome
+from vendorpay.usecases.deps import Deps
+
+TIMER: Final = "system:escalation"
+AT_ONCE: Final = 200
+"""How many payments one step escalates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EscalatePayment(PaymentCommand):
+    """The time is up. Nothing happens to a payment that is decided by now, was escalated, or has new content."""
+
+    operation = "escalate_payment"
+
+    def decide(self, facts: Facts) -> Outcome:
+        state = self.found(facts)
+        payment = state.payment
+        demand = None if state.rule is None else state.rule.demand(payment.fraud_status)
+        is_due = state.escalate_at is not None and state.escalated_at is None and state.escalate_at <= facts.now
+        if payment.status is not PaymentStatus.PENDING_APPROVAL or not is_due or demand is None:
+            return unchanged(state)
+        if demand.escalation is None:
+            return unchanged(state)
+        escalated = msgspec.structs.replace(state, escalated_at=facts.now)
+        own = {
+            "rule": demand.rule,
+            "role": demand.escalation.role,
+            "waiting_since": payment.created_at,
+            "content_version": payment.content_version,
+        }
+        return recorded(
+            state,
+            changed(escalated, facts, status=payment.status),
+            action=AuditAction.PAYMENT_ESCALATED,
+            event=EventDraft(kind=PaymentEscalated, own=own),
+            notes=None,
+        )
+
+
+async def step(deps: Deps) -> bool:
+    """Escalates what is due by now; whether more may be. Any number of processes may do this at once."""
+    async with deps.database.reading() as connection:
+        due = await policies.overdue(connection, now=deps.now(), limit=AT_ONCE)
+    commands = [
+        EscalatePayment(
+            command_id=deps.new_id(deps.now()),
+            caller=Caller(sub=TIMER, role=Role.SERVICE, org_id=org_id),
+            payment_id=payment_id,
+        )
+        for org_id, payment_id in due
+    ]
+    await deps.commands.submit_all(commands)
+    return len(due) == AT_ONCE
