@@ -44,7 +44,8 @@ class Serve:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=environment() | (settings or {}),
+                # Scoring is beside the point here: what is created may be approved at once.
+                env=environment() | {"VENDORPAY_FRAUD_PROVIDER": "off"} | (settings or {}),
                 start_new_session=True,
             )
         self.said = ""

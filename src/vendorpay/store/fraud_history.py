@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.rule_set import RuleSet
-from vendorpay.domain.fraud.windows import Company, Measures, Windows, day_counts, peers_of
+from vendorpay.domain.fraud.windows import Company, Measures, Peers, Windows, day_counts, peers_of
 from vendorpay.domain.fraud_listings import Listing
 from vendorpay.domain.payment import FraudGate, Payment
 from vendorpay.store import queries
@@ -28,7 +28,7 @@ _KEPT: Final = (
 )
 
 _rows: Final = msgspec.json.Decoder(tuple[FraudRow, ...])
-_measures: Final = msgspec.json.Decoder(list[Measures])
+_measures: Final = msgspec.json.Decoder(tuple[list[int | None], ...])
 _steps: Final = msgspec.json.Decoder(dict[int, int])
 _counts: Final = msgspec.json.Decoder(tuple[int, ...])
 RULE_SETS_KEPT_MAX: Final = 64
@@ -139,13 +139,19 @@ def _windows(found: DictRow, row: FraudRow) -> Windows:
         vendor_first_at=found["vendor_first_at"],
         vendor_days=() if found["vendor_first_at"] is None else day_counts(_steps.decode(steps) if steps else {}),
         incident_rows=_rows.decode(found["incident_rows"]) if found["incident_rows"] else (),
-        peers=peers_of(_measures.decode(found["measures"]) if found["measures"] else ()),
+        peers=_peers(found["measures"]),
         org_first_at=found["org_first_at"],
         org_vendor_counts=_counts.decode(found["org_vendor_counts"]) if found["org_vendor_counts"] else (),
         org_oldest_at=found["org_oldest_at"],
         creator=None if row.created_by is None else _whole(found["creator"]),
         driver=None if row.driver_id is None else _whole(found["driver"]),
     )
+
+
+def _peers(measures: str | None) -> Peers:
+    """From the columns of the rows' measures."""
+    columns_of = _measures.decode(measures) if measures else ()
+    return peers_of(map(Measures._make, zip(*columns_of, strict=True)))
 
 
 def _whole(company: str) -> Company:

@@ -104,8 +104,9 @@ def _sum_up(client: Client, folder: Path, steps: dict[str, object], *, quiet: bo
 def _approve(client: Client, steps: dict[str, object], *, quiet: bool) -> list[str]:
     """Approves the oldest that wait, as a person who did not create them; returns their ids."""
     queue = client.list_pending_payments(limit=PAGE).first().payments
-    pending = [payment for payment in queue if payment.fraud_status != FLAGGED][:SHOWN_COUNT]
-    _say(quiet, "\nThe oldest payments that wait for approval, and are not flagged")
+    alone = [payment for payment in queue if payment.fraud_status != FLAGGED and payment.required_approvals == 1]
+    pending = alone[:SHOWN_COUNT]
+    _say(quiet, "\nThe oldest payments that are not flagged and wait for one approval")
     if not quiet:
         rows = [
             (str(each.payment_id), amount(each.amount_cents, each.currency), f"{each.fraud_score:.2f}")
