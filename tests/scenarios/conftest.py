@@ -20,7 +20,8 @@ POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs in the modes that were asked for."""
-    chosen = any(mark.args[0] == "serve" for mark in metafunc.definition.iter_markers("parametrize"))
+    marks = metafunc.definition.iter_markers("parametrize")
+    chosen = hasattr(metafunc.module, "serve") or any(mark.args[0] == "serve" for mark in marks)
     if "serve" in metafunc.fixturenames and not chosen:
         modes = ["AWS"] if metafunc.config.getoption("--on-aws") else ["embedded", "PostgreSQL 15"]
         metafunc.parametrize("serve", modes, indirect=True, scope="session")
@@ -53,7 +54,7 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
             yield cast(Serve, stack.enter_context(stage(home)))
             return
         url = stack.enter_context(_postgres_15(home)) if request.param == "PostgreSQL 15" else None
-        yield stack.enter_context(serving(home, database_url=url))
+        yield stack.enter_context(serving(home, database_url=url, scoring=True))
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def test_the_five_things_can_be_pasted_into_a_shell(serve: Serve, tmp_path: Path
     payment = json.loads((tmp_path / "payment.json").read_text())
     assert "approved" in told("vendorpay payments show")
     entries = json.loads(told('curl -s "$VENDORPAY_URL/payments/$PAYMENT/audit-log"'))["entries"]
-    assert [entry["action"] for entry in entries] == ["payment_created", "payment_approved"]
+    assert [entry["action"] for entry in entries] == ["payment_created", "payment_scored", "payment_approved"]
     assert "created 2" in told("vendorpay payments import")
     assert json.loads(told('curl -s "$VENDORPAY_URL/webhook-endpoints"'))["secret"]
     assert payment["paymentId"] in told("vendorpay events tail")

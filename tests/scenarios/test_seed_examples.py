@@ -74,7 +74,7 @@ def test_completed_work_becomes_an_approved_payment_with_its_whole_history(serve
         "SELECT event_type FROM outbox WHERE aggregate_id = %(payment)s ORDER BY sequence",
         payment=result["paymentId"],
     )
-    assert [each["event_type"] for each in kinds] == ["PaymentCreated", "PaymentApproved"]
+    assert [each["event_type"] for each in kinds] == ["PaymentCreated", "PaymentScored", "PaymentApproved"]
     again = office.publisher.post("/events", [event]).json()["results"][0]
     assert (again["result"], again["paymentId"]) == ("duplicate", result["paymentId"])
 

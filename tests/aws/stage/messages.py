@@ -19,7 +19,7 @@ from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 BUS: Final = "vendorpay-test-bus"
 APPROVALS: Final = "payment-approval"
 HEARD: Final = "heard"
-"""A queue that gets everything that the service publishes."""
+"""A queue that gets every payment that the service tells of."""
 ENTRIES_MAX: Final = 10
 AWAY: Final = (BotoCoreError, ClientError)
 
@@ -36,7 +36,7 @@ class Messages:
         for trigger in incoming().values():
             self._rule(trigger.queue, {"source": sorted(EVENT_SOURCES), "detail-type": [trigger.detail_type]})
         self._rule(APPROVALS, {"source": [SOURCE], "detail-type": ["PaymentCreated"]})
-        self._rule(HEARD, {"source": [SOURCE]})
+        self._rule(HEARD, {"source": [SOURCE], "detail-type": ["PaymentCreated"]})
 
     def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Events of others onto the bus, each with its own source and type."""
@@ -76,9 +76,9 @@ class Messages:
     def drain(self, queue: str) -> Iterator[dict[str, Any]]:
         """The envelopes that wait in a queue, which are gone then."""
         while messages := self.receive(queue):
-            for message in messages:
-                self.delete(queue, message)
-                yield json.loads(message["Body"])
+            done = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
+            self._sqs.delete_message_batch(QueueUrl=self.urls[queue], Entries=done)
+            yield from (json.loads(message["Body"]) for message in messages)
 
     def waiting(self, queue: str) -> int:
         """How many messages a queue has, those that somebody is busy with included."""
