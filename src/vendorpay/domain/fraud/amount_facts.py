@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from vendorpay.domain.fraud.spread import Spread, at, chance_above, spread_of
+from vendorpay.domain.fraud.spread import TAIL_PER_SIGMA, Spread, at, chance_above, spread_of
 from vendorpay.domain.fraud.view import View
 
 
@@ -70,7 +71,13 @@ def amount_facts(view: View) -> AmountFacts:
     )
 
 
-def compared(ordered: Sequence[int], value: int | None, *, above_median: bool = False) -> Compared | None:
+MILEAGE_TAIL: Final = 2.6
+"""Distances are limited as prices are not: their logarithms end sooner (spread.TAIL_PER_SIGMA)."""
+
+
+def compared(
+    ordered: Sequence[int], value: int | None, *, above_median: bool = False, tail: float = TAIL_PER_SIGMA
+) -> Compared | None:
     """The value beside sorted others: None without others, or when it is unknown; and when only what lies above the
     median is asked for, up to that."""
     if value is None or not ordered or (above_median and value <= at(ordered, 0.5)):
@@ -78,7 +85,7 @@ def compared(ordered: Sequence[int], value: int | None, *, above_median: bool = 
     spread = spread_of(ordered)
     if spread is None:
         return None
-    return Compared(usual=spread, chance=chance_above(ordered, spread, value))
+    return Compared(usual=spread, chance=chance_above(ordered, spread, value, tail))
 
 
 def positive(ordered: Sequence[int], value: int | None) -> Compared | None:
@@ -86,7 +93,7 @@ def positive(ordered: Sequence[int], value: int | None) -> Compared | None:
     if not value:
         return None
     nothing = bisect_right(ordered, 0)
-    found = compared(ordered[nothing:], value, above_median=True)
+    found = compared(ordered[nothing:], value, above_median=True, tail=MILEAGE_TAIL)
     if found is None:
         return None
     return Compared(usual=found.usual, chance=found.chance * (found.usual.count + 1) / (len(ordered) + 1))

@@ -32,8 +32,10 @@ def at_least(seen: int, of: int, chance: float) -> float:
     """The chance to see something at least `seen` times in `of` tries, each with `chance` (binomial)."""
     if seen <= 0:
         return 1.0
-    if chance >= 1 or of < seen:
-        return 1.0 if chance >= 1 else 0.0
+    if of < seen:
+        return 0.0
+    if chance >= 1:
+        return 1.0
     term, below = (1.0 - chance) ** of, 0.0
     for number in range(seen):
         below += term

@@ -110,13 +110,13 @@ SPOILT: Final = 0.012
 """Which share of a history may itself be false: the outermost values up to it are not taken as a measure."""
 
 
-def chance_above(ordered: Sequence[int], spread: Spread, value: int) -> float:
+def chance_above(ordered: Sequence[int], spread: Spread, value: int, tail: float = TAIL_PER_SIGMA) -> float:
     """The chance of a value like this or larger: the share of those that are; in the outermost SPOILT of them, and
     beyond what was seen, by how far it lies beyond the rest."""
     last = at(ordered, 1 - SPOILT)
     if value <= last:
         return share_from(ordered, value)
-    return _beyond(ordered, log(value / max(last, 1)) / spread.sigma_up())
+    return _beyond(ordered, log(value / max(last, 1)) / spread.sigma_up(), tail)
 
 
 def chance_below(ordered: Sequence[int], spread: Spread, value: int) -> float:
@@ -124,9 +124,9 @@ def chance_below(ordered: Sequence[int], spread: Spread, value: int) -> float:
     first = ordered[int(SPOILT * len(ordered))]
     if value >= first:
         return share_up_to(ordered, value)
-    return _beyond(ordered, log(max(first, 1) / max(value, 1)) / spread.sigma_down())
+    return _beyond(ordered, log(max(first, 1) / max(value, 1)) / spread.sigma_down(), TAIL_PER_SIGMA)
 
 
-def _beyond(ordered: Sequence[int], deviations: float) -> float:
+def _beyond(ordered: Sequence[int], deviations: float, tail: float) -> float:
     share = max(SPOILT, 1 / (len(ordered) + 1))
-    return share * exp(-TAIL_PER_SIGMA * max(0.0, deviations))
+    return share * exp(-tail * max(0.0, deviations))

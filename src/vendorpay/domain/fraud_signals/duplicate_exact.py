@@ -25,7 +25,11 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if (twin := found.same_lines) is None:
         return None
     expected = found.same_lines_chance
-    strength = parameters["unknownStrength"] if expected is None else evidence(surprise(min(1.0, expected)) + 1)
+    strength = (
+        parameters["unknownStrength"]
+        if expected is None
+        else evidence(surprise(min(1.0, expected)) + parameters["priorDecades"])
+    )
     if strength <= 0:
         return None
     words = (
@@ -39,6 +43,6 @@ DUPLICATE_EXACT: Final = Signal(
     code="duplicate_exact",
     family="duplicate",
     weight=1.0,
-    parameters={"incidentStrength": 0.95, "photosStrength": 0.85, "unknownStrength": 0.35},
+    parameters={"incidentStrength": 0.95, "photosStrength": 0.85, "unknownStrength": 0.35, "priorDecades": 2.0},
     judge=_judge,
 )

@@ -115,7 +115,7 @@ HIGH_AMOUNT: Final = Signal(
         "timesMedianMin": 1.25,
         "peerChanceMin": 0.02,
         "peerPart": 0.5,
-        "peerSlack": 2.0,
+        "peerSlack": 3.0,
         "restBelowPermille": 1150,
         "restSlack": 30,
     },

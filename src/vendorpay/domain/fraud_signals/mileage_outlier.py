@@ -46,6 +46,6 @@ MILEAGE_OUTLIER: Final = Signal(
     code="mileage_outlier",
     family="price",
     weight=1.0,
-    parameters={"secondPart": 0.5, "chanceMax": 0.02, "timesMedianMin": 2.0},
+    parameters={"secondPart": 0.25, "chanceMax": 0.02, "timesMedianMin": 2.0},
     judge=_judge,
 )

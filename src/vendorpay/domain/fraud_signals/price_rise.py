@@ -14,7 +14,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     series, own = facts.people.lately, facts.amount.level_permille
     if series is None or own is None or own < parameters["timesMin"] * 1000:
         return None
-    strength = evidence(surprise(series.chance))
+    strength = evidence(surprise(series.chance) - parameters["slackDecades"])
     if not series.goes_on(own) or series.dear_level < parameters["timesMin"] * 1000 or strength <= 0:
         return None
     words = (
@@ -24,4 +24,6 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     return Speaks(strength, words)
 
 
-PRICE_RISE: Final = Signal(code="price_rise", family="trend", weight=0.9, parameters={"timesMin": 1.2}, judge=_judge)
+PRICE_RISE: Final = Signal(
+    code="price_rise", family="trend", weight=0.9, parameters={"timesMin": 1.2, "slackDecades": 0.7}, judge=_judge
+)
