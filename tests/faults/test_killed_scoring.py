@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ def test_the_gate_holds_on_the_running_service_and_outlives_kills(
         with client_of(serve) as client:
             office = Office(serve, client)
             _flag_and_clear(serve, office)
+        _backtest(serve, office)
         for _ in range(rounds(1, 40)):
             _kill_before_the_score(serve, rng)
         assert_whole(serve.books_url())
@@ -77,6 +79,16 @@ def _flag_and_clear(serve: Serve, office: Office) -> None:
     cleared = office.reviewer.post(f"/fraud/cases/{case['caseId']}/decide", body)
     assert cleared.status_code == 200, cleared.text
     assert office.admin.post(f"/payments/{payment_id}/approve").json()["status"] == "approved"
+
+
+def _backtest(serve: Serve, office: Office) -> None:
+    """The command, beside the service that runs."""
+    period = ("--from", "2026-01-01T00:00:00Z", "--to", "2027-01-01T00:00:00Z")
+    done = vendorpay("fraud", "backtest", *period, "--org", office.org, "--data-dir", str(serve.data_dir), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    found = [report[name] for name in ("scored", "flagged", "cleared", "changedCount", "precision")]
+    assert found == [1, 1, 1, 0, 0.0], "the one that was flagged was in order"
 
 
 def _kill_before_the_score(serve: Serve, rng: random.Random) -> None:

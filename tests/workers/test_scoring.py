@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -30,20 +30,22 @@ from vendorpay.domain.errors import FraudReviewRequired, ScorePending
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rows import FraudRow
-from vendorpay.domain.fraud.rule_set import RuleSet, Thresholds
-from vendorpay.domain.fraud_cases import CaseReason
+from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet, Thresholds
+from vendorpay.domain.fraud_cases import CaseReason, Decision
 from vendorpay.domain.fraud_listings import ListingKind, NewListing
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Role
 from vendorpay.ports import NoScore
 from vendorpay.usecases import (
     create_payments,
+    fraud_cases,
     fraud_rule_sets,
     read_audit_log,
     read_payment,
     record_event,
     score_payment,
 )
+from vendorpay.usecases.backtest_fraud import backtest
 from vendorpay.usecases.consume_events import ConsumerTarget
 from vendorpay.usecases.fraud_listings import ListVendor
 from vendorpay.usecases.fraud_rule_sets import UseMode
@@ -309,3 +311,27 @@ async def test_twins_that_are_scored_at_the_same_time_are_found_whatever_the_ord
         assert "duplicate_exact" in {reason.code for reason in command.verdict.reasons}
         assert command.verdict.status == "flagged"
         assert await score_payment.scored(world.deps, ORG, first.payment_id, None) is not None
+
+
+async def test_a_backtest_judges_what_is_stored_and_names_what_would_change(database_urls: DatabaseUrls) -> None:
+    async with scoring_world(database_urls) as world:
+        frauds = [await by_event(world, pricing=FIVE_THOUSAND) for _ in range(2)]
+        honest = await by_event(world)
+        for payment_id in (*frauds, honest):
+            await scored(world, payment_id)
+        cases = await fraud_cases.page(world.deps, ADMIN, status=None, assignee=None, limit=10, cursor=None)
+        decisions = (Decision.CONFIRMED, Decision.CLEARED)
+        for case, decision in zip(cases.cases, decisions, strict=True):
+            await fraud_cases.decide(
+                world.deps, ADMIN, case.case_id, None, decision=decision, reason_code=CaseReason.OTHER
+            )
+        start, end = datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+        same = await backtest(world.database, ORG, DEFAULT, start=start, end=end)
+        assert (same.scored, same.flagged, same.changed_count) == (3, 2, 0)
+        assert (same.precision, same.recall) == (0.5, 1.0), "of two that people decided, one was fraud"
+        lenient = RuleSet(version="lenient", thresholds=Thresholds(medium=0.97, high=0.98, flagged=1.0))
+        other = await backtest(world.database, ORG, lenient, start=start, end=end)
+        assert (other.flagged, other.recall, other.changed_count) == (0, 0.0, 2)
+        assert {one.payment_id for one in other.changed} == set(frauds)
+        assert (await backtest(world.database, "elsewhere", DEFAULT, start=start, end=end)).scored == 0
+        assert (await backtest(world.database, ORG, DEFAULT, start=end, end=end)).scored == 0

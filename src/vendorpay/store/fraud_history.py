@@ -17,7 +17,7 @@ from vendorpay.domain.fraud_listings import Listing
 from vendorpay.domain.payment import FraudGate, Payment
 from vendorpay.store import queries
 from vendorpay.store.arrays import columns, literal
-from vendorpay.store.db import Connection, execute
+from vendorpay.store.db import Connection, execute, rows
 from vendorpay.store.payment_rows import payment_of
 
 _FILE: Final = "fraud_history.sql"
@@ -106,6 +106,24 @@ def _said(row: DictRow) -> Said:
 def _rule_set(document: str | None) -> RuleSet | None:
     """The same ones come again and again."""
     return None if document is None else msgspec.json.decode(document, type=RuleSet)
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A row with what was said of it: the status of its newest live score, and what people decided of its case."""
+
+    row: FraudRow
+    status: str | None
+    decision: str | None
+
+
+async def history(connection: Connection, org_id: str, *, after: UUID, limit: int) -> list[Judged]:
+    """An organisation's rows in the order in which they were recorded."""
+    found = await rows(connection, _sql("history"), {"org_id": org_id, "after": after, "limit": limit})
+    return [
+        Judged(row=FraudRow(**{**row, "extras": tuple(row["extras"])}), status=status, decision=decision)
+        for row in found
+        for status, decision in [(row.pop("status"), row.pop("decision"))]
+    ]
 
 
 def _values(kept: Kept) -> tuple[object, ...]:

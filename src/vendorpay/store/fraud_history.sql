@@ -153,3 +153,18 @@ ORDER BY w.n
      SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = w.org_id AND u.mode = 'shadow'
      ORDER BY u.use_id DESC LIMIT 1) u
  JOIN fraud_rule_sets r ON r.org_id = w.org_id AND r.rule_set_id = u.rule_set_id)
+
+-- name: history
+-- An organisation's rows in the order in which they were recorded, with what was said of each: the newest live score, and
+-- what people decided.
+SELECT @row,
+       (SELECT coalesce(s.status, 'flagged') FROM fraud_scores s
+        WHERE s.org_id = h.org_id AND s.payment_id = h.payment_id AND NOT s.shadow
+        ORDER BY s.audit_seq DESC LIMIT 1) AS status,
+       (SELECT k.status FROM fraud_cases k
+        WHERE k.org_id = h.org_id AND k.payment_id = h.payment_id AND k.status IN ('cleared', 'confirmed')
+        ORDER BY k.audit_seq DESC LIMIT 1) AS decision
+FROM fraud_history h
+WHERE h.org_id = %(org_id)s AND h.payment_id > %(after)s
+ORDER BY h.payment_id
+LIMIT %(limit)s

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.checks import Faults, require_database
 from vendorpay.entrypoints.cli.failures import WrongUsage
-from vendorpay.entrypoints.cli.options import AsJson
+from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 
 if TYPE_CHECKING:
@@ -59,29 +60,54 @@ def simulate(
 
 @app.command()
 def backtest(
-    events: Annotated[Path, typer.Option("--events", metavar="FILE.jsonl", help="WorkCompleted events, one a line.")],
-    labels: Annotated[Path, typer.Option("--labels", metavar="FILE.csv", help="eventId,label,pattern; label 0 or 1.")],
+    events: Annotated[
+        Path | None, typer.Option("--events", metavar="FILE.jsonl", help="WorkCompleted events, one a line.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="FILE.csv", help="eventId,label,pattern; label 0 or 1.")
+    ] = None,
     ruleset: Annotated[
         Path | None, typer.Option("--ruleset", metavar="FILE.json", help="Other rules than the default ones.")
     ] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="What is stored, from then on.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="And before that time.")] = None,
+    org: Annotated[str, typer.Option("--org", help="Whose payments are stored.")] = "default",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Score the events in order of completedAt on an empty history, and say how many frauds were found; stores nothing.
+    """Score a history with a rule set, and say how many frauds were found; stores nothing.
 
-    Each event is scored as of its completedAt. Events without a label count as honest. Lines that cannot be scored are
-    counted and named on stderr. With --json the last line of stdout is
+    With --events and --labels: events of a file in order of completedAt, on an empty history, each as of its own time.
+    Events without a label count as honest. Lines that cannot be scored are counted and named on stderr. With --json
+    the last line of stdout is
     {"precision", "recall", "flagged", "scored", "patterns": {name: {"planted", "flagged"}}}.
 
-    Example:
+    With --from and --to: the payments that are stored, each as of its own time. What people decided about cases are
+    the labels; the payments whose verdict changes are named.
+
+    Examples:
 
         vendorpay fraud backtest --events events.jsonl --labels labels.csv --json
+
+        vendorpay fraud backtest --from 2026-01-01T00:00:00Z --to 2026-04-01T00:00:00Z --ruleset rules.json
     """
     faults = Faults()
+    stored = start is not None or end is not None
+    if stored and (events is not None or labels is not None):
+        faults.add("--from and --to are for what is stored; leave --events and --labels out.")
+    elif not stored and (events is None or labels is None):
+        faults.add("Give --events and --labels, or --from and --to for what is stored.")
     for option, path in (("--events", events), ("--labels", labels), ("--ruleset", ruleset)):
         if path is not None and not path.is_file():
             faults.add(f"{option}: {str(path)!r} {'is a directory' if path.is_dir() else 'does not exist'}.")
     rules = _rule_set(faults, ruleset)
+    if stored:
+        _backtest_stored(faults, rules, (start, end), org, (data_dir, database_url), json=json)
+        return
     faults.end()
+    assert events is not None
+    assert labels is not None
 
     from vendorpay.entrypoints.cli import fraud_reports
 
@@ -90,6 +116,36 @@ def backtest(
         as_json(fraud_reports.figures(tally))
     else:
         fraud_reports.show(tally)
+
+
+def _backtest_stored(
+    faults: Faults,
+    rules: RuleSet,
+    times: tuple[str | None, str | None],
+    org: str,
+    place: tuple[Path | None, str | None],
+    *,
+    json: bool,
+) -> None:
+    begin, until = (_moment(faults, option, text) for option, text in zip(("--from", "--to"), times, strict=True))
+    settings = faults.settings(lambda: database_settings_of(*place))
+    faults.end()
+
+    from vendorpay.entrypoints.cli import fraud_stored
+
+    require_database(settings, "backtest")
+    fraud_stored.show(fraud_stored.run(settings, org, rules, start=begin, end=until), json=json)
+
+
+def _moment(faults: Faults, option: str, text: str | None) -> datetime:
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        faults.add(f"{option} must be a time with its zone like 2026-01-01T00:00:00Z, not {(text or '')[:40]!r}.")
+        return datetime.min.replace(tzinfo=UTC)
+    return found
 
 
 @app.command()

@@ -48,6 +48,8 @@ CREATE TABLE fraud_history (
     CONSTRAINT fraud_history_amount_positive CHECK (amount_cents > 0),
     CONSTRAINT fraud_history_extras_limited CHECK (cardinality(extras) <= 8)
 );
+-- A backtest reads an organisation's rows as they were recorded.
+CREATE INDEX idx_fraud_history_recorded ON fraud_history (org_id, payment_id);
 CREATE INDEX idx_fraud_history_vendor ON fraud_history (org_id, vendor_id, occurred_at, payment_id);
 CREATE INDEX idx_fraud_history_incident ON fraud_history (org_id, incident_id, occurred_at, payment_id);
 CREATE INDEX idx_fraud_history_peers ON fraud_history (org_id, service_type, currency, occurred_at, payment_id)
