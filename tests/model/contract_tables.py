@@ -82,7 +82,10 @@ MOVES_OF_PAYOUT: Mapping[str, Collection[str]] = {
 ENDED = ("rejected", "cancelled", "reversed")
 HOLDS_MAX = 20
 EVENT_SOURCES = frozenset({"roadcall.incident-service", "roadcall.incident"})
-OFFICE_ONLY = ("approvals", "approvedBy", "editedBy", "holds", "fraudScore", "fraudStatus", "fraudReasons", "metadata")
+OFFICE_ONLY = (
+    *("approvals", "policy", "approvedBy", "editedBy", "holds", "fraudScore", "fraudStatus", "fraudReasons"),
+    "metadata",
+)
 """What vendors and drivers never see."""
 
 

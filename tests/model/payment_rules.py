@@ -14,7 +14,7 @@ from tests.model.contract_tables import ENDED, HOLDS_MAX, Person, Row
 
 _NOTHING_YET = (
     *("approvedAt", "payout", "stripePaymentIntentId", "stripeTransferId", "processedAt", "completedAt"),
-    *("failedReason", "failedCode", "approvedBy", "editedBy", "fraudScore", "fraudStatus"),
+    *("failedReason", "failedCode", "policy", "approvedBy", "editedBy", "fraudScore", "fraudStatus"),
 )
 
 
@@ -98,7 +98,7 @@ def _approve(p: Row, occasion: Occasion) -> Change:
     ):
         if applies:
             raise Refused(code)
-    given = {"approverId": by.sub, "role": by.role, "notes": notes, "at": occasion.at}
+    given = {"approverId": by.sub, "role": by.role, "notes": notes, "onBehalfOf": None, "at": occasion.at}
     after = _next(p, occasion, approvals=[*p["approvals"], given])
     if len(after["approvals"]) < p["requiredApprovals"]:
         return _updated(after, "approval_recorded", ["approvals"], notes)

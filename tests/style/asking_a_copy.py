@@ -11,7 +11,7 @@ from tests.api.in_process import service_on
 from tests.database import DatabaseUrls
 from vendorpay.adapters.local_issuer import LocalIssuer
 
-WRITTEN = "tests.api.test_escalate_payment"
+WRITTEN = "tests.api.test_remind_payment"
 
 
 async def main(url: str) -> None:

@@ -29,9 +29,9 @@ STEPS: Final = {
 LAST_OF_THE_ENDPOINT: Final = "endpoint/6_client"
 DOCS: Final = ("-m", "vendorpay.entrypoints.docs")
 SAYING: Final = ("tests/style/test_endpoints.py", "tests/style/test_events.py")
-PAGES: Final = ("docs/openapi.json", "docs/permissions.md", "docs/events/PaymentEscalated.json")
-MODULE: Final = "vendorpay.usecases.escalate_payment"
-POST: Final = "POST /payments/{id}/escalate"
+PAGES: Final = ("docs/openapi.json", "docs/permissions.md", "docs/events/PaymentReminded.json")
+MODULE: Final = "vendorpay.usecases.remind_payment"
+POST: Final = "POST /payments/{id}/remind"
 
 RULES: Final[tuple[Callable[[Tree], list[str]], ...]] = (
     missing_names,
@@ -51,24 +51,24 @@ RULES: Final[tuple[Callable[[Tree], list[str]], ...]] = (
 TOLD: Final = {
     "endpoint/1_use_case": (f"there is no module {MODULE}: a use case is one file in usecases/, named by its verb",),
     "endpoint/2_function": (
-        "there is no escalate in vendorpay.api.decisions: what an operation does is one function in api/: parse",
-        "usecases/escalate_payment.py:1: nothing asks for this use case: call it from a function in api/",
+        "there is no remind in vendorpay.api.decisions: what an operation does is one function in api/: parse",
+        "usecases/remind_payment.py:1: nothing asks for this use case: call it from a function in api/",
     ),
     "endpoint/3_row": (
-        "escalate: no row names it: add one in api/operations/, with its permission, errors and examples",
+        "remind: no row names it: add one in api/operations/, with its permission, errors and examples",
         f"{POST} is promised, and no row of api/operations/ answers it: add the row",
     ),
     "endpoint/4_promise": (f"{POST}: PROMISED of tests/api/test_operations.py lacks it: add it with its permission",),
     "endpoint/5_test": (f"{POST}: no test asks for it: write one in tests/api/",),
     "endpoint/6_client": (f"{POST}: vendorpay.client has no method for it: write one in client/, or say why not in",),
     "event/1_struct": (
-        "there is no PaymentEscalated in vendorpay.domain.events: an event about a payment is one struct in",
+        "there is no PaymentReminded in vendorpay.domain.events: an event about a payment is one struct in",
     ),
-    "event/2_draft": ("PaymentEscalated: no use case causes it: put an EventDraft of it in the PaymentChange",),
-    "event/3_test": ("PaymentEscalated: no test names it: write one that finds it in the feed",),
+    "event/2_draft": ("PaymentReminded: no use case causes it: put an EventDraft of it in the PaymentChange",),
+    "event/3_test": ("PaymentReminded: no test names it: write one that finds it in the feed",),
     "docs": (
         f"{POST}: docs/openapi.json and docs/permissions.md do not tell of it: run `make docs` and commit",
-        "PaymentEscalated: docs/events/ has no page of it: run `make docs` and commit what it writes",
+        "PaymentReminded: docs/events/ has no page of it: run `make docs` and commit what it writes",
     ),
 }
 """What is said when a step is left out, in full: each of these, and nothing else."""

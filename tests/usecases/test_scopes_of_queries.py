@@ -45,6 +45,9 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "fraud_case"),
     # What waits to be scored again, whoever's it is.
     ("fraud_cases.sql", "without_score"),
+    # What timers approve and escalate, whoever's it is.
+    ("policies.sql", "automatic"),
+    ("policies.sql", "overdue"),
     # What became of our own command, asked by the id that only we know.
     ("claims.sql", "committed"),
     # The verifier reads every chain of every organisation; only the operator's command line can start it.
@@ -80,6 +83,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("audit_subjects", name) for name in ("attached", "heads", "heads_count")),
     *(("checkpoints", name) for name in ("after", "entry_now", "given", "hashes_of", "hold", "insert", "lines")),
     *(("checkpoints", name) for name in ("newest", "ship", "shipped", "since")),
+    *(("policies", name) for name in ("automatic", "overdue")),  # the timers', of everybody
     ("standing", "look"),  # numbers of everything together
     *(("sequencer", name) for name in ("number", "renumber")),  # the positions of all of them
     *(

@@ -21,12 +21,7 @@ from vendorpay.usecases.subject_change import SubjectChange
 
 def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
     """Adds everything that an outcome means to the rows of the batch."""
-    if isinstance(outcome.change, PaymentChange):
-        _add_change(rows, command, outcome.change, facts, new_salt)
-    if isinstance(outcome.change, EndpointChange):
-        add_endpoint_change(rows, command, outcome.change, facts, new_salt)
-    if isinstance(outcome.change, SubjectChange):
-        add_subject_change(rows, command, outcome.change, facts, new_salt)
+    _add_any_change(rows, command, outcome, facts, new_salt)
     if (event := outcome.settled_event) is not None and outcome.payment_id is not None:
         record_rows.add_inbox(
             rows,
@@ -72,6 +67,15 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         answer=outcome.answer,
         now=facts.now,
     )
+
+
+def _add_any_change(rows: Rows, command: Command, outcome: Outcome, facts: Facts, new_salt: Salt) -> None:
+    if isinstance(outcome.change, PaymentChange):
+        _add_change(rows, command, outcome.change, facts, new_salt)
+    if isinstance(outcome.change, EndpointChange):
+        add_endpoint_change(rows, command, outcome.change, facts, new_salt)
+    if isinstance(outcome.change, SubjectChange):
+        add_subject_change(rows, command, outcome.change, facts, new_salt)
 
 
 def _add_children(rows: Rows, state: PaymentState, change: PaymentChange, *, by: str) -> None:
