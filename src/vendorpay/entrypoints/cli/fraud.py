@@ -94,10 +94,7 @@ def backtest(
     """
     faults = Faults()
     stored = start is not None or end is not None
-    if stored and (events is not None or labels is not None):
-        faults.add("--from and --to are for what is stored; leave --events and --labels out.")
-    elif not stored and (events is None or labels is None):
-        faults.add("Give --events and --labels, or --from and --to for what is stored.")
+    _check_source(faults, events, labels, stored=stored)
     for option, path in (("--events", events), ("--labels", labels), ("--ruleset", ruleset)):
         if path is not None and not path.is_file():
             faults.add(f"{option}: {str(path)!r} {'is a directory' if path.is_dir() else 'does not exist'}.")
@@ -108,7 +105,17 @@ def backtest(
     faults.end()
     assert events is not None
     assert labels is not None
+    _backtest_files(events, labels, rules, json=json)
 
+
+def _check_source(faults: Faults, events: Path | None, labels: Path | None, *, stored: bool) -> None:
+    if stored and (events is not None or labels is not None):
+        faults.add("--from and --to are for what is stored; leave --events and --labels out.")
+    elif not stored and (events is None or labels is None):
+        faults.add("Give --events and --labels, or --from and --to for what is stored.")
+
+
+def _backtest_files(events: Path, labels: Path, rules: RuleSet, *, json: bool) -> None:
     from vendorpay.entrypoints.cli import fraud_reports
 
     tally = fraud_reports.run(events, labels, rules)
