@@ -26,7 +26,7 @@ STEPS: Final = {
     for kind in ("endpoint", "event")
     for step in (Patch.read(file) for file in sorted((FOLDER / kind).iterdir()))
 }
-LAST_OF_THE_ENDPOINT: Final = "endpoint/6_client"
+LAST_OF_THE_ENDPOINT: Final = "endpoint/7_function_on_aws"
 DOCS: Final = ("-m", "vendorpay.entrypoints.docs")
 SAYING: Final = ("tests/style/test_endpoints.py", "tests/style/test_events.py")
 PAGES: Final = ("docs/openapi.json", "docs/permissions.md", "docs/events/PaymentReminded.json")
@@ -41,6 +41,7 @@ RULES: Final[tuple[Callable[[Tree], list[str]], ...]] = (
     endpoints.unpromised,
     endpoints.unasked,
     endpoints.without_method,
+    endpoints.without_function_on_aws,
     endpoints.undocumented,
     events.uncaused,
     events.untested,
@@ -57,10 +58,14 @@ TOLD: Final = {
     "endpoint/3_row": (
         "remind: no row names it: add one in api/operations/, with its permission, errors and examples",
         f"{POST} is promised, and no row of api/operations/ answers it: add the row",
+        "entrypoints/aws/functions.py: remindPayment is answered by a function, and is no operation: take it out, or",
     ),
     "endpoint/4_promise": (f"{POST}: PROMISED of tests/api/test_operations.py lacks it: add it with its permission",),
     "endpoint/5_test": (f"{POST}: no test asks for it: write one in tests/api/",),
     "endpoint/6_client": (f"{POST}: vendorpay.client has no method for it: write one in client/, or say why not in",),
+    "endpoint/7_function_on_aws": (
+        f"{POST}: no function answers it on AWS: name remindPayment in a row of entrypoints/aws/functions.py",
+    ),
     "event/1_struct": (
         "there is no PaymentReminded in vendorpay.domain.events: an event about a payment is one struct in",
     ),

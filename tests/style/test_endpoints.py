@@ -8,6 +8,7 @@ from tests.style.rules.endpoints import (
     unnamed_functions,
     unpromised,
     unreached_usecases,
+    without_function_on_aws,
     without_method,
 )
 from tests.style.rules.names import missing_names
@@ -41,6 +42,10 @@ def test_every_row_is_asked_for_by_a_test() -> None:
 
 def test_every_row_has_a_method_of_the_client_or_a_reason_for_none() -> None:
     assert not (found := without_method(project())), listing(found)
+
+
+def test_every_row_is_answered_by_a_function_on_aws() -> None:
+    assert not (found := without_function_on_aws(project())), listing(found)
 
 
 def test_every_row_is_on_the_generated_pages() -> None:

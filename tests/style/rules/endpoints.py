@@ -15,6 +15,7 @@ from tests.style.rules.tree import Tree
 OPERATIONS = "api/operations"
 PROMISES = "tests/api/test_operations.py"
 CLIENT = "tests/client/test_contract.py"
+FUNCTIONS = "entrypoints/aws/functions.py"
 PAGES = ("docs/openapi.json", "docs/permissions.md")
 ASKING = ("api", "scenarios")
 """The rooms of tests that send requests."""
@@ -111,6 +112,18 @@ def without_method(tree: Tree) -> list[str]:
     ]
 
 
+def without_function_on_aws(tree: Tree) -> list[str]:
+    """Rows that no Lambda function answers, and operations of functions that no row knows."""
+    (table,) = [source for source in tree.under("entrypoints/aws") if source.path.endswith(FUNCTIONS)]
+    answered = {name for node in ast.walk(table.tree) if isinstance(node, ast.Call) for name in _operations(node)}
+    known = {row.name for row in rows(tree)}
+    advice = "no function answers it on AWS: name {} in a row of " + FUNCTIONS
+    return [row.finding(advice.format(row.name)) for row in rows(tree) if row.name not in answered] + [
+        f"{FUNCTIONS}: {name} is answered by a function, and is no operation: take it out, or add its row"
+        for name in sorted(answered - known)
+    ]
+
+
 def undocumented(tree: Tree) -> list[str]:
     """Rows that the generated pages do not know."""
     document, permissions = (tree.texts.get(page, "") for page in PAGES)
@@ -148,6 +161,14 @@ def _table(tree: Tree, path: str, name: str) -> set[Any]:
             assert isinstance(node.value, ast.Dict)
             return {ast.literal_eval(key) for key in node.value.keys if key is not None}
     raise AssertionError(f"{path} has no {name}")
+
+
+def _operations(call: ast.Call) -> Iterator[str]:
+    """The operations that a `Function(..)` names."""
+    if ast.unparse(call.func) == "Function":
+        for told in call.keywords:
+            if told.arg == "operations":
+                yield from ast.literal_eval(told.value)
 
 
 def _snake(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from tests.style.rules.source import Source
 from tests.style.rules.tree import Tree
 
-ROOTS = frozenset({"PaymentEvent", "EndpointEvent"})
+ROOTS = frozenset({"PaymentEvent", "EndpointEvent", "PolicyEvent", "DelegationEvent"})
 """What events are derived from; `domain/published.py` finds them by it."""
 FREE_TEXT = frozenset({"reason", "notes", "description", "url", "secret"})
 """Fields that an event must not have: it is never changed, and a person's words must stay erasable."""
