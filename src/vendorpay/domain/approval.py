@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ from vendorpay.domain.payment import Approval, PaymentState
 
 _RANKS: Final = {"dispatcher": 1, "admin": 2}
 _NOBODY: Final = 0
+RULES_KEPT_MAX: Final = 1024
 
 
 def rank(role: str) -> int:
@@ -99,6 +101,12 @@ def standing(
     )
 
 
+@lru_cache(maxsize=RULES_KEPT_MAX)
+def _of_none(rule: bytes, fraud_status: str | None) -> PolicyStanding:
+    """The standing before the first approval, kept: every payment begins with it, and few rules are different."""
+    return standing(msgspec.json.decode(rule, type=ChosenRule), (), fraud_status)
+
+
 def ruled(state: PaymentState) -> PaymentState:
     """The state with what follows from its rule: the standing that is shown, and how many approvals it takes.
 
@@ -107,7 +115,10 @@ def ruled(state: PaymentState) -> PaymentState:
     if state.rule is None:
         return state
     payment = state.payment
-    found = standing(state.rule, payment.approvals, payment.fraud_status, state.escalated_at)
+    if payment.approvals:
+        found = standing(state.rule, payment.approvals, payment.fraud_status, state.escalated_at)
+    else:
+        found = _of_none(msgspec.json.encode(state.rule), payment.fraud_status)
     required = len(payment.approvals) + found.open
     return msgspec.structs.replace(
         state, payment=msgspec.structs.replace(payment, policy=found, required_approvals=required)
