@@ -17,6 +17,7 @@ COPY (
 COPY (
     SELECT row_to_json(h)
     FROM (SELECT p.payment_id AS subject_id, p.audit_seq, p.audit_head, p.status, p.digest, p.created_by, p.approved_by,
+                 NULL AS changed_by,
                  json_build_array(p.incident_id, p.vendor_id, p.payer_type, p.payer_id, p.amount_cents, p.currency,
                      p.payee_account_version,
                      (SELECT json_agg(json_build_array(l.description, l.quantity, l.unit_price_cents) ORDER BY l.line_no)
@@ -24,9 +25,22 @@ COPY (
                       WHERE l.payment_id = p.payment_id AND l.content_version = p.content_version)) AS signs
           FROM payments p
           UNION ALL
-          SELECT w.endpoint_id, w.audit_seq, w.audit_head, w.status, w.digest, NULL, NULL,
+          SELECT w.endpoint_id, w.audit_seq, w.audit_head, w.status, w.digest, w.created_by, NULL, NULL,
                  json_build_object('url', w.url, 'eventTypes', s.event_types, 'maxInFlight', w.max_in_flight)
-          FROM webhook_endpoints w LEFT JOIN subscriptions s ON s.subscription_id = w.endpoint_id) h
+          FROM webhook_endpoints w LEFT JOIN subscriptions s ON s.subscription_id = w.endpoint_id
+          UNION ALL
+          SELECT p.policy_id, p.audit_seq, p.audit_head,
+                 CASE WHEN p.activated_at IS NULL THEN 'proposed' ELSE 'activated' END, p.digest, p.proposed_by, NULL,
+                 p.activated_by, p.document::json
+          FROM policies p
+          UNION ALL
+          SELECT d.delegation_id, d.audit_seq, d.audit_head, CASE WHEN d.ended_at IS NULL THEN 'given' ELSE 'ended' END,
+                 d.digest, d.delegator_id, NULL, d.ended_by,
+                 json_build_object(
+                     'delegateId', d.delegate_id, 'delegatorId', d.delegator_id, 'delegatorRole', d.delegator_role,
+                     'endsAt', to_char(d.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                     'startsAt', to_char(d.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+          FROM delegations d) h
 ) TO STDOUT (FORMAT csv);
 
 \o positions.csv

@@ -64,6 +64,7 @@ for row in rows("heads.csv"):  # what each chain is about
     signed = {row["digest"], chain[-1]["content_digest"], sha(compact(row["signs"]))}
     check(row["status"] == chain[-1]["new_status"] and len(signed) == 1, "content", row["subject_id"])
     check(row["created_by"] in (None, chain[0]["actor_id"]), "creator", row["subject_id"])
+    check(row["changed_by"] in (None, chain[-1]["actor_id"]), "whoever changed it last", row["subject_id"])
     approvers = [entry["actor_id"] for entry in chain if entry.get("action") == "payment_approved"]
     check(row["approved_by"] in (None, *approvers[-1:]), "approver", row["subject_id"])
 check(not chains, "what these entries are about is gone:", *chains)

@@ -6,18 +6,15 @@ payments that checkpoints cover; and each is put before our verifier and before 
 """
 
 import asyncio
-import io
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from pathlib import Path
-from types import CodeType
 from uuid import UUID
 
 import psycopg
@@ -28,7 +25,7 @@ from psycopg.sql import SQL, Identifier
 from tests.bucket import KEEP, environ_of
 from tests.conftest import PASSWORD, READONLY
 from tests.database import DatabaseUrls
-from tests.usecases import tampering
+from tests.usecases import other_verifier, tampering
 from tests.usecases.tampering import Attacker, drop_checks
 from tests.usecases.world import World, a_caller, open_world
 from vendorpay.adapters.checkpoint_command import CheckpointCommand
@@ -44,8 +41,6 @@ from vendorpay.usecases.verify_audit import AuditReport, verify
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "audit.md").read_text("utf-8")
-EXPORT = ROOT / "scripts" / "export_audit.sql"
-SCRIPT = ROOT / "scripts" / "verify_audit.py"
 FOUND, MISSED, NO_MATTER = "found", "not found", "does not apply"
 
 
@@ -185,12 +180,7 @@ class Copy:
 
     def exported(self, folder: Path) -> Path:
         """The database as the other verifier reads it."""
-        folder.mkdir(exist_ok=True)
-        for name, statement in exports().items():
-            with self.superuser.cursor().copy(statement.encode()) as copy:
-                (folder / name).write_bytes(b"".join(bytes(part) for part in copy))
-        self.superuser.commit()
-        return folder
+        return other_verifier.exported(self.superuser, folder)
 
 
 @pytest.fixture
@@ -223,27 +213,6 @@ def verified(copy: Copy, kept: Path | None) -> AuditReport:
     return asyncio.run(ask())
 
 
-@cache
-def exports() -> dict[str, str]:
-    """The statements of the script that docs/audit.md tells to export with, by the files they fill."""
-    found = re.findall(r"^\\o (\w+\.csv)\n(COPY .*?);$", EXPORT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in found] == ["entries.csv", "heads.csv", "positions.csv", "checkpoints.csv"]
-    return dict(found)
-
-
-def other_verifier(copy: Copy, folder: Path, kept: Path | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
-    """The script's exit code and words: in this process, which is quicker, and with no module of ours in its hands."""
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(copy.exported(folder)), *([] if kept is None else [str(kept)])])
-    with redirect_stdout(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
-        exec(_script(), {"__name__": "__main__"})
-    return int(ended.value.code or 0), said.getvalue()
-
-
-@cache
-def _script() -> CodeType:
-    return compile(SCRIPT.read_bytes(), SCRIPT, "exec")
-
-
 @pytest.fixture
 def agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Copy, Path | None, str], None]:
     """Expects that outcome of both verifiers."""
@@ -251,7 +220,7 @@ def agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Copy, Pa
     def ask(copy: Copy, kept: Path | None, expected: str) -> None:
         report = verified(copy, kept)
         assert report.clean is (expected == MISSED), report
-        code, said = other_verifier(copy, tmp_path / "out", kept, monkeypatch)
+        code, said = other_verifier.asked(copy.exported(tmp_path / "out"), kept, monkeypatch)
         assert (code == 0) is report.clean, said
 
     return ask
@@ -265,7 +234,7 @@ def test_both_verifiers_are_silent_on_an_honest_database(
     assert (report.clean, report.entries, report.missing_months) == (True, 21, ())
     found = report.checkpoints
     assert (found.stored, found.documents, found.proved_to, found.entries_since) == (3, 3, 12, 9)
-    argv = [sys.executable, "-I", str(SCRIPT), str(copy.exported(tmp_path / "out")), str(honest.kept)]
+    argv = [sys.executable, "-I", str(other_verifier.SCRIPT), str(copy.exported(tmp_path / "out")), str(honest.kept)]
     other = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/")
     assert (other.returncode, other.stdout, other.stderr) == (0, "21 entries are as they were written\n", "")
 

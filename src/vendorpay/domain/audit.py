@@ -155,9 +155,14 @@ def canonical_bytes(
         "reasonCode": reason_code,
         "contentDigest": content_digest,
         "notesDigest": None if notes_digest is None else notes_digest.hex(),
-        "timestamp": timestamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "timestamp": moment(timestamp),
     }
     return msgspec.json.encode(fields, order="sorted")
+
+
+def moment(at: datetime) -> str:
+    """A time as it is signed: UTC, with six digits of a second."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def link(prev_hash: bytes, canonical: bytes) -> bytes:

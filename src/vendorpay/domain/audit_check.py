@@ -65,7 +65,9 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubjectHead(msgspec.Struct, frozen=True, kw_only=True):
-    """What the row of anything else says; `content` is the digest of what it holds now."""
+    """What the row of anything else says; `content` is the digest of what it holds now, `changed_by` who made its
+    newest change, where the row has that.
+    """
 
     subject_type: str
     subject_id: UUID
@@ -75,6 +77,8 @@ class SubjectHead(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     digest: str
     content: str
+    created_by: str
+    changed_by: str | None
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +157,16 @@ def _wrong_with_head(head: ChainHead | SubjectHead | None, links: Sequence[Link]
         return f"the {named(head.subject_type)} has no audit entry"
     if (what := _wrong_with_row(head, links[-1].entry)) is not None:
         return what
-    return _wrong_with_payment(head, links) if isinstance(head, ChainHead) else None
+    return _wrong_with_payment(head, links) if isinstance(head, ChainHead) else _wrong_with_subject(head, links)
+
+
+def _wrong_with_subject(head: SubjectHead, links: Sequence[Link]) -> str | None:
+    called, first, last = named(head.subject_type), links[0].entry.actor_id, links[-1].entry.actor_id
+    if head.created_by != first:
+        return f"the {called} says {head.created_by} created it, but its first entry is by {first}"
+    if head.changed_by not in (None, last):
+        return f"the {called} says {head.changed_by} changed it last, but its newest entry is by {last}"
+    return None
 
 
 def _wrong_with_row(head: ChainHead | SubjectHead, last: AuditEntry) -> str | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from vendorpay.domain.audit import moment
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.payment import Chains
 from vendorpay.domain.text import Line
@@ -48,11 +49,13 @@ class Delegation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def digest(self) -> str:
-        """What its audit entries vouch for: who acts for whom, as what."""
+        """What its audit entries vouch for: who acts for whom, as what, from when until when."""
         content = {
             "delegateId": self.delegate_id,
             "delegatorId": self.delegator_id,
             "delegatorRole": self.delegator_role,
+            "endsAt": moment(self.ends_at),
+            "startsAt": moment(self.starts_at),
         }
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 

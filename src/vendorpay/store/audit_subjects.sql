@@ -1,22 +1,27 @@
 -- What has an audit chain besides payments, and where the log has partitions for it.
 
 -- name: heads
--- A new kind of subject is one more SELECT here, and in heads_count. `content` is what the digest signs, as JSON.
+-- A new kind of subject is one more SELECT here, in heads_count, and in scripts/export_audit.sql. `content` is what the
+-- digest signs, as JSON; times in it are text in UTC, with six digits of a second.
 SELECT 'webhook_endpoint' AS subject_type, e.endpoint_id AS subject_id, e.org_id, e.audit_seq, e.audit_head, e.status,
        e.digest, json_build_object('url', e.url, 'eventTypes', s.event_types, 'maxInFlight', e.max_in_flight)::text
-           AS content
+           AS content, e.created_by, NULL AS changed_by
 FROM webhook_endpoints e LEFT JOIN subscriptions s ON s.subscription_id = e.endpoint_id
 WHERE %(subject_id)s::uuid IS NULL OR e.endpoint_id = %(subject_id)s
 UNION ALL
 SELECT 'policy', p.policy_id, p.org_id, p.audit_seq, p.audit_head,
-       CASE WHEN p.activated_at IS NULL THEN 'proposed' ELSE 'activated' END, p.digest, p.document::text
+       CASE WHEN p.activated_at IS NULL THEN 'proposed' ELSE 'activated' END, p.digest, p.document::text,
+       p.proposed_by, coalesce(p.activated_by, p.proposed_by)
 FROM policies p
 WHERE %(subject_id)s::uuid IS NULL OR p.policy_id = %(subject_id)s
 UNION ALL
 SELECT 'delegation', d.delegation_id, d.org_id, d.audit_seq, d.audit_head,
        CASE WHEN d.ended_at IS NULL THEN 'given' ELSE 'ended' END, d.digest,
        json_build_object('delegateId', d.delegate_id, 'delegatorId', d.delegator_id,
-                         'delegatorRole', d.delegator_role)::text
+                         'delegatorRole', d.delegator_role,
+                         'endsAt', to_char(d.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                         'startsAt', to_char(d.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text,
+       d.delegator_id, coalesce(d.ended_by, d.delegator_id)
 FROM delegations d
 WHERE %(subject_id)s::uuid IS NULL OR d.delegation_id = %(subject_id)s
 ORDER BY subject_id
