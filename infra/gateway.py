@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, Size, Stack
 from aws_cdk import aws_apigateway as gateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -23,6 +23,8 @@ from vendorpay.api.operations import OPERATIONS
 ROUTES_STAGE: Final = "v1"
 BEHIND_A_TOKEN: Final = frozenset({"getMetrics"})
 """Operations without a permission that are not for everybody, where everybody is the internet."""
+COMPRESSED_FROM_BYTES: Final = 10 * 1024
+"""Answers from this size on, for whoever takes gzip. The functions do not: a REST API would hand base64 on as it is."""
 _LOGGED: Final = {
     "requestId": gateway.AccessLogField.context_request_id(),
     "time": gateway.AccessLogField.context_request_time(),
@@ -89,6 +91,7 @@ class Gateway(Stack):
             description="Completed work becomes an approved, explained vendor payment.",
             endpoint_types=[gateway.EndpointType.REGIONAL],
             cloud_watch_role=False,
+            min_compression_size=Size.bytes(COMPRESSED_FROM_BYTES),
             deploy_options=gateway.StageOptions(
                 stage_name=ROUTES_STAGE,
                 tracing_enabled=True,

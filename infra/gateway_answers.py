@@ -62,6 +62,8 @@ REFUSALS: Final = (
     Refusal(kind=_T.QUOTA_EXCEEDED, status=429, error=RateLimited, detail="Too many requests.", again=True),
     Refusal(kind=_T.INTEGRATION_TIMEOUT, status=503, error=errors.Overloaded, detail=_LATE, again=True),
     Refusal(kind=_T.INTEGRATION_FAILURE, status=503, error=errors.Overloaded, detail=_LATE, again=True),
+    # Everything else that breaks on the way: a function that raised, died or ran out of memory.
+    Refusal(kind=_T.DEFAULT_5_XX, status=503, error=errors.Overloaded, detail=_LATE, again=True),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.gateway import COMPRESSED_FROM_BYTES
 from infra.gateway_models import is_checked, name_of, outline
 from infra.stages import STAGES
 from tests.infra.templates import Resource, Templates, plain
@@ -138,7 +139,7 @@ def test_what_the_gateway_refuses_is_said_as_the_service_says_it(own: Templates)
     answers = {
         each.properties["ResponseType"]: each.properties for each in own.resources("AWS::ApiGateway::GatewayResponse")
     }
-    for kind in ("UNAUTHORIZED", "THROTTLED", "REQUEST_TOO_LARGE", "BAD_REQUEST_BODY", "INTEGRATION_TIMEOUT"):
+    for kind in ("UNAUTHORIZED", "THROTTLED", "REQUEST_TOO_LARGE", "BAD_REQUEST_BODY", "INTEGRATION_TIMEOUT", "DEFAULT_5XX"):
         assert kind in answers
     for answer in answers.values():
         problem = json.loads(answer["ResponseTemplates"]["application/json"])
@@ -150,6 +151,13 @@ def test_what_the_gateway_refuses_is_said_as_the_service_says_it(own: Templates)
         if problem["status"] in {429, 503}:
             assert "gatewayresponse.header.Retry-After" in headers
     assert answers["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "404"  # so the gateway calls an unknown path
+
+
+def test_the_gateway_compresses_answers_and_the_functions_need_not(own: Templates) -> None:
+    """A REST API hands base64 on as it is, unless its media type is declared binary; then it would validate no body."""
+    api = own.one("AWS::ApiGateway::RestApi").properties
+    assert api["MinimumCompressionSize"] == COMPRESSED_FROM_BYTES
+    assert "BinaryMediaTypes" not in api
 
 
 def test_every_request_leaves_a_line_in_the_access_log_without_its_token(own: Templates) -> None:

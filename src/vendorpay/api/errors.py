@@ -32,8 +32,8 @@ class BodyTooLarge(VendorPayError):
 
 
 class AnswerTooLarge(VendorPayError):
-    """The answer has more than {bytes_max} bytes: ask for less at once, or for gzip by Accept-Encoding. What was to be
-    changed is changed."""
+    """The answer has more than {bytes_max} bytes: ask for less at once, or, of an HTTP API, for gzip by
+    Accept-Encoding. What was to be changed is changed."""
 
     code = "body_too_large"
 

@@ -1,7 +1,9 @@
 """API Gateway's events as requests, and answers as what it wants back: REST APIs (v1) and HTTP APIs (v2).
 
 Both give the same request for the same call, as far as they pass it on. What Lambda cannot carry is an answer of more
-than 6 MB: a long one goes compressed, to whoever takes that.
+than 6 MB. An HTTP API undoes base64, so that a long answer goes compressed, to whoever takes that. A REST API hands
+base64 on as it is, unless its media type was declared binary (and then bodies that come in are no longer validated): to
+it every answer goes as text, and the gateway compresses it by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from vendorpay.api.answer import Answer
 from vendorpay.api.errors import AnswerTooLarge, BodyTooLarge
@@ -23,6 +27,8 @@ PLAIN_BYTES_MAX: Final = 512 * 1024
 """A longer answer is compressed where it may be."""
 ANSWER_BYTES_MAX: Final = 4_300_000
 """Lambda carries 6 MB: this in base64, or as text in JSON with a backslash before each quote, and the headers."""
+PAYLOAD_BYTES_MAX: Final = 6 * 1024 * 1024 - 64 * 1024
+"""Of an answer as text in JSON, where there is no other way; the rest is for the headers."""
 _LEVEL: Final = 1
 _NO_BODY: Final = frozenset({204, 304})
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
@@ -52,7 +58,7 @@ def response_of(answer: Answer, event: Event) -> dict[str, Any]:
     method = event["httpMethod"] if old else event["requestContext"]["http"]["method"]
     head = method == "HEAD" or answer.status in _NO_BODY
     if not head and len(answer.body) > PLAIN_BYTES_MAX:
-        answer = _shortened(answer, takes_gzip=_takes_gzip(event))
+        answer = _measured(answer) if old else _shortened(answer, takes_gzip=_takes_gzip(event))
     # The gateway counts the body itself.
     headers = [(name.decode(), value.decode("latin-1")) for name, value in answer.headers if name != b"content-length"]
     response: dict[str, Any] = {"statusCode": answer.status, "isBase64Encoded": False, "body": ""}
@@ -61,7 +67,7 @@ def response_of(answer: Answer, event: Event) -> dict[str, Any]:
     else:
         response["headers"] = {name: ", ".join(values) for name, values in _by_name(headers).items()}
     if not head:
-        response["body"], response["isBase64Encoded"] = _carried(answer.body)
+        response["body"], response["isBase64Encoded"] = _carried(answer.body, as_text=old)
     return response
 
 
@@ -149,6 +155,13 @@ def _takes_gzip(event: Event) -> bool:
     return any(coding.partition(";")[0] == "gzip" and not coding.endswith(";q=0") for coding in wanted)
 
 
+def _measured(answer: Answer) -> Answer:
+    """An answer that fits as text."""
+    if len(msgspec.json.encode(answer.body.decode("utf-8", "replace"))) > PAYLOAD_BYTES_MAX:
+        raise AnswerTooLarge(bytes_max=ANSWER_BYTES_MAX)
+    return answer
+
+
 def _shortened(answer: Answer, *, takes_gzip: bool) -> Answer:
     if takes_gzip:
         import gzip  # hardly any answer is so long
@@ -161,9 +174,9 @@ def _shortened(answer: Answer, *, takes_gzip: bool) -> Answer:
     return answer
 
 
-def _carried(body: bytes) -> tuple[str, bool]:
+def _carried(body: bytes, *, as_text: bool) -> tuple[str, bool]:
     """A body as text, or in base64 where that is shorter or the only way: JSON makes six bytes of an umlaut."""
-    if len(body) > PLAIN_BYTES_MAX and not body.isascii():
+    if not as_text and len(body) > PLAIN_BYTES_MAX and not body.isascii():
         return base64.b64encode(body).decode("ascii"), True
     try:
         return body.decode("utf-8"), False
