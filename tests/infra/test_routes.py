@@ -139,7 +139,14 @@ def test_what_the_gateway_refuses_is_said_as_the_service_says_it(own: Templates)
     answers = {
         each.properties["ResponseType"]: each.properties for each in own.resources("AWS::ApiGateway::GatewayResponse")
     }
-    for kind in ("UNAUTHORIZED", "THROTTLED", "REQUEST_TOO_LARGE", "BAD_REQUEST_BODY", "INTEGRATION_TIMEOUT", "DEFAULT_5XX"):
+    for kind in (
+        "UNAUTHORIZED",
+        "THROTTLED",
+        "REQUEST_TOO_LARGE",
+        "BAD_REQUEST_BODY",
+        "INTEGRATION_TIMEOUT",
+        "DEFAULT_5XX",
+    ):
         assert kind in answers
     for answer in answers.values():
         problem = json.loads(answer["ResponseTemplates"]["application/json"])
