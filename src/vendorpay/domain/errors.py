@@ -137,7 +137,7 @@ class AlreadyApproved(VendorPayError):
 
 
 class FourEyes(VendorPayError):
-    """Whoever created a payment, or edited what it pays for, can neither approve it nor decide its fraud case."""
+    """Whoever created, edited or proposed this cannot also approve it, decide its fraud case, or put it to use."""
 
     code = "four_eyes"
 

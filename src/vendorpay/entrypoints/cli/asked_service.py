@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from vendorpay.client import Client, ClientError, NoAnswer, Patience, Problem
@@ -16,6 +16,7 @@ from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 ATTEMPTS_SILENT: Final = 2
 """After this many nobody should be left to wonder what the command waits for."""
 PATIENCE: Final = Patience()
+T = TypeVar("T")
 
 
 @contextmanager
@@ -36,6 +37,19 @@ def service(url: str, token: str | None, *, patience: Patience | None = None) ->
         raise WrongUsage("--url is no URL.") from error
     with said(client):
         yield client
+
+
+def asked(url: str, token: str | None, ask: Callable[[Client], T]) -> T:
+    """One answer of the service. Raises what `service` does, and WrongUsage for what it calls a wrong request: only the
+    service knows every status, code and cursor, but it was the options that were wrong."""
+    try:
+        with service(url, token) as client:
+            return ask(client)
+    except CommandFailed as failed:
+        cause = failed.__cause__
+        if isinstance(cause, Problem) and cause.status == 400:
+            raise WrongUsage(words(cause)) from cause
+        raise
 
 
 @contextmanager

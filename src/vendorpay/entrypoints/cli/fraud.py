@@ -1,4 +1,4 @@
-"""`vendorpay fraud`: histories with known frauds, and how the fraud engine does on them."""
+"""`vendorpay fraud`: what was flagged, histories with known frauds, and how the fraud engine does on them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vendorpay.entrypoints.cli import fraud_cases
 from vendorpay.entrypoints.cli.checks import Faults, require_database
 from vendorpay.entrypoints.cli.failures import WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
@@ -16,7 +17,9 @@ from vendorpay.entrypoints.cli.output import as_json
 if TYPE_CHECKING:
     from vendorpay.domain.fraud.rule_set import RuleSet
 
-app = typer.Typer(no_args_is_help=True, help="Simulate labelled histories, and test fraud rules on them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Decide what was flagged; simulate histories, and test fraud rules on them."
+)
 PAYMENTS_MAX: Final = 5_000_000
 SEED_MAX: Final = 10**18
 DAYS_MAX: Final = 3_650
@@ -24,7 +27,13 @@ DAYS_MAX: Final = 3_650
 
 @app.callback()
 def fraud() -> None:
-    """Simulate labelled histories, and test fraud rules on them."""
+    """Decide what was flagged; simulate histories, and test fraud rules on them."""
+
+
+# First in the help: what people do every day.
+app.command()(fraud_cases.cases)
+app.command()(fraud_cases.case)
+app.command()(fraud_cases.decide)
 
 
 @app.command()

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from vendorpay.entrypoints.cli import payment_decisions
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
 from vendorpay.entrypoints.cli.output import amount, as_written, moment, table
 from vendorpay.entrypoints.cli.payment_page import print_payment
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
-
-if TYPE_CHECKING:
-    from vendorpay.client import Client
-
-T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
 
@@ -45,7 +38,9 @@ def list_payments(
     vendor_id, incident_id = faults.uuid("--vendor", vendor), faults.uuid("--incident", incident)
     faults.address(url, token)
     faults.end()
-    found = _read(
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    found = asked(
         url,
         token,
         lambda client: client.list_payments(
@@ -89,26 +84,13 @@ def show(
     ids = faults.payment_ids([payment_id])
     faults.address(url, token)
     faults.end()
-    payment = _read(url, token, lambda client: client.get_payment(ids[0]))
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    payment = asked(url, token, lambda client: client.get_payment(ids[0]))
     if json:
         as_written(payment.json)
         return
     print_payment(payment)
-
-
-def _read(url: str, token: str | None, ask: Callable[[Client], T]) -> T:
-    from vendorpay.client import Problem
-    from vendorpay.entrypoints.cli.asked_service import service
-
-    try:
-        with service(url, token) as client:
-            return ask(client)
-    except CommandFailed as failed:
-        cause = failed.__cause__
-        if isinstance(cause, Problem) and cause.status == 400:
-            # Only the service knows every status and cursor, but the options were wrong.
-            raise WrongUsage(str(cause)) from cause
-        raise
 
 
 # In the order of the help: what one looks at, what one does about it, and many at once.

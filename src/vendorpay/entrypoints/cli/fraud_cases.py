@@ -1,0 +1,160 @@
+"""`vendorpay fraud cases | case | decide`: what people do about payments that were flagged, over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from vendorpay.entrypoints.cli.checks import Faults
+from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
+from vendorpay.entrypoints.cli.output import amount, as_written, moment, table, text
+
+if TYPE_CHECKING:
+    from vendorpay.client.fraud_values import FraudCaseInFull
+
+CaseId = Annotated[str, typer.Argument(metavar="CASE", help="A case's id, of `vendorpay fraud cases`.")]
+PAGE_MAX: Final = 200
+
+
+def cases(
+    status: Annotated[str, typer.Option("--status", help="open, cleared, confirmed or superseded.")] = "open",
+    assignee: Annotated[str | None, typer.Option("--assignee", metavar="SUB", help="Only this person's.")] = None,
+    limit: Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")] = "50",
+    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
+    """List fraud cases, oldest first: payments that were flagged, and why.
+
+    Example:
+
+        vendorpay fraud cases --token "$TOKEN"
+    """
+    faults = Faults()
+    many = faults.whole("--limit", limit, 1, PAGE_MAX)
+    faults.address(url, token)
+    faults.end()
+
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    page = asked(
+        url,
+        token,
+        lambda client: client.list_fraud_cases(status=status, assignee=assignee, limit=many, cursor=cursor).first(),
+    )
+    if json:
+        as_written(page.json)
+        return
+    rows = [
+        (
+            str(each.case_id),
+            text(each.payment.fraud_score),
+            amount(each.payment.amount_cents, each.payment.currency),
+            str(each.payment.vendor_id),
+            moment(each.opened_at),
+            ", ".join(reason.code for reason in each.payment.fraud_reasons),
+        )
+        for each in page.cases
+    ]
+    table(("case", "score", "amount", "vendor", "opened", "because of"), rows, right=("score", "amount"))
+    if page.next_cursor:
+        print(f"There are more: --cursor {page.next_cursor}")
+
+
+def case(case_id: CaseId, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False) -> None:
+    """Show one fraud case: what was found, with figures, payments that may be for the same work, and its payment.
+
+    Example:
+
+        vendorpay fraud case 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
+    """
+    asked_for = _checked(case_id, url, token)
+
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    found = asked(url, token, lambda client: client.get_fraud_case(asked_for))
+    if json:
+        as_written(found.json)
+    else:
+        _print_case(found)
+
+
+def decide(
+    case_id: CaseId,
+    decision: Annotated[str, typer.Option("--decision", help="cleared or confirmed.")],
+    reason_code: Annotated[
+        str,
+        typer.Option(
+            "--reason-code",
+            help="verified_with_vendor, verified_photos, known_pattern, duplicate, inflated, not_performed or other.",
+        ),
+    ],
+    notes: Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")] = None,
+    block_vendor: Annotated[
+        bool, typer.Option("--block-vendor", help="With confirmed: flag whatever the vendor sends from now on.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
+    """Say that a flagged payment is all right (cleared), or fraud (confirmed): then it is rejected.
+
+    By somebody who did not create the payment. A cleared one then needs its approvals, as any other.
+
+    Example:
+
+        vendorpay fraud decide 0190a1b2-0000-7000-8000-000000000001 --decision cleared
+        --reason-code verified_with_vendor --token "$TOKEN"
+    """
+    asked_for = _checked(case_id, url, token)
+
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    decided = asked(
+        url,
+        token,
+        lambda client: client.decide_fraud_case(
+            asked_for,
+            decision=decision,
+            reason_code=reason_code,
+            notes=notes,
+            block_vendor=block_vendor or None,
+        ),
+    )
+    if json:
+        as_written(decided.json)
+    else:
+        row = (str(decided.case_id), decided.status, str(decided.payment_id), decided.payment.status)
+        table(("case", "status", "payment", "its status"), [row])
+
+
+def _checked(case_id: str, url: str, token: str | None) -> str:
+    """The id, as it goes into a path. Raises WrongUsage with every fault."""
+    faults = Faults()
+    found = faults.uuid("CASE", case_id)
+    faults.address(url, token)
+    faults.end()
+    return str(found)
+
+
+def _print_case(found: FraudCaseInFull) -> None:
+    from vendorpay.entrypoints.cli.payment_page import print_payment
+
+    facts = [
+        ("caseId", str(found.case_id)),
+        ("status", found.status),
+        ("cause", found.cause),
+        ("openedAt", moment(found.opened_at)),
+        ("assignee", text(found.assignee)),
+        ("decidedBy", text(found.decided_by)),
+        ("reasonCode", text(found.reason_code)),
+        *(("may be the same", f"{each.payment_id}, {each.status}") for each in found.twins),
+    ]
+    table(("field", "value"), [(name, value) for name, value in facts if value])
+    print()
+    rows = [(each.code, f"{each.strength:.2f}", f"{each.weight:.2f}", each.message) for each in found.findings]
+    table(("found", "strength", "weight", "what"), rows, right=("strength", "weight"))
+    print()
+    print_payment(found.payment)
