@@ -150,3 +150,18 @@ async def test_a_delegation_is_ended_by_its_giver(service: Caller) -> None:
 async def test_a_delegation_to_oneself_or_into_the_past_is_refused(service: Caller) -> None:
     answer = await service.ask("POST", DELEGATIONS, sub=ONE, body={"delegateId": ONE, "endsAt": "2020-01-01T00:00:00Z"})
     assert (answer.status, {*answer.faults}) == (400, {"delegateId", "endsAt"})
+
+
+async def test_what_waits_for_me_is_a_queue_of_its_own(service: Caller) -> None:
+    made = await a_payment(service)
+    queue = "/payments/pending?waitingFor=me&limit=20"
+    found = (await service.ask("GET", queue, sub=OTHER)).json
+    assert ([one["paymentId"] for one in found["payments"]], found["pagination"]) == (
+        [made["paymentId"]],
+        {"limit": 20, "offset": 0, "count": 1, "nextCursor": None},
+    )
+    assert (await service.ask("GET", queue, role="auditor")).json["payments"] == []
+    assert (await service.ask("GET", queue, role="dispatcher")).json["payments"] == [], "they made it"
+    for wrong, field in (("waitingFor=you", "waitingFor"), ("waitingFor=me&offset=1", "offset")):
+        refused = await service.ask("GET", f"/payments/pending?{wrong}", sub=OTHER)
+        assert (refused.status, [*refused.faults]) == (400, [field])

@@ -152,6 +152,15 @@ def test_fault_77_the_queue_of_approvals_reads_what_it_shows(
     assert_reads_little(explained(history, statement, parameters), "idx_payments_pending")
 
 
+@pytest.mark.parametrize("where", ["start", "middle"])
+@pytest.mark.parametrize("org", ["big", "small"])
+def test_what_waits_for_somebody_is_read_along_the_queue(org: str, where: str, history: Connection[TupleRow]) -> None:
+    after = FIRST if where == "start" else middle(history, org)
+    statement = queries.load("payments.sql")["queue"]
+    nodes = explained(history, statement, {"org_id": org, "after": after, "limit": LIMIT})
+    assert_reads_little(nodes, "idx_payments_pending")
+
+
 def assert_reads_little(nodes: list[dict[str, Any]], index: str) -> None:
     assert [node.get("Index Name") for node in nodes] == [index], nodes
     assert nodes[0]["Node Type"] in ("Index Scan", "Index Only Scan")

@@ -8,7 +8,7 @@ from vendorpay.api.answers import AuditLog, Pagination, PaymentList, PendingList
 from vendorpay.api.call import Call
 from vendorpay.api.queries import PageQuery, PaymentsQuery, PendingQuery, VendorPaymentsQuery
 from vendorpay.domain.new_payment import NewPayment
-from vendorpay.usecases import list_payments, read_audit_log, read_payment
+from vendorpay.usecases import list_payments, read_audit_log, read_payment, waiting_for_me
 from vendorpay.usecases.create_payment import CreatePayment
 from vendorpay.usecases.list_payments import PaymentFilter
 
@@ -61,9 +61,12 @@ async def _page(call: Call, where: PaymentFilter, query: PageQuery) -> Answer:
 
 async def pending(call: Call) -> Answer:
     query = call.query(PendingQuery)
-    found = await list_payments.pending(
-        call.deps, call.caller, limit=query.limit, cursor=query.cursor, offset=query.offset
-    )
+    if query.waiting_for == "me":
+        found = await waiting_for_me.page(call.deps, call.caller, limit=query.limit, cursor=query.cursor)
+    else:
+        found = await list_payments.pending(
+            call.deps, call.caller, limit=query.limit, cursor=query.cursor, offset=query.offset
+        )
     payments = rendering.seen_by(call.caller, found.payments)
     pagination = Pagination(limit=query.limit, offset=query.offset, count=len(payments), next_cursor=found.next_cursor)
     return rendering.rendered(PendingList(payments=payments, pagination=pagination))

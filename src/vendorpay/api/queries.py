@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -40,6 +40,10 @@ EventType = Annotated[
         description="Events of this type alone. The position then goes on over the others.",
         extra_json_schema={"enum": list(EVENT_TYPES)},
     ),
+]
+WaitingFor = Annotated[
+    Literal["me"],
+    Meta(description="Only what the caller could approve now, and what that brings further. Such pages may be short."),
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
 AmountBound = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
@@ -77,9 +81,10 @@ class VendorPaymentsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
 
 
 class PendingQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
-    """Which page of what waits for approval: by cursor, or by offset."""
+    """Which page of what waits for approval: by cursor, or by offset; all of it, or what waits for the caller."""
 
     offset: Offset = 0
+    waiting_for: WaitingFor | None = None
 
 
 class FeedQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -107,7 +112,9 @@ def check_payments(fields: Mapping[str, Any]) -> list[FieldFault]:
 
 
 def check_pending(fields: Mapping[str, Any]) -> list[FieldFault]:
-    """A cursor says where to go on; an offset besides it would mean two places."""
-    if fields.get("cursor") is not None and fields.get("offset"):
-        return [FieldFault("offset", "cannot be combined with cursor")]
+    """A cursor says where to go on; an offset besides it would mean two places, and of a list that is judged payment
+    by payment nothing can be skipped."""
+    for other, name in (("cursor", "cursor"), ("waiting_for", "waitingFor")):
+        if fields.get(other) is not None and fields.get("offset"):
+            return [FieldFault("offset", f"cannot be combined with {name}")]
     return []

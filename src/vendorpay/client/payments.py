@@ -76,13 +76,20 @@ class PaymentOperations(Asking):
         return Pages(lambda after: self._get(PaymentPage, "/payments", **asked, cursor=after), cursor)
 
     def list_pending_payments(
-        self, *, limit: int | None = None, cursor: str | None = None, offset: int | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        offset: int | None = None,
+        waiting_for: str | None = None,
     ) -> Pages[PendingPage, Payment]:
-        """What waits for approval, oldest first. `offset` is for the first page; the others are led to by cursor."""
+        """What waits for approval, oldest first; with `waiting_for="me"`, by the caller. `offset` is for the first
+        page; the others are led to by cursor."""
 
         def ask(after: str | None) -> PendingPage:
             skipped = offset if after is None else None
-            return self._get(PendingPage, "/payments/pending", limit=limit, cursor=after, offset=skipped)
+            asked = {"limit": limit, "cursor": after, "offset": skipped, "waitingFor": waiting_for}
+            return self._get(PendingPage, "/payments/pending", **asked)
 
         return Pages(ask, cursor)
 

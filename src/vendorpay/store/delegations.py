@@ -16,3 +16,10 @@ async def newest(connection: Connection, org_id: str, *, before: UUID, limit: in
     parameters = {"org_id": org_id, "before": before, "limit": limit}
     found = await rows(connection, queries.load("delegations.sql")["newest_delegations"], parameters)
     return [delegation_of(row) for row in found]
+
+
+async def to_person(connection: Connection, org_id: str, delegate_id: str) -> Sequence[Delegation]:
+    """Those that nobody ended, given to one person; which are open at a moment, the reader asks."""
+    parameters = {"org_id": org_id, "delegate_id": delegate_id}
+    found = await rows(connection, queries.load("delegations.sql")["to_person"], parameters)
+    return [delegation_of(row) for row in found]

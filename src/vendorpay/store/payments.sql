@@ -86,6 +86,14 @@ WHERE p.org_id = %(org_id)s AND p.status = 'pending_approval' AND p.payer_type =
 ORDER BY p.payment_id
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: queue
+-- The same part of all payments, each with the facts that its rules need, to be judged one by one.
+SELECT @whole, @fraud_case AS fraud_case FROM payments p
+WHERE p.org_id = %(org_id)s AND p.status = 'pending_approval' AND p.payer_type = 'back_office'
+  AND p.payment_id > %(after)s
+ORDER BY p.payment_id
+LIMIT %(limit)s
+
 -- name: page
 -- Newest first; `@conditions` are those of `conditions` that the caller asked for.
 SELECT @whole FROM payments p

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from vendorpay.domain.payment import Payment
+from vendorpay.domain.payment import Payment, PaymentState
 from vendorpay.domain.roles import Scope
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, rows
-from vendorpay.store.payment_rows import payment_of
+from vendorpay.store.payment_rows import payment_of, state_of
 
 _FILE: Final = "payments.sql"
 FIRST: Final = UUID(int=0)
@@ -50,6 +50,12 @@ async def newest_for_incident(connection: Connection, scope: Scope, incident_id:
 async def pending(connection: Connection, scope: Scope, *, after: UUID, limit: int, offset: int) -> Sequence[Payment]:
     """What waits for the back office's approval, oldest first."""
     return await _all(connection, "pending", {**_scoped(scope), "after": after, "limit": limit, "offset": offset})
+
+
+async def queue(connection: Connection, org_id: str, *, after: UUID, limit: int) -> Sequence[PaymentState]:
+    """The same with the facts that their rules need."""
+    parameters = {"org_id": org_id, "after": after, "limit": limit}
+    return [state_of(row, row) for row in await rows(connection, queries.load(_FILE)["queue"], parameters)]
 
 
 async def page(

@@ -6,25 +6,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from vendorpay.domain.approval import is_satisfied, rank, ruled
-from vendorpay.domain.approval_rule import PEOPLE_MAX, Effect
+from vendorpay.domain.approval import is_satisfied, ruled
+from vendorpay.domain.approval_rule import PEOPLE_MAX
 from vendorpay.domain.audit import AuditAction
-from vendorpay.domain.errors import (
-    AlreadyApproved,
-    DigestMismatch,
-    Forbidden,
-    FourEyes,
-    FraudReviewRequired,
-    InvalidTransition,
-    LimitExceeded,
-    PaymentHeld,
-    PolicyDenied,
-    ScorePending,
-)
+from vendorpay.domain.errors import DigestMismatch, Forbidden, LimitExceeded
 from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
-from vendorpay.domain.lifecycle import Action, PaymentStatus, allow
+from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.limits import of_approvals
-from vendorpay.domain.payment import Approval, FraudGate, HoldKind, PayerType, PaymentState
+from vendorpay.domain.payment import Approval
+from vendorpay.domain.who_approves import check, delegated_role
 from vendorpay.store.claims import DelegationQuestion
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
 from vendorpay.usecases.command import Facts, Outcome
@@ -48,8 +38,10 @@ class ApprovePayment(PaymentCommand):
 
     def decide(self, facts: Facts) -> Outcome:
         state = self.found(facts)
-        self._check(state)
+        check(state, self.caller.sub, self.on_behalf_of)
         before = state.payment
+        if self.expected_digest is not None and self.expected_digest != before.digest:
+            raise DigestMismatch(digest=before.digest)
         approval = Approval(
             approver_id=self.caller.sub,
             role=self._role(facts),
@@ -84,31 +76,7 @@ class ApprovePayment(PaymentCommand):
         """As what the caller approves. Raises Forbidden for another's name without an open delegation of theirs."""
         if self.on_behalf_of is None:
             return self.caller.role.value if self.caller.role else ""
-        given = [one for one in facts.delegations if one.covers(facts.now)]
-        if not given:
+        role = delegated_role(facts.delegations, facts.now)
+        if role is None:
             raise Forbidden("You have no delegation of that person that is open.")
-        return max((one.delegator_role for one in given), key=rank)
-
-    def _check(self, state: PaymentState) -> None:
-        """Raises the first refusal that applies, in the order of contract 3.8."""
-        payment = state.payment
-        allow(Action.APPROVE, payment.status)
-        if payment.payer_type is PayerType.DRIVER_IC:
-            raise InvalidTransition(status=payment.status, action="approve (its driver authorizes it)")
-        whose = {self.caller.sub, self.on_behalf_of} - {None}
-        if whose & {payment.created_by, payment.edited_by, state.payee_changed_by}:
-            raise FourEyes
-        held_for_fraud = any(hold.kind is HoldKind.FRAUD for hold in payment.holds)
-        if state.fraud_gate is FraudGate.REVIEW_REQUIRED or held_for_fraud:
-            raise FraudReviewRequired
-        if state.open_holds:
-            raise PaymentHeld(open_holds=state.open_holds)
-        if state.fraud_gate is FraudGate.SCORE_PENDING:
-            raise ScorePending
-        given = {one.approver_id for one in payment.approvals} | {one.on_behalf_of for one in payment.approvals}
-        if whose & given:
-            raise AlreadyApproved
-        if payment.policy is not None and payment.policy.effect is Effect.DENY:
-            raise PolicyDenied(rule=payment.policy.rule)
-        if self.expected_digest is not None and self.expected_digest != payment.digest:
-            raise DigestMismatch(digest=payment.digest)
+        return role

@@ -59,7 +59,10 @@ PAYMENTS: Final[tuple[Operation, ...]] = (
         permission=Permission.PAYMENT_REVIEW,
         function=payments.pending,
         summary="List what waits for approval, oldest first",
-        description="Payments of the back office only: a driver authorizes their own.",
+        description="Payments of the back office only: a driver authorizes their own. With waitingFor=me: what the "
+        "caller could approve now (made and edited by others, without a hold or an open case) and what comes further "
+        "by it, also in the name of who delegated to them. Such a page may be short: nextCursor tells whether there is "
+        "more.",
         tag="payments",
         rate_class=RateClass.READ,
         query=queries.PendingQuery,
