@@ -79,7 +79,7 @@ def add_function(scope: Construct, row: Function, around: Surroundings, layers: 
         layers=list(layers.of(row)),
         memory_size=row.memory_mb,
         timeout=Duration.seconds(row.timeout_s),
-        reserved_concurrent_executions=stage.reserved(row.reserved),
+        reserved_concurrent_executions=stage.reserved(row),
         tracing=lambda_.Tracing.ACTIVE,
         environment=environment(row, around),
         role=_role(place, row, around, logs.log_group_arn),

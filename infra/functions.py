@@ -44,7 +44,7 @@ class Functions(Stack):
                 line.queue,
                 batch_size=trigger.batch,
                 report_batch_item_failures=True,
-                max_concurrency=self._around.stage.reserved(row.reserved),
+                max_concurrency=self._around.stage.reserved(row),
             )
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vendorpay.domain.rate_limits import RateClass, parsed
+from vendorpay.entrypoints.aws.functions import Function
 
 SERVICE: Final = "vendorpay"
 ROTATION_DAYS: Final = range(30, 91)
@@ -84,12 +85,11 @@ class Stage:
         """The name of a thing of this stage, which no other stage's has."""
         return f"{SERVICE}-{self.name}-{what}"
 
-    def reserved(self, of_the_table: int | None) -> int | None:
-        """How many of a function may run at once: one at least, or as the account has it (None)."""
-        if of_the_table is None:
+    def reserved(self, row: Function) -> int | None:
+        """How many of a function may run at once: as many as it needs at least, or as the account has it (None)."""
+        if row.reserved is None:
             return None
-        # A poller that finds fewer than two takes messages only to throttle them.
-        return max(min(2, of_the_table), round(of_the_table * self.reserved_share))
+        return max(row.at_once_min, round(row.reserved * self.reserved_share))
 
     @property
     def archive_days(self) -> int:

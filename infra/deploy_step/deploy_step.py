@@ -66,7 +66,13 @@ def _invoked(payload: bytes, within_s: float) -> tuple[str | None, str]:
     from botocore.config import Config
 
     # Never a second time by itself: a run that is cut off here may still be at work, and holds the migrations' lock.
-    patience = Config(connect_timeout=5, read_timeout=max(1, int(within_s)), retries={"total_max_attempts": 1})
+    # Alive while it is silent: what stands between two machines forgets a connection that says nothing for minutes.
+    patience = Config(
+        connect_timeout=5,
+        read_timeout=max(1, int(within_s)),
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
     answer = boto3.client("lambda", config=patience).invoke(
         FunctionName=os.environ["MIGRATIONS_FUNCTION"], Payload=payload
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import pytest
 
+from infra.deploy_step.deploy_step import MARGIN_S
+from infra.migrations import ROW, STEP_S_MAX
 from infra.stages import DEV, PROD, STAGES, Stage
 from tests.infra.templates import Templates, plain
-from vendorpay.entrypoints.aws.functions import FUNCTIONS
+from tests.style.rules.source import ROOT
+from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromTimer
 
 NAMES = {
     "AWS::SQS::Queue": "QueueName",
@@ -100,10 +104,30 @@ def test_networks_of_stages_do_not_overlap() -> None:
 def test_a_stage_reserves_at_least_one_of_each_function_and_two_where_a_queue_feeds_it(stage: Stage) -> None:
     for row in FUNCTIONS:
         if row.reserved is not None:
-            found = stage.reserved(row.reserved)
+            found = stage.reserved(row)
             assert found is not None
             assert min(2, row.reserved) <= found <= row.reserved
-    assert stage.reserved(None) is None
+        assert stage.reserved(replace(row, reserved=None)) is None
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_all_clocks_of_a_function_may_strike_in_the_same_moment(stage: Stage) -> None:
+    """What is throttled is dropped within the minute, and each time an alarm rings that asks for nothing."""
+    for row in FUNCTIONS:
+        clocks = sum(isinstance(trigger, FromTimer) for trigger in row.triggers)
+        assert clocks <= (stage.reserved(row) or clocks), row.name
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_the_document_says_what_concurrency_an_account_needs(stage: Stage) -> None:
+    needed = sum(stage.reserved(row) or 0 for row in FUNCTIONS)
+    (said,) = re.findall(rf"(\d+) in {stage.name}[,)]", (ROOT / "docs/aws.md").read_text())
+    assert needed <= int(said) <= needed + 10
+
+
+def test_whoever_starts_the_migrations_outlives_them() -> None:
+    """And hears how they ended: what ran until the last second would else be reported as silence."""
+    assert ROW.timeout_s + 2 * MARGIN_S <= STEP_S_MAX
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,16 @@ class Function:
     memory_mb: int = 1024
     reserved: int | None = None
 
+    @property
+    def at_once_min(self) -> int:
+        """How many of it must be able to run at once in the smallest stage.
+
+        Clocks strike together, and what is throttled then is dropped a minute later. A poller that finds fewer than two
+        takes messages only to throttle them.
+        """
+        clocks = sum(isinstance(trigger, FromTimer) for trigger in self.triggers)
+        return max(clocks, min(2, self.reserved or 2))
+
 
 FUNCTIONS: Final[tuple[Function, ...]] = (
     Function(
@@ -248,14 +258,15 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         ),
         rights=frozenset({Right.KEEP_CHECKPOINTS}),
         timeout_s=60,
-        reserved=4,
+        reserved=10,
     ),
     Function(
         name="migrations",
         handler=MIGRATIONS_HANDLER,
         does="Brings the schema up to date: before the new code (pre) and after it (post).",
         role=DatabaseRole.OWNER,
-        timeout_s=900,
+        # Less than what starts it has (infra/migrations.py), so that its end is always seen.
+        timeout_s=840,
         reserved=1,
     ),
 )
