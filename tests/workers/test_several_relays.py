@@ -140,7 +140,7 @@ async def test_a_relay_that_was_stopped_beyond_its_lease_records_nothing(world: 
         go_on.set()
         await asyncio.sleep(2.2)
         assert states(world) == {"pending": 2}
-        assert len(slow.got) == 1, "nor does it go on to the next"
+        assert len({due.delivery_id for due in slow.got}) == 1, "nor does it go on to the next"
 
 
 async def test_three_relays_one_of_which_is_killed_deliver_everything_in_order(
