@@ -41,10 +41,12 @@ HALF_THERE = {
             WHERE operation <> 'record_event' OR convert_from(answer, 'UTF8')::json ->> 'result' = 'accepted'
             GROUP BY payment_id) c USING (payment_id)
         WHERE p.version <> coalesce(c.n, 0)""",
-    "an approved payment without its approval, or the other way round": """
-        SELECT p.payment_id FROM payments p WHERE (p.status = 'approved') <> EXISTS (
-            SELECT FROM approvals a WHERE a.payment_id = p.payment_id AND a.voided_at IS NULL)
-            AND p.status IN ('pending_approval', 'approved', 'rejected')""",
+    "an approved payment without its approvals, or the other way round": """
+        SELECT p.payment_id FROM payments p CROSS JOIN LATERAL (
+            SELECT count(*) AS n FROM approvals a WHERE a.payment_id = p.payment_id AND a.voided_at IS NULL) a
+        WHERE a.n <> p.approvals_valid
+              OR p.status IN ('pending_approval', 'approved') AND p.payer_type = 'back_office'
+                 AND (p.status = 'approved') <> (p.approvals_valid >= p.required_approvals)""",
     "two live payments for one job": """
         SELECT incident_id FROM payments WHERE status NOT IN ('rejected', 'cancelled', 'reversed')
         GROUP BY org_id, incident_id, vendor_id, reference HAVING count(*) > 1""",

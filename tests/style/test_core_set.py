@@ -8,6 +8,7 @@ from tests.style.rules.pins import pinned, third_party, unpinned
 from tests.style.rules.source import ROOT, Source, listing, package
 
 CORE = pinned((ROOT / "requirements/core.txt").read_text())
+_OF_THEIR_NAME = {"boto3": ["boto3"], "botocore": ["botocore"]}  # not installed where only the tests' set is
 INFRA = (ROOT / "requirements/infra.txt").read_text()
 
 
@@ -27,7 +28,8 @@ def test_what_speaks_to_aws_may_import_what_the_set_for_aws_pins() -> None:
     """boto3 is in Lambda's own runtime and in that set; a laptop has no use for it."""
     named = {name for file in package() if _is_for_aws(file) for name in third_party(file)}
     assert "boto3" in named
-    assert not (found := unpinned(named, packages_distributions(), pinned(INFRA) | CORE)), listing(found)
+    installed = {**_OF_THEIR_NAME, **packages_distributions()}
+    assert not (found := unpinned(named, installed, pinned(INFRA) | CORE)), listing(found)
 
 
 def _is_for_aws(file: Source) -> bool:
