@@ -2,15 +2,29 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from tests.database import DatabaseUrls
 from tests.usecases.test_policies import ONE, under
-from tests.usecases.world import ADMIN, OTHER_DISPATCHER, World, a_caller, a_new_payment, a_patch
+from tests.usecases.world import (
+    ADMIN,
+    ORG,
+    OTHER_DISPATCHER,
+    SERVICE,
+    World,
+    a_caller,
+    a_new_payment,
+    a_patch,
+    open_world,
+)
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.roles import Role
-from vendorpay.usecases import approve_automatically, escalate_approvals, read_payment
+from vendorpay.store import policies, read_payments
+from vendorpay.usecases import approve_automatically, escalate_approvals, read_payment, score_payment
+from vendorpay.usecases.escalate_approvals import EscalatePayment
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +35,7 @@ ONLY_ANN: dict[str, Any] = {
     "anyOf": [[{"people": ["ann"]}]],
     "escalation": {"afterHours": 4, "role": "admin"},
 }
+NEEDS_NOBODY: dict[str, Any] = {"name": "small", "effect": "auto_approve", "when": {"currencies": ["USD"]}}
 
 
 async def events_of(world: World, payment_id: UUID) -> list[str]:
@@ -106,3 +121,63 @@ async def test_an_approver_is_still_limited(ruled_world: World) -> None:
     await approve_automatically.step(ruled_world.deps)
     statuses = [(await read_payment.get(ruled_world.deps, ADMIN, one.payment_id)).status for one in made]
     assert sorted(statuses) == ["approved", "approved", "pending_approval"]
+
+
+async def test_what_somebody_undid_is_left_to_people(ruled_world: World) -> None:
+    """Origin 80: undo would stop nothing, if the service approved again a second later."""
+    await under(ruled_world, NEEDS_NOBODY)
+    payment = await ruled_world.create(a_new_payment())
+    await approve_automatically.step(ruled_world.deps)
+    await ruled_world.submit(ruled_world.undoing(payment.payment_id))
+    await approve_automatically.step(ruled_world.deps)
+    waiting = await read_payment.get(ruled_world.deps, ADMIN, payment.payment_id)
+    assert waiting.status is PaymentStatus.PENDING_APPROVAL
+    await ruled_world.update(payment.payment_id, a_patch(lines=[(1, 5)]))
+    await approve_automatically.step(ruled_world.deps)
+    edited = await read_payment.get(ruled_world.deps, ADMIN, payment.payment_id)
+    assert edited.approved_by == "system:policy", "it is another content"
+
+
+async def test_what_no_limit_has_room_for_is_not_tried_until_the_next_period(ruled_world: World) -> None:
+    """Each try would be a transaction of its own, every second."""
+    limits = [
+        {"per": "approver", "period": "week", "currency": "USD", "maxAmountCents": 1000},
+        {"per": "vendor", "period": "day", "currency": "USD", "maxAmountCents": 500},
+    ]
+    await under(ruled_world, NEEDS_NOBODY, limits=limits)
+    vendor = uuid4()
+    for cents in (400, 101, 100):
+        await ruled_world.create(a_new_payment(lines=[(1, cents)], vendor_id=vendor))
+    for cents in (500, 501, 50):
+        await ruled_world.create(a_new_payment(lines=[(1, cents)]))
+    await approve_automatically.step(ruled_world.deps)
+    assert await approved_amounts(ruled_world) == [400, 100, 500]
+    async with ruled_world.database.reading() as connection:
+        tried = await policies.automatic(connection, now=ruled_world.clock(), after=read_payments.FIRST, limit=10)
+    assert tried == []
+    ruled_world.clock.advance(days=7)
+    await approve_automatically.step(ruled_world.deps)
+    assert await approved_amounts(ruled_world) == [400, 101, 100, 500, 50]
+
+
+async def approved_amounts(world: World) -> list[int]:
+    rows = world.rows("SELECT amount_cents FROM payments WHERE status = 'approved' ORDER BY payment_id")
+    return [row["amount_cents"] for row in rows]
+
+
+async def test_each_fraud_status_has_its_own_hours(database_urls: DatabaseUrls) -> None:
+    """The hours of what was risky are not those of what turned out harmless."""
+    risky = {**ONLY_ANN, "name": "risky", "when": {"fraudStatuses": ["high_risk", "flagged"]}}
+    slow = {**ONLY_ANN, "escalation": {"afterHours": 48, "role": "admin"}}
+    async with open_world(database_urls, by_policy=True, fraud_provider=EmbeddedFraud()) as world:
+        await under(world, risky, slow)
+        payment = await world.create(a_new_payment())
+        score = await score_payment.scored(world.deps, ORG, payment.payment_id, None)
+        assert score is not None
+        await world.submit(score)
+        for hours, escalated in ((47, False), (1, True)):
+            world.clock.advance(hours=hours)
+            await escalate_approvals.step(world.deps)
+            early = EscalatePayment(command_id=world.new_command_id(), caller=SERVICE, payment_id=payment.payment_id)
+            await world.submit(early)
+            assert ("PaymentEscalated" in await events_of(world, payment.payment_id)) is escalated

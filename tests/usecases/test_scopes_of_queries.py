@@ -45,8 +45,7 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "fraud_case"),
     # What waits to be scored again, whoever's it is.
     ("fraud_cases.sql", "without_score"),
-    # What timers approve and escalate, whoever's it is.
-    ("policies.sql", "automatic"),
+    # What a timer escalates, whoever's it is.
     ("policies.sql", "overdue"),
     # What became of our own command, asked by the id that only we know.
     ("claims.sql", "committed"),

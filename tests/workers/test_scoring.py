@@ -224,6 +224,25 @@ async def test_fault_46_a_score_that_comes_late_finds_what_it_was_for_or_does_no
         assert (await world.audit()).clean
 
 
+async def test_a_score_on_its_way_to_what_is_confirmed_to_be_fraud_opens_nothing(database_urls: DatabaseUrls) -> None:
+    """Origin 46: the content is edited into something harmless, and the case is confirmed before that is scored."""
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        payment_id = (await world.create(a_new_payment(lines=((1, 900_000),)))).payment_id
+        first = await score_payment.scored(world.deps, ORG, payment_id, None)
+        assert first is not None
+        await world.submit(first)
+        await world.update(payment_id, a_patch(lines=((1, 10_500),)))
+        late = await score_payment.scored(world.deps, ORG, payment_id, None)
+        assert late is not None
+        (case,) = world.rows("SELECT case_id FROM fraud_cases")
+        decision, why = Decision.CONFIRMED, CaseReason.INFLATED
+        await fraud_cases.decide(world.deps, ADMIN, case["case_id"], None, decision=decision, reason_code=why)
+        await world.submit(late)
+        (row,) = world.rows("SELECT status, fraud_gate, fraud_status FROM payments")
+        assert row == {"status": "rejected", "fraud_gate": "review_required", "fraud_status": "medium_risk"}
+        assert (await world.audit()).clean
+
+
 async def test_an_event_that_comes_twice_is_one_score(database_urls: DatabaseUrls) -> None:
     async with scoring_world(database_urls) as world:
         for _ in range(3):

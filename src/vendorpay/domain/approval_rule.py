@@ -112,6 +112,17 @@ class ChosenRule(Demand, frozen=True, kw_only=True, rename="camel", omit_default
         """What applies to a payment with that fraud status; None while it has no score."""
         return self.by_fraud_status.get(fraud_status or "", self)
 
+    @property
+    def escalates_after_h(self) -> int | None:
+        """The fewest hours after which it escalates, whatever the score; None where it never does."""
+        demands = (self, *self.by_fraud_status.values())
+        return min((one.escalation.after_hours for one in demands if one.escalation), default=None)
+
+    def escalates_later_h(self, fraud_status: str | None) -> int | None:
+        """How many hours later than that with this fraud status; None where it never does."""
+        first_h, own = self.escalates_after_h, self.demand(fraud_status).escalation
+        return None if first_h is None or own is None else own.after_hours - first_h
+
 
 class StepStanding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A step of a payment's rule, and how many of its people have approved."""

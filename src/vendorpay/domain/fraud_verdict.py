@@ -66,6 +66,8 @@ def step_of(state: PaymentState, verdict: Verdict) -> tuple[FraudGate, CaseStep]
     """The gate after the score, and what becomes of the case. A case that a score opened is only closed by people."""
     case, ended = state.fraud_case, state.payment.status in ENDED
     if case is None:
+        if state.fraud_gate is FraudGate.REVIEW_REQUIRED:
+            return FraudGate.REVIEW_REQUIRED, CaseStep.NONE  # decided to be fraud while the score was on its way
         if not verdict.flagged:
             return FraudGate.CLEAR, CaseStep.NONE
         return FraudGate.REVIEW_REQUIRED, CaseStep.NONE if ended else CaseStep.OPENED

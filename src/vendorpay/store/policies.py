@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from vendorpay.domain.approval_rule import Source
+import msgspec
+
+from vendorpay.domain.approval_rule import AUTO_APPROVER, Source
 from vendorpay.domain.policies import PolicyVersion
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
@@ -15,6 +17,14 @@ from vendorpay.store.db import Connection, rows
 from vendorpay.store.policy_rows import policy_of
 
 _FILE: Final = "policies.sql"
+
+
+class Automatic(msgspec.Struct, frozen=True):
+    """A payment that the service approves itself, as it stood when it was found."""
+
+    org_id: str
+    payment_id: UUID
+    version: int
 
 
 async def newest(connection: Connection, org_id: str, *, before: UUID, limit: int) -> Sequence[PolicyVersion]:
@@ -48,10 +58,11 @@ async def approved_vendors(connection: Connection, org_id: str, vendor_ids: Sequ
     return frozenset(row["vendor_id"] for row in found)
 
 
-async def automatic(connection: Connection, *, after: UUID, limit: int) -> list[tuple[str, UUID]]:
-    """Organisation and id of payments that the service approves itself by now, of everybody, oldest first."""
-    found = await rows(connection, queries.load(_FILE)["automatic"], {"after": after, "limit": limit})
-    return [(row["org_id"], row["payment_id"]) for row in found]
+async def automatic(connection: Connection, *, now: datetime, after: UUID, limit: int) -> list[Automatic]:
+    """Payments that the service approves itself by now, of everybody, oldest first."""
+    parameters = {"now": now, "after": after, "limit": limit, "approver": AUTO_APPROVER}
+    found = await rows(connection, queries.load(_FILE)["automatic"], parameters)
+    return [Automatic(row["org_id"], row["payment_id"], row["version"]) for row in found]
 
 
 async def overdue(connection: Connection, *, now: datetime, limit: int) -> list[tuple[str, UUID]]:

@@ -22,28 +22,29 @@ ROUNDS_MAX: Final = 50
 async def step(deps: Deps) -> bool:
     """Approves what is ready by now; whether more may be. Any number of processes may do this at once.
 
-    What is refused (a limit of the policy is reached, somebody was faster) is passed over, and looked at again next
-    time. Raises DatabaseUnavailable or Overloaded.
+    What somebody undid is left to people. What is refused (a person was faster, and it is another version) is passed
+    over, and looked at again next time. Raises DatabaseUnavailable or Overloaded.
     """
     after = read_payments.FIRST
     for _ in range(ROUNDS_MAX):
         async with deps.database.reading() as connection:
-            ready = await policies.automatic(connection, after=after, limit=AT_ONCE)
+            ready = await policies.automatic(connection, now=deps.now(), after=after, limit=AT_ONCE)
         if not ready:
             return False
         commands = [
             ApprovePayment(
                 command_id=deps.new_id(deps.now()),
-                caller=Caller(sub=AUTO_APPROVER, role=Role.SERVICE, org_id=org_id),
-                payment_id=payment_id,
+                caller=Caller(sub=AUTO_APPROVER, role=Role.SERVICE, org_id=found.org_id),
+                payment_id=found.payment_id,
+                versions=frozenset({found.version}),
             )
-            for org_id, payment_id in ready
+            for found in ready
         ]
         for ended in await deps.commands.submit_each(commands):
             _raise_what_is_nobodys_decision(ended)
         if len(ready) < AT_ONCE:
             return False
-        after = ready[-1][1]
+        after = ready[-1].payment_id
     return True
 
 

@@ -68,8 +68,8 @@ def _under(state: PaymentState, rule: ChosenRule, now: datetime) -> PaymentState
     """A driver's payment keeps no rule: no approval is asked for."""
     if state.payment.payer_type is PayerType.DRIVER_IC:
         return state
-    hours = [one.escalation.after_hours for one in (rule, *rule.by_fraud_status.values()) if one.escalation]
-    escalate_at = now + timedelta(hours=min(hours)) if hours else None
+    hours = rule.escalates_after_h
+    escalate_at = None if hours is None else now + timedelta(hours=hours)
     return ruled(msgspec.structs.replace(state, rule=rule, escalate_at=escalate_at, escalated_at=None))
 
 

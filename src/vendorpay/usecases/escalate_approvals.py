@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.events import EventDraft, PaymentEscalated
 from vendorpay.domain.lifecycle import PaymentStatus
+from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.store import policies
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded, unchanged
@@ -31,10 +33,10 @@ class EscalatePayment(PaymentCommand):
         state = self.found(facts)
         payment = state.payment
         demand = None if state.rule is None else state.rule.demand(payment.fraud_status)
-        is_due = state.escalate_at is not None and state.escalated_at is None and state.escalate_at <= facts.now
-        if payment.status is not PaymentStatus.PENDING_APPROVAL or not is_due or demand is None:
+        due = _due_at(state)
+        if payment.status is not PaymentStatus.PENDING_APPROVAL or state.escalated_at is not None:
             return unchanged(state)
-        if demand.escalation is None:
+        if demand is None or demand.escalation is None or due is None or due > facts.now:
             return unchanged(state)
         escalated = msgspec.structs.replace(state, escalated_at=facts.now)
         own = {
@@ -50,6 +52,14 @@ class EscalatePayment(PaymentCommand):
             event=EventDraft(kind=PaymentEscalated, own=own),
             notes=None,
         )
+
+
+def _due_at(state: PaymentState) -> datetime | None:
+    """When the payment escalates with the fraud status that it has by now; None when it never does."""
+    if state.rule is None or state.escalate_at is None:
+        return None
+    later_h = state.rule.escalates_later_h(state.payment.fraud_status)
+    return None if later_h is None else state.escalate_at + timedelta(hours=later_h)
 
 
 async def step(deps: Deps) -> bool:
