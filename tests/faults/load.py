@@ -105,7 +105,8 @@ class Load:
             await work()
 
     async def _create(self) -> None:
-        prices = [self._rng.randint(1, 90_000) for _ in range(self._rng.randint(1, 4))]
+        # No more than 1,000.00 in all: what one person approves.
+        prices = [self._rng.randint(1, 12_500) for _ in range(self._rng.randint(1, 4))]
         lines = [{"description": "Work", "quantity": 2, "unitPriceCents": price} for price in prices]
         body = new_payment(amountCents=2 * sum(prices), lineItems=lines)
         creator = self._office.creator
