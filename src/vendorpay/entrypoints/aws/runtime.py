@@ -67,6 +67,7 @@ class Environment:
         self._opened = AsyncExitStack()
         self._working: Working | None = None
         self._ended_at_s = 0.0
+        self._is_cut = False
         _tell_of_snapshots(self)
         lean_start.end()
 
@@ -89,18 +90,33 @@ class Environment:
             self._loop = None
 
     async def _run(self, work: Callable[[Deps], Awaitable[T]], within_s: float) -> T:
+        task = asyncio.current_task()
+        assert task is not None, "it runs on the loop"
         time_left = asyncio.timeout(within_s)
+        cut = asyncio.get_running_loop().call_later(within_s + SETTLE_S_MAX, self._cut, task)
         try:
             async with time_left:
                 working = await self._ready()
                 return await work(working.deps)
-        except TimeoutError:
-            if time_left.expired():
-                raise OutOfTime from None
-            raise
+        except (TimeoutError, asyncio.CancelledError):
+            if not time_left.expired():
+                raise
+            while task.uncancel():
+                pass
+            raise OutOfTime from None
         finally:
+            cut.cancel()
             await self._settle()
             self._ended_at_s = self._wall_clock_s()
+
+    def _cut(self, task: asyncio.Task[object]) -> None:
+        """Ends what did not end when its time was over. A read is asked of the server, and psycopg waits for seconds
+        for a server that went silent to confirm that it was called off.
+        """
+        self._is_cut = True
+        if self._working is not None:
+            self._working.database.hang_up()
+        task.cancel()
 
     async def _ready(self) -> Working:
         if self._working is None:
@@ -112,11 +128,16 @@ class Environment:
 
     async def _settle(self) -> None:
         """Waits for what is under way; what does not end is hung up, and everything is opened anew next time."""
-        if self._working is None or not self._working.commands.busy:
+        cut, self._is_cut = self._is_cut, False
+        if self._working is None or not (cut or self._working.commands.busy):
             return
-        if not await _ended(self._working.commands.idle()):
+        if cut:
+            observe.failed("an invocation was cut short, for the database did not answer")
+        elif await _ended(self._working.commands.idle()):
+            return
+        else:
             observe.failed("an invocation ended before its writing did")
-            await self._throw_away(self._working)
+        await self._throw_away(self._working)
 
     async def _throw_away(self, working: Working) -> None:
         """Leaves no task that would wake in another invocation, and no transaction at the server."""
