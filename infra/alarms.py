@@ -28,6 +28,8 @@ API_P99_MS_MAX: Final = 3_000
 DEPTH_MAX: Final = 100
 OUTBOX_LAG_S_MAX: Final = 300
 OVERDUE_S_MAX: Final = 900
+UNSCORED_S_MAX: Final = 120
+"""A score takes seconds, the pump up to a minute to begin anew; until then a payment waits, and so do its approvers."""
 UNCOVERED_S_MAX: Final = 3 * _HOUR_S
 PARTITION_MONTHS_MIN: Final = 6
 WORK_WAITS_S_MAX: Final = 600
@@ -204,7 +206,10 @@ def _of_how_things_stand(stage: Stage) -> list[Watched]:
         one("outbox-lag", ours.OUTBOX_LAG, OUTBOX_LAG_S_MAX),
         one("audit-lag", ours.AUDIT_LAG, OUTBOX_LAG_S_MAX),
         one("deliveries-late", ours.DELIVERIES_OVERDUE, OVERDUE_S_MAX),
+        one("bus-late", ours.BUS_OLDEST, OVERDUE_S_MAX),
         one("dead-letters", ours.DEAD_LETTERS, 1),
+        one("unscored", ours.UNSCORED_OLDEST, UNSCORED_S_MAX),
+        one("oldest-fraud-case", ours.CASES_OLDEST, stage.waits_alarm_h * _HOUR_S),
         one("oldest-approval", ours.APPROVALS_OLDEST, stage.waits_alarm_h * _HOUR_S),
         one("quarantine", ours.QUARANTINED, 1),
         one("partitions", ours.PARTITIONS_AHEAD, PARTITION_MONTHS_MIN, below=True),

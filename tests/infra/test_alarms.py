@@ -22,6 +22,9 @@ BOUNDS_S = {
     "DeliveriesOverdueSeconds": (60, 3600),
     "OldestPendingApprovalSeconds": (3600, 7 * 86400),
     "CheckpointUncoveredSeconds": (3600, 86400),
+    "BusOldestPendingSeconds": (60, 3600),
+    "OldestUnscoredPaymentSeconds": (60, 900),
+    "OldestFraudCaseSeconds": (3600, 7 * 86400),
 }
 """What is sensible for what is counted in seconds: a threshold in minutes or hours would be far below."""
 
@@ -92,6 +95,9 @@ def test_every_queue_is_watched_for_a_hundred_messages(own: Templates) -> None:
         ("oldest-approval", "OldestPendingApprovalSeconds"),
         ("quarantine", "QuarantinedEvents"),
         ("dead-letters", "DeadLetters"),
+        ("bus-late", "BusOldestPendingSeconds"),
+        ("unscored", "OldestUnscoredPaymentSeconds"),
+        ("oldest-fraud-case", "OldestFraudCaseSeconds"),
         ("partitions", "PartitionMonthsLeft"),
         ("checkpoints", "CheckpointUncoveredSeconds"),
         ("api-5xx", "5XXError"),
