@@ -54,6 +54,17 @@ def test_a_flagged_payment_is_listed_looked_at_and_decided(people: People, offic
     listed = people("dispatcher", "fraud", "cases").out
     assert case["caseId"] in listed
     assert "high_amount, new_vendor" in listed
+    (flagged,) = people.json("dispatcher", "payments", "flagged")["payments"]
+    assert flagged["paymentId"] == payment["paymentId"]
+    assert flagged["paymentId"] in people("admin", "payments", "flagged", "--limit", 1).out
+    assert people.json("dispatcher", "fraud", "assign", case["caseId"], "--to", "eve")["assignee"] == "eve"
+    assert "eve" in people("dispatcher", "fraud", "cases", "--assignee", "eve").out
+    assert people.json("admin", "fraud", "assign", case["caseId"], "--nobody")["assignee"] is None
+    for options in ((), ("--to", "eve", "--nobody")):
+        refused = people("admin", "fraud", "assign", "x", *options)
+        assert (refused.code, "--nobody" in refused.err, "CASE" in refused.err) == (2, True, True)
+    mine = ("payments", "list", "--waiting-for-me")
+    assert people.json("dispatcher", *mine)["payments"] == []
     shown = people("dispatcher", "fraud", "case", case["caseId"]).out
     assert payment["fraudReasons"][0]["message"] in shown
     assert "up to 10,000.00 (policy 0): approvals" in shown
@@ -64,6 +75,10 @@ def test_a_flagged_payment_is_listed_looked_at_and_decided(people: People, offic
     decided = people("dispatcher", *decision, "verified_photos", "--notes", "seen")
     assert (decided.code, "cleared" in decided.out) == (0, True)
     assert people("dispatcher", *decision, "other").code == 1
+    assert [one["paymentId"] for one in people.json("admin", *mine)["payments"]] == [payment["paymentId"]]
+    assert payment["paymentId"] in people("admin", *mine).out
+    narrowed = people("admin", *mine, "--status", "approved")
+    assert (narrowed.code, "--waiting-for-me" in narrowed.err) == (2, True)
     assert people.json("dispatcher", "fraud", "cases")["cases"] == []
     assert people("dispatcher", "fraud", "case", "nonsense").code == 2
 

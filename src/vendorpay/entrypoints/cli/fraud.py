@@ -33,6 +33,7 @@ def fraud() -> None:
 # First in the help: what people do every day.
 app.command()(fraud_cases.cases)
 app.command()(fraud_cases.case)
+app.command()(fraud_cases.assign)
 app.command()(fraud_cases.decide)
 
 

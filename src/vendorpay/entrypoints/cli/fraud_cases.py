@@ -1,4 +1,4 @@
-"""`vendorpay fraud cases | case | decide`: what people do about payments that were flagged, over HTTP."""
+"""`vendorpay fraud cases | case | assign | decide`: what people do about payments that were flagged, over HTTP."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def cases(
         (
             str(each.case_id),
             text(each.payment.fraud_score),
+            text(each.assignee),
             amount(each.payment.amount_cents, each.payment.currency),
             str(each.payment.vendor_id),
             moment(each.opened_at),
@@ -58,7 +59,7 @@ def cases(
         )
         for each in page.cases
     ]
-    table(("case", "score", "amount", "vendor", "opened", "because of"), rows, right=("score", "amount"))
+    table(("case", "score", "assignee", "amount", "vendor", "opened", "because of"), rows, right=("score", "amount"))
     if page.next_cursor:
         print(f"There are more: --cursor {page.next_cursor}")
 
@@ -79,6 +80,37 @@ def case(case_id: CaseId, url: Url = DEFAULT_URL, token: Token = None, json: AsJ
         as_written(found.json)
     else:
         _print_case(found)
+
+
+def assign(
+    case_id: CaseId,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="SUB", help="Who is to decide it: the sub of a token.")
+    ] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever has it.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
+    """Give an open fraud case to somebody, or take it back. Others may decide it all the same.
+
+    Example:
+
+        vendorpay fraud assign 0190a1b2-0000-7000-8000-000000000001 --to dispatcher-7 --token "$TOKEN"
+    """
+    faults = Faults()
+    if (to is None) != nobody:
+        faults.add("Give --to with somebody's sub, or --nobody.")
+    asked_for = _checked(case_id, url, token, faults)
+
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    found = asked(url, token, lambda client: client.assign_fraud_case(asked_for, assignee=to))
+    if json:
+        as_written(found.json)
+    else:
+        row = (str(found.case_id), found.status, str(found.payment_id), text(found.assignee))
+        table(("case", "status", "payment", "assignee"), [row])
 
 
 def decide(
@@ -130,9 +162,9 @@ def decide(
         table(("case", "status", "payment", "its status"), [row])
 
 
-def _checked(case_id: str, url: str, token: str | None) -> str:
+def _checked(case_id: str, url: str, token: str | None, faults: Faults | None = None) -> str:
     """The id, as it goes into a path. Raises WrongUsage with every fault."""
-    faults = Faults()
+    faults = faults or Faults()
     found = faults.uuid("CASE", case_id)
     faults.address(url, token)
     faults.end()

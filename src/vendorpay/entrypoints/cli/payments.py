@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,12 @@ from vendorpay.entrypoints.cli.output import amount, as_written, moment, table
 from vendorpay.entrypoints.cli.payment_page import print_payment
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
 
+if TYPE_CHECKING:
+    from vendorpay.client.payment_values import PaymentPage, PendingPage
+
+PAGE_MAX: Final = 200
+Limit = Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")]
 app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
 
 
@@ -21,25 +27,42 @@ def list_payments(
     status: Annotated[str | None, typer.Option("--status", help="For example pending_approval.")] = None,
     vendor: Annotated[str | None, typer.Option("--vendor", metavar="UUID")] = None,
     incident: Annotated[str | None, typer.Option("--incident", metavar="UUID")] = None,
-    limit: Annotated[str, typer.Option("--limit", help="How many at most, 1 to 200.")] = "50",
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    waiting_for_me: Annotated[
+        bool, typer.Option("--waiting-for-me", help="What you could approve now, oldest first; without other filters.")
+    ] = False,
+    limit: Limit = "50",
+    cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
 ) -> None:
     """List payments, newest first.
 
-    Example:
+    Examples:
 
         vendorpay payments list --status pending_approval --token "$TOKEN"
+
+        vendorpay payments list --waiting-for-me --token "$TOKEN"
     """
     faults = Faults()
-    many = faults.whole("--limit", limit, 1, 200)
+    many = faults.whole("--limit", limit, 1, PAGE_MAX)
     vendor_id, incident_id = faults.uuid("--vendor", vendor), faults.uuid("--incident", incident)
+    if waiting_for_me and (status or vendor or incident):
+        faults.add("--waiting-for-me is a list of its own: leave --status, --vendor and --incident out.")
     faults.address(url, token)
     faults.end()
     from vendorpay.entrypoints.cli.asked_service import asked
 
+    if waiting_for_me:
+        _print_page(
+            asked(
+                url,
+                token,
+                lambda client: client.list_pending_payments(limit=many, cursor=cursor, waiting_for="me").first(),
+            ),
+            json=json,
+        )
+        return
     found = asked(
         url,
         token,
@@ -47,24 +70,27 @@ def list_payments(
             status=status, vendor_id=vendor_id, incident_id=incident_id, limit=many, cursor=cursor
         ).first(),
     )
-    if json:
-        as_written(found.json)
-        return
-    columns = ("payment", "status", "amount", "vendor", "incident", "created")
-    rows = [
-        (
-            str(each.payment_id),
-            each.status,
-            amount(each.amount_cents, each.currency),
-            str(each.vendor_id),
-            str(each.incident_id),
-            moment(each.created_at),
-        )
-        for each in found.payments
-    ]
-    table(columns, rows, right=("amount",))
-    if found.next_cursor:
-        print(f"There are more: --cursor {found.next_cursor}")
+    _print_page(found, json=json)
+
+
+@app.command()
+def flagged(
+    limit: Limit = "50", cursor: Cursor = None, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False
+) -> None:
+    """List payments with an open fraud case, oldest first. `vendorpay fraud cases` says why.
+
+    Example:
+
+        vendorpay payments flagged --token "$TOKEN"
+    """
+    faults = Faults()
+    many = faults.whole("--limit", limit, 1, PAGE_MAX)
+    faults.address(url, token)
+    faults.end()
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    found = asked(url, token, lambda client: client.list_flagged_payments(limit=many, cursor=cursor).first())
+    _print_page(found, json=json)
 
 
 @app.command()
@@ -91,6 +117,27 @@ def show(
         as_written(payment.json)
         return
     print_payment(payment)
+
+
+def _print_page(found: PaymentPage | PendingPage, *, json: bool) -> None:
+    if json:
+        as_written(found.json)
+        return
+    columns = ("payment", "status", "amount", "vendor", "incident", "created")
+    rows = [
+        (
+            str(each.payment_id),
+            each.status,
+            amount(each.amount_cents, each.currency),
+            str(each.vendor_id),
+            str(each.incident_id),
+            moment(each.created_at),
+        )
+        for each in found.payments
+    ]
+    table(columns, rows, right=("amount",))
+    if found.cursor:
+        print(f"There are more: --cursor {found.cursor}")
 
 
 # In the order of the help: what one looks at, what one does about it, and many at once.
