@@ -130,6 +130,26 @@ def test_a_password_that_the_secret_knows_better_is_set_and_one_that_works_is_le
     assert PASSWORD not in function.log()
 
 
+def test_a_deploy_in_the_middle_of_a_rotation_does_not_take_its_password_back(
+    function: LambdaFunction, cluster: RunningPostgres, moto: MotoServer, secrets: dict[str, str]
+) -> None:
+    """origin 83. The role has the next password, and the secret does not say so yet: were the old one put back, nobody
+    would get in once the rotation makes the next one current.
+    """
+    function.invoke({"phase": "pre"}, timeout_s=120)
+    manager = moto.client("secretsmanager")
+    manager.put_secret_value(
+        SecretId=secrets[APP],
+        SecretString=json.dumps({"username": APP, "password": "next"}),
+        VersionStages=["AWSPENDING"],
+    )
+    assert function.invoke({"phase": "pre"})["logins"] == [], "the rotation has not come to the role yet"
+    with psycopg.connect(cluster.superuser_url(), autocommit=True) as superuser:
+        superuser.execute("ALTER ROLE vendorpay_app PASSWORD 'next'")
+    assert function.invoke({"phase": "post"})["logins"] == []
+    assert gets_in(cluster, APP, "next")
+
+
 def test_cloudformation_may_ask_for_it(function: LambdaFunction) -> None:
     asked_for = {
         "RequestType": "Create",

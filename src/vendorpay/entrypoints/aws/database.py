@@ -86,8 +86,18 @@ async def database_secret(settings: AwsSettings, name: str) -> DatabaseSecret:
     return secret_of(await secrets_of(settings).current(name), name)
 
 
+async def pending_database_secret(settings: AwsSettings, name: str) -> DatabaseSecret | None:
+    """The login that a rotation is about to make current; None without one. Raises SecretUnavailable."""
+    text = await _secrets_manager(settings).pending(name)
+    return None if text is None else secret_of(text, name)
+
+
 def secrets_of(settings: AwsSettings) -> SecretCache:
     """Secrets Manager of the function's region, remembered for an hour."""
+    return SecretCache(_secrets_manager(settings), monotonic=time.monotonic)
+
+
+def _secrets_manager(settings: AwsSettings) -> SecretsManager:
     service = JsonService(
         address=settings.secrets_endpoint or f"https://secretsmanager.{settings.region}.amazonaws.com",
         region=settings.region or "",
@@ -98,4 +108,4 @@ def secrets_of(settings: AwsSettings) -> SecretCache:
         chance=random.random,
         ca_bundle=None if settings.services_ca_bundle is None else str(settings.services_ca_bundle),
     )
-    return SecretCache(SecretsManager(service), monotonic=time.monotonic)
+    return SecretsManager(service)

@@ -15,7 +15,8 @@ from typing import Any, Final
 import psycopg
 
 from vendorpay import observe
-from vendorpay.entrypoints.aws.database import conninfo_of, database_secret
+from vendorpay.entrypoints.aws.database import conninfo_of, database_secret, pending_database_secret
+from vendorpay.entrypoints.aws.database_login import DatabaseSecret
 from vendorpay.entrypoints.aws.functions import DatabaseRole
 from vendorpay.entrypoints.aws.runtime import Context
 from vendorpay.entrypoints.aws.settings import BY_IAM, AwsSettings
@@ -85,17 +86,39 @@ async def _let_roles_in(owner: psycopg.AsyncConnection[Any], settings: AwsSettin
             continue
         if secret is None:  # a database named by a URL has its logins already
             continue
-        login = await database_secret(settings, secret)
-        if login.username != role.value:
-            raise SecretsMixedUp(f"The secret for {role.value} holds another name. {SecretsMixedUp.__doc__}")
-        if not await _gets_in(url, role.value, login.password):
-            await let_in(owner, role.value, login.password)
+        password = await _password_to_set(settings, role, secret, url)
+        if password is not None:
+            await let_in(owner, role.value, password)
             changed.append(role.value)
     return changed
 
 
+async def _password_to_set(settings: AwsSettings, role: DatabaseRole, secret: str, url: str) -> str | None:
+    """The password of a role's secret, where the role needs it; None where it has the right one.
+
+    While it rotates, the right one is not the secret's current yet: put back then, the old one would lock everybody out
+    as soon as the rotation ends.
+    """
+    current = await _login_for(settings, role, secret)
+    if await _gets_in(url, role.value, current.password):
+        return None
+    pending = await pending_database_secret(settings, secret)
+    newest = await _login_for(settings, role, secret)  # the rotation may have ended between the two questions
+    for login in (pending, newest):
+        if login is not None and login != current and await _gets_in(url, role.value, login.password):
+            return None
+    return newest.password
+
+
+async def _login_for(settings: AwsSettings, role: DatabaseRole, secret: str) -> DatabaseSecret:
+    login = await database_secret(settings, secret)
+    if login.username != role.value:
+        raise SecretsMixedUp(f"The secret for {role.value} holds another name. {SecretsMixedUp.__doc__}")
+    return login
+
+
 async def _gets_in(url: str, user: str, password: str) -> bool:
-    """Whether the password is right already. While it rotates, the one that is right must not be put back."""
+    """Whether the password is right already."""
     try:
         connecting = psycopg.AsyncConnection.connect(
             url, user=user, password=password, connect_timeout=CONNECT_S_MAX, autocommit=True
