@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 
 import pytest
@@ -25,16 +26,17 @@ def chain(many: int, *, lines_each: int = 1) -> list[Document]:
     return made
 
 
-class CheckpointDestinationContract:
+class CheckpointDestinationContract(ABC):
     """Subclasses give the destination, empty, and spoil it behind its back."""
 
     @pytest.fixture
+    @abstractmethod
     def place(self) -> CheckpointDestination:
-        raise NotImplementedError
+        """What is tested, empty and at work."""
 
+    @abstractmethod
     def spoil(self, place: CheckpointDestination, number: int) -> None:
         """Puts something else in the place of a checkpoint."""
-        raise NotImplementedError
 
     async def test_what_was_put_is_held(self, place: CheckpointDestination) -> None:
         assert (await place.held(), place.identity) == (Held(), None)

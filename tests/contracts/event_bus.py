@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,24 +19,25 @@ def an_entry(n: int, *, kind: str = "PaymentCreated", padding: int = 0) -> BusEn
     return BusEntry(source="roadcall.payment-service", detail_type=kind, at=AT, detail=detail)
 
 
-class EventBusContract:
+class EventBusContract(ABC):
     """Subclasses give the bus, what was heard on it, and what goes wrong."""
 
     @pytest.fixture
+    @abstractmethod
     def bus(self) -> EventBus:
-        raise NotImplementedError
+        """What is tested, empty and at work."""
 
+    @abstractmethod
     def heard(self) -> list[dict[str, Any]]:
         """The envelopes that came, in any order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, event_id: str, code: str) -> None:
         """From now on the bus refuses this entry."""
-        raise NotImplementedError
 
+    @abstractmethod
     def go_away(self) -> None:
         """From now on nobody answers."""
-        raise NotImplementedError
 
     def ids(self) -> list[str]:
         return sorted(envelope["detail"]["eventId"] for envelope in self.heard())

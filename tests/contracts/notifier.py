@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import pytest
 
 from vendorpay.ports import NOTICE_CHARACTERS_MAX, SUBJECT_CHARACTERS_MAX, Notice, Notifier, NotNotified
 
 
-class NotifierContract:
+class NotifierContract(ABC):
     """Subclasses give the notifier and what arrived."""
 
     @pytest.fixture
+    @abstractmethod
     def notifier(self) -> Notifier:
-        raise NotImplementedError
+        """What is tested, empty and at work."""
 
+    @abstractmethod
     def arrived(self) -> list[tuple[str, str]]:
         """Subjects and texts, in their order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def go_away(self) -> None:
         """From now on nobody answers."""
-        raise NotImplementedError
 
     async def test_subject_and_text_arrive(self, notifier: Notifier) -> None:
         text = "Zwölf warten.\n\nhttps://example.invalid/payments?status=pending_approval&limit=50\n"

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 
 import pytest
 
 from vendorpay.ports import MESSAGES_MAX, Queue, QueuedMessage, QueueUnavailable
 
 
-class QueueContract:
+class QueueContract(ABC):
     """Subclasses give the queue, whose patience with a receiver is a second, and take it away."""
 
     @pytest.fixture
+    @abstractmethod
     def queue(self) -> Queue:
-        raise NotImplementedError
+        """What is tested, empty and at work."""
 
+    @abstractmethod
     def go_away(self) -> None:
         """From now on nobody answers."""
-        raise NotImplementedError
 
     async def received(self, queue: Queue, many: int) -> list[QueuedMessage]:
         """So many messages, as they come."""
