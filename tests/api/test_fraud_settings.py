@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -75,3 +76,21 @@ async def test_a_rule_set_is_tried_by_who_brought_it_and_put_in_force_by_another
     assert (await service.ask("POST", missing, body={"mode": "shadow"})).code == "not_found"
     wrong = {"version": "x y", "signals": {"moods": {"weight": 2}}}
     assert len((await service.ask("POST", "/fraud/rule-sets", body=wrong)).faults) >= 2
+
+
+async def test_whoever_ends_a_listing_first_has_ended_it_for_everybody(service: Caller) -> None:
+    created = await service.ask("POST", "/fraud/listings", body=listing("block"))
+    place = f"/fraud/listings/{created.json['listingId']}/end"
+    ended = await asyncio.gather(*(service.ask("POST", place, sub=str(uuid4())) for _ in range(5)))
+    (stored,) = (await service.ask("GET", "/fraud/listings")).json["listings"]
+    assert [answer.json for answer in ended] == [stored] * 5
+
+
+async def test_each_wrong_figure_of_a_rule_set_is_named(service: Caller) -> None:
+    signals = {"high_amount": {"weight": 2}, "new_vendor": {"parameters": {"x": -1}}}
+    answer = await service.ask("POST", "/fraud/rule-sets", body={"version": "2", "signals": signals})
+    assert answer.faults.keys() == {"signals.high_amount.weight", "signals.new_vendor.parameters.x"}
+    prior = {"currency": "USD", "medianCents": 1, "highCents": 2}
+    body = {"version": "2", "priors": [prior, {**prior, "serviceType": "tow\u0000"}]}
+    answer = await service.ask("POST", "/fraud/rule-sets", body=body)
+    assert answer.faults.keys() == {"priors[1].serviceType"}

@@ -77,7 +77,11 @@ async def test_every_fault_of_a_document_is_named(service: Caller) -> None:
     }
     for path in (POLICIES, f"{POLICIES}/simulate"):
         answer = await service.ask("POST", path, body={"document": document})
-        assert (answer.status, [*answer.faults]) == (400, ["document.rules[1].anyOf[0][0].role"])
+        assert {*answer.faults} == {
+            "document.rules[0].when.currencies",
+            "document.rules[0].anyOf",
+            "document.rules[1].anyOf[0][0].role",
+        }
         document["rules"][1]["anyOf"] = []
         answer = await service.ask("POST", path, body={"document": document})
         assert {*answer.faults} == {
@@ -165,3 +169,25 @@ async def test_what_waits_for_me_is_a_queue_of_its_own(service: Caller) -> None:
     for wrong, field in (("waitingFor=you", "waitingFor"), ("waitingFor=me&offset=1", "offset")):
         refused = await service.ask("GET", f"/payments/pending?{wrong}", sub=OTHER)
         assert (refused.status, [*refused.faults]) == (400, [field])
+
+
+async def test_what_types_refuse_and_what_they_cannot_tell_is_named_together(service: Caller) -> None:
+    """Every fault at once: of the whole document, also of the rules beside the broken one."""
+    broken = {"name": "named", "when": {"minAmountCents": 5}, "anyOf": [[{"people": ["ann\u0000"]}, {"quorum": 0}]]}
+    beside = {"name": "beside", "when": {"minAmountCents": 5, "currencies": ["XXY"]}}
+    limit = {"per": "approver", "period": "day", "currency": "XXY", "maxAmountCents": 1}
+    rules = [broken, beside, {"name": "beside", "effect": "deny"}]
+    document = {"rules": rules, "limits": [limit, {**limit, "period": "year"}], "comment": ""}
+    for path, more in ((POLICIES, {}), (f"{POLICIES}/simulate", {"last": 0})):
+        answer = await service.ask("POST", path, body={"document": document, **more})
+        assert answer.code == "invalid_request"
+        assert answer.faults.keys() - more == {
+            "document.comment",
+            "document.rules[0].anyOf[0][0].people[0]",
+            "document.rules[0].anyOf[0][1].quorum",
+            "document.rules[1].when.currencies[0]",
+            "document.rules[1].anyOf",
+            "document.rules[2].name",
+            "document.limits[0].currency",
+            "document.limits[1].period",
+        }

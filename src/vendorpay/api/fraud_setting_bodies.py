@@ -29,6 +29,12 @@ class UseBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
 def read_rule_set(raw: bytes) -> tuple[RuleSet | None, list[FieldFault]]:
     """A rule set, or every fault of it. Raises MalformedJson."""
     try:
-        return rule_set.read(raw), []
+        found = rule_set.read(raw)
     except errors.InvalidRequest as invalid:
         return None, list(invalid.faults)
+    faults = [
+        FieldFault(f"priors[{number}].serviceType", "contains a character that is not allowed")
+        for number, prior in enumerate(found.priors)
+        if "\x00" in prior.service_type  # PostgreSQL refuses it
+    ]
+    return (None, faults) if faults else (found, [])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from vendorpay.api.operation import ReadRaw
 from vendorpay.api.queries import PageQuery
+from vendorpay.domain import parsing
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.policy_document import Policy
-from vendorpay.domain.policy_faults import faults_of
+from vendorpay.domain.policy_faults import faults_of, of_sound_parts
 from vendorpay.domain.text import Notes
 from vendorpay.usecases.simulate_policy import Last
 
 LAST_DEFAULT = 200
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ProposalBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -39,10 +42,27 @@ class DelegationsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
     """Which page of the delegations."""
 
 
+def read_with_document(shape: type[T]) -> ReadRaw:
+    """Reads a body with a policy in it: of a document that its types refuse, all other faults are named as well."""
+
+    def read(raw: bytes) -> tuple[T | None, list[FieldFault]]:
+        found, faults = parsing.parse(raw, shape, check_document)
+        if found is None and any(fault.field.startswith("document.") for fault in faults):
+            named = {(fault.field, fault.message) for fault in faults}
+            more = _in_document(of_sound_parts(parsing.decode(raw)["document"]))
+            faults += [fault for fault in more if (fault.field, fault.message) not in named]
+        return found, faults[: parsing.FAULTS_MAX]
+
+    return read
+
+
 def check_document(fields: Mapping[str, Any]) -> list[FieldFault]:
     """What the types of a policy cannot tell, named where it is."""
     document = fields.get("document")
     if document is None:
         return []
-    found = faults_of(document.rules, document.limits)
+    return _in_document(faults_of(document.rules, document.limits))
+
+
+def _in_document(found: list[FieldFault]) -> list[FieldFault]:
     return [FieldFault(f"document.{fault.field}", fault.message) for fault in found]

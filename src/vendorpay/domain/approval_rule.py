@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from vendorpay.domain.money import AMOUNT_MAX
+from vendorpay.domain.text import Line
 
 ALTERNATIVES_MAX: Final = 4
 STEPS_MAX: Final = 4
@@ -45,7 +46,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
     """`quorum` people of a role (an admin may do all that a dispatcher may), or of those named by their `sub`."""
 
     role: Literal["dispatcher", "admin"] | None = None
-    people: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=255)], ...], Meta(max_length=PEOPLE_MAX)] = ()
+    people: Annotated[tuple[Line, ...], Meta(max_length=PEOPLE_MAX)] = ()
     quorum: Annotated[int, Meta(ge=1, le=PEOPLE_MAX)] = 1
 
 

@@ -143,6 +143,10 @@ def _faults_within(value: Any, kind: Any, path: str) -> Iterator[FieldFault]:
     if element is not None and isinstance(value, list):
         for n, item in enumerate(value[:FAULTS_MAX]):
             yield from _faults(item, element, f"{path}[{n}]")
+    named = _named_in(kind)
+    if named is not None and isinstance(value, dict):
+        for name, item in islice(value.items(), FAULTS_MAX):
+            yield from _faults(item, named, f"{path}.{_shown(name)}")
 
 
 def _struct_in(kind: Any) -> type | None:
@@ -164,6 +168,13 @@ def _element_in(kind: Any) -> Any | None:
     if origin in (list, tuple, Sequence):
         return get_args(kind)[0]
     return None
+
+
+def _named_in(kind: Any) -> Any | None:
+    """What an object with names of its own holds; None when the type is no such one."""
+    if get_origin(kind) is Annotated:
+        return _named_in(get_args(kind)[0])
+    return get_args(kind)[1] if get_origin(kind) in (dict, Mapping) else None
 
 
 def _allowed(kind: Any) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from vendorpay.domain.approval_rule import AUTO_APPROVER, PEOPLE_MAX, CumulativeLimit, Effect, Step
 from vendorpay.domain.currencies import EXPONENTS
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.policy_document import PolicyRule, When
 
+Part = TypeVar("Part", PolicyRule, CumulativeLimit)
 
-def faults_of(rules: Sequence[PolicyRule], limits: Sequence[CumulativeLimit]) -> list[FieldFault]:
-    """All of them, in the order of the document."""
+
+def faults_of(rules: Sequence[PolicyRule | None], limits: Sequence[CumulativeLimit | None]) -> list[FieldFault]:
+    """All of them, in the order of the document; None stands for what its types refuse already."""
     faults: list[FieldFault] = []
     names: set[str] = set()
     for number, rule in enumerate(rules):
         at = f"rules[{number}]"
+        if rule is None:
+            continue
         if rule.name in names:
             faults.append(FieldFault(f"{at}.name", "is the name of another rule too"))
         names.add(rule.name)
@@ -28,6 +34,24 @@ def faults_of(rules: Sequence[PolicyRule], limits: Sequence[CumulativeLimit]) ->
         faults += _of_conditions(rule.when, f"{at}.when")
         faults += _of_effect(rule, at)
     return [*faults, *_of_limits(limits)]
+
+
+def of_sound_parts(document: Any) -> list[FieldFault]:
+    """The same of those rules and limits whose types are right, in a document of which not all are."""
+    if not isinstance(document, dict):
+        return []
+    return faults_of(_parts(document.get("rules"), PolicyRule), _parts(document.get("limits"), CumulativeLimit))
+
+
+def _parts(found: Any, shape: type[Part]) -> list[Part | None]:
+    return [_sound(part, shape) for part in found] if isinstance(found, list) else []
+
+
+def _sound(part: Any, shape: type[Part]) -> Part | None:
+    try:
+        return msgspec.convert(part, shape)
+    except msgspec.ValidationError:
+        return None
 
 
 def _is_empty(when: When) -> bool:
@@ -79,9 +103,11 @@ def _of_steps(steps: Sequence[Step], at: str) -> Iterator[FieldFault]:
         yield FieldFault(at, f"asks for {seats} people, and a payment has at most {PEOPLE_MAX} approvals")
 
 
-def _of_limits(limits: Sequence[CumulativeLimit]) -> Iterator[FieldFault]:
+def _of_limits(limits: Sequence[CumulativeLimit | None]) -> Iterator[FieldFault]:
     seen: set[tuple[Any, ...]] = set()
     for number, limit in enumerate(limits):
+        if limit is None:
+            continue
         key = (limit.per, limit.period, limit.currency)
         if key in seen:
             yield FieldFault(f"limits[{number}]", "has the same per, period and currency as a limit before it")

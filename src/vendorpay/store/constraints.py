@@ -34,6 +34,7 @@ REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "fraud_rule_set_uses_four_eyes": FourEyes,
     "fraud_rule_sets_one_per_version": lambda: InvalidRequest([FieldFault("version", "is taken")]),
     "fraud_cases_only_decided": FraudCaseDecided,
+    "fraud_listings_only_ended": lambda: AlreadyDecided(status="ended by somebody else"),
     "payments_four_eyes_of_editor": FourEyes,
     "payments_four_eyes_of_payee_changer": FourEyes,
     "approvals_four_eyes_of_principal": FourEyes,

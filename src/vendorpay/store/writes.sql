@@ -126,7 +126,7 @@ FROM unnest(
     %(fraud_listing_ends.listing_id)s::uuid[], %(fraud_listing_ends.org_id)s::text[],
     %(fraud_listing_ends.ended_by)s::text[], %(fraud_listing_ends.ended_at)s::timestamptz[])
     AS e (listing_id, org_id, ended_by, ended_at)
-WHERE l.listing_id = e.listing_id AND l.org_id = e.org_id AND l.ended_at IS NULL
+WHERE l.listing_id = e.listing_id AND l.org_id = e.org_id
 
 -- name: fraud_rule_sets
 INSERT INTO fraud_rule_sets (rule_set_id, org_id, version, document, proposed_by, proposed_at)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.errors import InvalidRequest, NotFound
+from vendorpay.domain.errors import AlreadyDecided, InvalidRequest, NotFound
 from vendorpay.domain.fraud_listings import Listing, NewListing, expiry_faults
 from vendorpay.domain.roles import Caller
 from vendorpay.store import fraud_settings, read_payments
@@ -71,13 +71,19 @@ class EndListing(Command):
 
 
 async def end(deps: Deps, caller: Caller, listing_id: UUID, key: Key | None) -> Done:
-    """The listing as it is then. Raises NotFound."""
+    """The listing as it is then, with whoever ended it first. Raises NotFound."""
+    try:
+        return await deps.commands.submit(await _ending(deps, caller, listing_id, key))
+    except AlreadyDecided:  # between the look and the write
+        return await deps.commands.submit(await _ending(deps, caller, listing_id, key))
+
+
+async def _ending(deps: Deps, caller: Caller, listing_id: UUID, key: Key | None) -> EndListing:
     async with deps.database.reading() as connection:
         found = await fraud_settings.listing(connection, caller.scope().org_id, listing_id)
     if found is None:
         raise NotFound(subject="fraud listing", id=listing_id)
-    command = EndListing(command_id=deps.new_id(deps.now()), caller=caller, key=key, listing=found)
-    return await deps.commands.submit(command)
+    return EndListing(command_id=deps.new_id(deps.now()), caller=caller, key=key, listing=found)
 
 
 async def page(deps: Deps, caller: Caller, *, vendor_id: UUID | None, limit: int, cursor: str | None) -> ListingPage:

@@ -30,7 +30,7 @@ POLICIES: Final[tuple[Operation, ...]] = (
         tag="policies",
         rate_class=RateClass.WRITE,
         body=RequestBody(
-            read=bodies.struct_body(shapes.ProposalBody, shapes.check_document),
+            read=shapes.read_with_document(shapes.ProposalBody),
             shape=shapes.ProposalBody,
             examples={"three rules and a limit": example.PROPOSAL},
         ),
@@ -104,7 +104,7 @@ POLICIES: Final[tuple[Operation, ...]] = (
         tag="policies",
         rate_class=RateClass.WRITE,
         body=RequestBody(
-            read=bodies.struct_body(shapes.SimulationBody, shapes.check_document),
+            read=shapes.read_with_document(shapes.SimulationBody),
             shape=shapes.SimulationBody,
             examples={"the last five hundred": example.SIMULATION},
         ),
