@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.usecases.test_policies import under
@@ -13,9 +14,12 @@ from vendorpay.domain.errors import ApprovalLimitExceeded
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Role
+from vendorpay.usecases.carry_out import carry_out
+from vendorpay.usecases.command import Done
 
 pytestmark = pytest.mark.anyio
 
+XIDS = "SELECT xid FROM payment_audit_log WHERE action = 'payment_approved'"
 OTHER_ADMIN = a_caller(Role.ADMIN, "admin-2")
 
 
@@ -86,3 +90,57 @@ async def test_of_many_at_once_as_many_are_approved_as_fit(ruled_world: World) -
     assert sum(isinstance(one, ApprovalLimitExceeded) for one in ended) == 9
     (row,) = ruled_world.rows("SELECT used_cents FROM limit_usage")
     assert row["used_cents"] == 900
+
+
+async def test_who_is_past_the_limit_is_refused_before_anything_is_written(
+    ruled_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of the batch is carried out in one transaction: nobody waits because another was refused."""
+    await under(ruled_world, limits=[a_limit("approver")])
+    await at_noon(ruled_world)
+    payments = [await of(ruled_world, 400) for _ in range(5)]
+    commands = [ruled_world.approval(one.payment_id, by=ADMIN) for one in payments]
+    monkeypatch.setattr("vendorpay.usecases.carry_out._one_by_one", None)
+    ended = await carry_out(ruled_world.path, commands)
+    assert [isinstance(one, Done) for one in ended] == [True, True, False, False, False]
+    assert {type(one) for one in ended[2:]} == {ApprovalLimitExceeded}
+    assert len({row["xid"] for row in ruled_world.rows(XIDS)}) == 1
+    assert (await ruled_world.audit()).clean
+
+
+async def test_the_database_has_the_last_word_on_a_limit(ruled_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looked before another transaction took the rest is refused by the row's own check."""
+    await under(ruled_world, limits=[a_limit("approver")])
+    await at_noon(ruled_world)
+    first, second = [await of(ruled_world, 600) for _ in range(2)]
+    await ruled_world.approve(first.payment_id, by=ADMIN)
+
+    async def nothing(*_: object) -> dict[object, int]:
+        return {}
+
+    monkeypatch.setattr("vendorpay.store.limit_rows.used", nothing)
+    with pytest.raises(ApprovalLimitExceeded) as caught:
+        await ruled_world.approve(second.payment_id, by=ADMIN)
+    assert isinstance(caught.value.__cause__, psycopg.errors.CheckViolation)
+
+
+async def test_what_one_batch_takes_and_gives_back_of_one_limit_is_both_counted(
+    ruled_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement changes a row once: of an approval and an undoing together, one would be lost."""
+    await under(ruled_world, limits=[a_limit("approver"), a_limit("vendor", "week", 5000)])
+    await at_noon(ruled_world)
+    vendor = uuid4()
+    first, second, third = [await of(ruled_world, cents, vendor_id=vendor) for cents in (600, 300, 700)]
+    await ruled_world.approve(first.payment_id, by=ADMIN)
+    undoing = ruled_world.undoing(first.payment_id, by=ADMIN)
+    monkeypatch.setattr("vendorpay.usecases.carry_out._one_by_one", None)
+    for commands, used in (
+        ([undoing, ruled_world.approval(second.payment_id, by=ADMIN)], 300),
+        ([ruled_world.undoing(second.payment_id, by=ADMIN), ruled_world.approval(third.payment_id, by=ADMIN)], 700),
+        ([ruled_world.approval(second.payment_id, by=ADMIN), ruled_world.undoing(third.payment_id, by=ADMIN)], 300),
+    ):
+        for result in await carry_out(ruled_world.path, commands):
+            assert isinstance(result, Done), result
+        assert {row["used_cents"] for row in ruled_world.rows("SELECT used_cents FROM limit_usage")} == {used}
+    assert (await ruled_world.audit()).clean

@@ -99,6 +99,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("fraud_history", name) for name in ("to_score", "windows")),  # each payment asked for names its organisation
     ("fraud_cases", "without_score"),  # whoever's payment could not be scored
     ("read_payments", "by_ids"),  # each question names its scope
+    ("limit_rows", "used"),  # each row asked for names its organisation
     *(("db", name) for name in ("execute", "rows")),  # run what the functions above hand them
 }
 

@@ -6,13 +6,17 @@ two approvals both be the last that fits. Days and weeks (from Monday) are those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
 from vendorpay.domain.approval_rule import CumulativeLimit, LimitPer, LimitPeriod
+from vendorpay.domain.errors import ApprovalLimitExceeded
 from vendorpay.domain.payment import Approval, PaymentState
+
+LimitRow = tuple[str, str, str, str, str, date]
+"""Organisation, subject type, subject, currency, period and its first day: the key of a limit's row."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +29,17 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     period_start: date
     amount_cents: int
     max_cents: int
+
+    def row(self, org_id: str) -> LimitRow:
+        """Whose row it is a part of."""
+        return (org_id, self.subject_type, self.subject_id, self.currency, self.period, self.period_start)
+
+
+def check(org_id: str, used: Sequence[Usage], so_far: Mapping[LimitRow, int]) -> None:
+    """Raises ApprovalLimitExceeded for what does not fit. The schema has the last word (limit_usage_within_max), for
+    another transaction may have taken some meanwhile."""
+    if any(so_far.get(one.row(org_id), 0) + one.amount_cents > one.max_cents for one in used):
+        raise ApprovalLimitExceeded
 
 
 def of_approvals(state: PaymentState, approvals: Sequence[Approval], approved_at: datetime | None) -> tuple[Usage, ...]:

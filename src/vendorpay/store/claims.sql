@@ -53,6 +53,14 @@ FROM unnest(%(org_ids)s::text[], %(delegator_ids)s::text[], %(delegate_ids)s::te
 JOIN delegations d ON d.org_id = w.org_id AND d.delegator_id = w.delegator_id AND d.delegate_id = w.delegate_id
 WHERE d.ended_at IS NULL
 
+-- name: limits_used
+SELECT w.n, u.used_cents
+FROM unnest(%(org_ids)s::text[], %(subject_types)s::text[], %(subject_ids)s::text[], %(currencies)s::text[],
+            %(periods)s::text[], %(period_starts)s::date[])
+     WITH ORDINALITY AS w (org_id, subject_type, subject_id, currency, period, period_start, n)
+JOIN limit_usage u ON u.org_id = w.org_id AND u.subject_type = w.subject_type AND u.subject_id = w.subject_id
+     AND u.currency = w.currency AND u.period = w.period AND u.period_start = w.period_start
+
 -- name: try_feed
 -- The sequencer's own lock (0011): while we hold it, no event gets a position, and no subscription is half changed.
 SELECT pg_try_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0)) AS obtained

@@ -286,7 +286,8 @@ FROM unnest(
 WHERE d.delegation_id = e.delegation_id AND d.org_id = e.org_id
 
 -- name: limits
--- Counted up under the rows' locks, in their order; what does not fit is refused by limit_usage_within_max.
+-- Counted up under the rows' locks, in their order; what does not fit is refused by limit_usage_within_max. What a batch
+-- takes and gives back of one row is counted together, for a statement changes a row only once: here, or below.
 INSERT INTO limit_usage (org_id, subject_type, subject_id, currency, period, period_start, used_cents, max_cents)
 SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount), min(l.most)
 FROM unnest(
@@ -295,12 +296,13 @@ FROM unnest(
     %(limits.amount)s::bigint[], %(limits.most)s::bigint[])
     AS l (org_id, subject_type, subject_id, currency, period, period_start, amount, most)
 GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
+HAVING sum(l.amount) > 0
 ORDER BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
 ON CONFLICT (org_id, subject_type, subject_id, currency, period, period_start) DO UPDATE SET
     used_cents = limit_usage.used_cents + excluded.used_cents, max_cents = excluded.max_cents
 
 -- name: limit_returns
-UPDATE limit_usage u SET used_cents = u.used_cents - r.amount
+UPDATE limit_usage u SET used_cents = u.used_cents + r.amount
 FROM (SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount) AS amount
       FROM unnest(
           %(limit_returns.org_id)s::text[], %(limit_returns.subject_type)s::text[],
@@ -308,7 +310,8 @@ FROM (SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.per
           %(limit_returns.period)s::text[], %(limit_returns.period_start)s::date[],
           %(limit_returns.amount)s::bigint[])
           AS l (org_id, subject_type, subject_id, currency, period, period_start, amount)
-      GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start) r
+      GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
+      HAVING sum(l.amount) < 0) r
 WHERE u.org_id = r.org_id AND u.subject_type = r.subject_type AND u.subject_id = r.subject_id
       AND u.currency = r.currency AND u.period = r.period AND u.period_start = r.period_start
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
+from vendorpay.domain import limits
 from vendorpay.domain.approval import is_satisfied, ruled
 from vendorpay.domain.approval_rule import PEOPLE_MAX
 from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import DigestMismatch, Forbidden, LimitExceeded
 from vendorpay.domain.events import EventDraft, PaymentApproved, PaymentUpdated
 from vendorpay.domain.lifecycle import PaymentStatus
-from vendorpay.domain.limits import of_approvals
-from vendorpay.domain.payment import Approval
+from vendorpay.domain.limits import Usage, of_approvals
+from vendorpay.domain.payment import Approval, PaymentState
 from vendorpay.domain.who_approves import check, delegated_role
 from vendorpay.store.claims import DelegationQuestion
 from vendorpay.usecases.change_payment import PaymentCommand, changed, recorded
@@ -35,6 +37,10 @@ class ApprovePayment(PaymentCommand):
         if self.on_behalf_of is None:
             return None
         return DelegationQuestion(self.caller.org_id, self.on_behalf_of, self.caller.sub)
+
+    def limits_asked(self, state: PaymentState, now: datetime) -> tuple[Usage, ...]:
+        approval = Approval(approver_id=self.caller.sub, role="", at=now)
+        return of_approvals(state, [approval], now)
 
     def decide(self, facts: Facts) -> Outcome:
         state = self.found(facts)
@@ -68,6 +74,7 @@ class ApprovePayment(PaymentCommand):
             after = changed(counted, facts, status=PaymentStatus.APPROVED, approvals=approvals, **last)
             action, event = AuditAction.PAYMENT_APPROVED, EventDraft(kind=PaymentApproved, own=last)
         used = of_approvals(state, [approval], after.payment.approved_at)
+        limits.check(before.org_id, used, facts.limits_used)
         return recorded(
             state, after, action=action, event=event, notes=self.notes, approval_id=facts.new_id(), used=used
         )

@@ -18,17 +18,18 @@ import psycopg
 
 from vendorpay.domain.delegations import DelegationState
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, Overloaded
+from vendorpay.domain.limits import LimitRow
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.webhooks import EndpointState
-from vendorpay.store import claims
+from vendorpay.store import claims, limit_rows
 from vendorpay.store.batch_writer import Rows, write_and_commit
 from vendorpay.store.claims import Held, PolicyQuestion, VendorQuestion, Wanted
 from vendorpay.store.constraints import refusal_of, worth_another_try
 from vendorpay.store.db import Connection, Database, explained, is_lost
 from vendorpay.usecases.active_policies import UNKNOWN, ActivePolicies, ActivePolicy
 from vendorpay.usecases.at_once import at_once, were_written
-from vendorpay.usecases.command import Command, Done, Facts, Outcome, Salt
+from vendorpay.usecases.command import Command, Done, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.fate import found_out
 from vendorpay.usecases.put_on_record import put_on_record
 
@@ -150,7 +151,8 @@ async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) 
         held = await _taken(path, connection, commands, wait=wait)
         rows = Rows()
         now = path.now()
-        results = [_decided(path, command, held, now, rows) for command in commands]
+        used = await _limits_used(connection, commands, held, now)
+        results = [_decided(path, command, held, now, rows, used) for command in commands]
         if not rows:
             await connection.execute(b"ROLLBACK")
             return results
@@ -162,6 +164,18 @@ async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) 
             written = [command_id for command_id, *_ in rows.by_block["commands"]]
             raise _CommitUnanswered(held.xid, written, results) from error
         return results
+
+
+async def _limits_used(
+    connection: Connection, commands: Sequence[Command], held: Held, now: datetime
+) -> dict[LimitRow, int]:
+    """What is taken of the limits that the commands ask for; one look, and only where a payment's rule has limits."""
+    asked: set[LimitRow] = set()
+    for command in commands:
+        state = held.states.get(subject) if (subject := command.subject_claim()) else None
+        if isinstance(state, PaymentState) and state.rule is not None and state.rule.limits:
+            asked.update(one.row(subject.org_id) for one in command.limits_asked(state, now) if subject)
+    return await limit_rows.used(connection, sorted(asked)) if asked else {}
 
 
 async def _taken(path: WritePath, connection: Connection, commands: Sequence[Command], *, wait: bool) -> Held:
@@ -214,8 +228,10 @@ def _present(found: Iterable[T | None]) -> list[T]:
     return [one for one in found if one is not None]
 
 
-def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows: Rows) -> Result:
-    """One command's result; what it leads to is added to `rows`."""
+def _decided(
+    path: WritePath, command: Command, held: Held, now: datetime, rows: Rows, used: dict[LimitRow, int] | None = None
+) -> Result:
+    """One command's result; what it leads to is added to `rows`, and what it takes of limits to `used`."""
     if command.key:
         if command.key_claim not in held.locked:
             return IdempotencyInFlight()
@@ -244,6 +260,7 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
         delegations=held.delegations.get(asked, ()) if (asked := command.delegation_question()) else (),
         vendor_is_new=None if (vendor := _vendor(path, command)) is None else vendor not in held.known_vendors,
         scoring=path.scoring,
+        limits_used=used or {},
     )
     own = Rows()
     try:
@@ -252,7 +269,17 @@ def _decided(path: WritePath, command: Command, held: Held, now: datetime, rows:
     except Exception as refusal:  # not of VendorPayError alone: a bug, too, is its own command's and no neighbour's
         return refusal
     rows.take(own)
+    if used is not None:
+        _count(used, outcome, command.caller.org_id)
     return Done(answer=outcome.answer, payment_id=outcome.payment_id)
+
+
+def _count(used: dict[LimitRow, int], outcome: Outcome, org_id: str) -> None:
+    """Lets the next command of the batch see what this one takes and gives back."""
+    if isinstance(outcome.change, PaymentChange):
+        for sign, parts in ((1, outcome.change.used), (-1, outcome.change.returned)):
+            for one in parts:
+                used[one.row(org_id)] = used.get(one.row(org_id), 0) + sign * one.amount_cents
 
 
 def _policy(path: WritePath, command: Command, held: Held) -> ActivePolicy | None:

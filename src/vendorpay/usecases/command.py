@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +18,7 @@ from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.delegations import Delegation, DelegationState
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
-from vendorpay.domain.limits import Usage
+from vendorpay.domain.limits import LimitRow, Usage
 from vendorpay.domain.payment import HoldKind, PaymentState
 from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.roles import Caller
@@ -67,6 +67,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The approval policy that applies, where the command asks for it and payments have rules at all."""
     delegations: tuple[Delegation, ...] = ()
     """Those by which the caller may act for whom the command names."""
+    limits_used: Mapping[LimitRow, int] = {}
+    """What is taken by now of those that the command asks for; by commands before it in the batch, too."""
     vendor_is_new: bool | None = None
     """Whether no payment of the vendor was approved before; None where the policy does not ask."""
     scoring: bool = False
@@ -189,6 +191,10 @@ class Command:
     def delegation_question(self) -> DelegationQuestion | None:
         """In whose name the caller acts, if not in their own."""
         return None
+
+    def limits_asked(self, state: PaymentState, now: datetime) -> tuple[Usage, ...]:
+        """What the command may take of cumulative limits, once its payment is locked."""
+        return ()
 
     def asks_policy(self) -> bool:
         """Whether the decision needs the approval policy of the caller's organisation."""
