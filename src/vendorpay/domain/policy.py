@@ -6,7 +6,7 @@ finds a rule for every payment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from vendorpay.domain import parsing
 from vendorpay.domain.approval_rule import AUTO_APPROVER, ChosenRule, Demand, Effect, Step
 from vendorpay.domain.approval_rules.condition import RuleFacts
-from vendorpay.domain.approval_rules.fraud_status import FRAUD_STATUSES
+from vendorpay.domain.approval_rules.fraud_status import FRAUD_STATUS, FRAUD_STATUSES
 from vendorpay.domain.errors import FieldFault, InvalidRequest
 from vendorpay.domain.policy_document import Policy, PolicyRule, When
 from vendorpay.domain.policy_faults import faults_of
@@ -36,31 +36,59 @@ def read(document: bytes) -> Policy:
     return policy
 
 
-def choose(policy: Policy, version: int, facts: RuleFacts) -> ChosenRule:
-    """What applies to a payment: the first rule that it meets, and what would be another with a score."""
-    base = _demand(policy, facts)
-    others: dict[str, Demand] = {}
-    if policy.asks_for_fraud:
-        for status in FRAUD_STATUSES:
-            demand = _demand(policy, msgspec.structs.replace(facts, fraud_status=status))
+class _Ready:
+    """A rule with its conditions made ready; that about the score apart, for it is asked for each status."""
+
+    def __init__(self, rule: PolicyRule) -> None:
+        asked = rule.when.asked()
+        self._others = [one for one in asked if one[0] is not FRAUD_STATUS]
+        self._score = [one for one in asked if one[0] is FRAUD_STATUS]
+        any_of = AUTOMATIC if rule.effect is Effect.AUTO_APPROVE else rule.any_of
+        self.demand = Demand(rule=rule.name, effect=rule.effect, any_of=any_of, escalation=rule.escalation)
+
+    def may_apply(self, facts: RuleFacts) -> bool:
+        """Whether all but its score fits."""
+        return all(condition.met(wanted, facts) for condition, wanted in self._others)
+
+    def applies_with(self, facts: RuleFacts) -> bool:
+        """Whether its score fits as well."""
+        return all(condition.met(wanted, facts) for condition, wanted in self._score)
+
+
+class Chooser:
+    """A policy that is asked about many payments: what takes long is done once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._rules = [_Ready(rule) for rule in policy.rules]
+
+    def choose(self, version: int, facts: RuleFacts) -> ChosenRule:
+        """What applies to a payment: the first rule that it meets, and what would be another with a score."""
+        fitting = [rule for rule in self._rules if rule.may_apply(facts)]
+        base = _first(fitting, facts)
+        others: dict[str, Demand] = {}
+        for status in FRAUD_STATUSES if self._policy.asks_for_fraud else ():
+            demand = _first(fitting, msgspec.structs.replace(facts, fraud_status=status))
             if demand != base:
                 others[status] = demand
-    limits = tuple(limit for limit in policy.limits if limit.currency == facts.currency)
-    return ChosenRule(
-        **msgspec.structs.asdict(base),
-        version=version,
-        source=facts.source,
-        vendor_is_new=facts.vendor_is_new,
-        limits=limits,
-        by_fraud_status=others,
-        automatic=any(demand.effect is Effect.AUTO_APPROVE for demand in (base, *others.values())),
-    )
+        return ChosenRule(
+            **msgspec.structs.asdict(base),
+            version=version,
+            source=facts.source,
+            vendor_is_new=facts.vendor_is_new,
+            limits=tuple(limit for limit in self._policy.limits if limit.currency == facts.currency),
+            by_fraud_status=others,
+            automatic=any(demand.effect is Effect.AUTO_APPROVE for demand in (base, *others.values())),
+        )
 
 
-def _demand(policy: Policy, facts: RuleFacts) -> Demand:
-    rule = next(rule for rule in policy.rules if rule.when.met(facts))
-    any_of = AUTOMATIC if rule.effect is Effect.AUTO_APPROVE else rule.any_of
-    return Demand(rule=rule.name, effect=rule.effect, any_of=any_of, escalation=rule.escalation)
+def _first(fitting: Sequence[_Ready], facts: RuleFacts) -> Demand:
+    return next(rule.demand for rule in fitting if rule.applies_with(facts))
+
+
+def choose(policy: Policy, version: int, facts: RuleFacts) -> ChosenRule:
+    """What applies to one payment alone."""
+    return Chooser(policy).choose(version, facts)
 
 
 _ANYBODY: Final = Step(role="dispatcher")

@@ -5,7 +5,7 @@ What its types cannot tell is found by `policy_faults`; what a document means st
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,7 @@ from vendorpay.domain.approval_rule import (
     Source,
 )
 from vendorpay.domain.approval_rules import RULES
-from vendorpay.domain.approval_rules.condition import RuleFacts
+from vendorpay.domain.approval_rules.condition import Condition, RuleFacts
 from vendorpay.domain.money import AMOUNT_MAX
 from vendorpay.domain.payment import PayerType
 from vendorpay.domain.text import Line
@@ -53,8 +53,12 @@ class When(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
     def met(self, facts: RuleFacts) -> bool:
         """Whether a payment meets every condition that is given."""
-        asked = ((rule, getattr(self, rule.field)) for rule in RULES)
-        return all(rule.met(wanted, facts) for rule, wanted in asked if wanted is not None)
+        return all(condition.met(wanted, facts) for condition, wanted in self.asked())
+
+    def asked(self) -> list[tuple[Condition, Any]]:
+        """The conditions that are given, each with what makes it ready."""
+        given = ((condition, getattr(self, condition.field)) for condition in RULES)
+        return [(condition, condition.ready(wanted)) for condition, wanted in given if wanted is not None]
 
 
 class PolicyRule(

@@ -15,7 +15,7 @@ import msgspec
 from vendorpay.domain import policy as policies
 from vendorpay.domain.approval_rule import ChosenRule
 from vendorpay.domain.approval_rules.condition import RuleFacts
-from vendorpay.domain.policy import DEFAULT, DEFAULT_VERSION
+from vendorpay.domain.policy import DEFAULT, DEFAULT_VERSION, Chooser
 from vendorpay.domain.policy_document import Policy
 
 KEPT_MAX: Final = 1000
@@ -28,11 +28,12 @@ class ActivePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     policy: Policy
+    chooser: Chooser
     last_version: int = 0
 
     def choose(self, facts: RuleFacts) -> ChosenRule:
         """What applies to a payment."""
-        return policies.choose(self.policy, self.version, facts)
+        return self.chooser.choose(self.version, facts)
 
 
 class ActivePolicies:
@@ -66,5 +67,5 @@ class ActivePolicies:
             policy = policies.stored(document)
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()
-        self._kept[org_id] = ActivePolicy(version=version, policy=policy)
+        self._kept[org_id] = ActivePolicy(version=version, policy=policy, chooser=Chooser(policy))
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Annotated, Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from msgspec import Meta
 from vendorpay.domain.approval import standing
 from vendorpay.domain.approval_rule import ChosenRule, Effect, Source
 from vendorpay.domain.payment import PayerType, Payment
-from vendorpay.domain.policy import choose
+from vendorpay.domain.policy import Chooser
 from vendorpay.domain.policy_document import Policy
 from vendorpay.domain.roles import Caller
 from vendorpay.store import policies, read_payments
@@ -21,6 +22,8 @@ from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.list_policies import active
 
 LAST_MAX: Final = 1000
+AT_ONCE: Final = 50
+"""How many are judged before others have their turn."""
 DIFFERENCES_MAX: Final = 200
 """How many payments are listed; all of them are counted."""
 
@@ -77,10 +80,13 @@ async def simulate(deps: Deps, caller: Caller, document: Policy, *, last: int) -
     present = await active(deps, caller)
     counts: Counter[str] = Counter({rule.name: 0 for rule in document.rules})
     differences = []
-    for payment in found:
+    proposed, applying = Chooser(document), Chooser(present.document)
+    for number, payment in enumerate(found):
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)  # others have their turn: a document may have many rules
         facts = facts_of(payment, sources.get(payment.payment_id, Source.API), payment.vendor_id not in known)
-        then = _need(choose(document, present.version + 1, facts), payment)
-        now = _need(choose(present.document, present.version, facts), payment)
+        then = _need(proposed.choose(present.version + 1, facts), payment)
+        now = _need(applying.choose(present.version, facts), payment)
         counts[then.rule] += 1
         if (then.effect, then.required_approvals) != (now.effect, now.required_approvals):
             differences.append(_difference(payment, now, then))

@@ -86,6 +86,13 @@ def test_a_condition_is_met_or_not(when: dict[str, object], met: dict[str, objec
     assert not asked.met(facts(**unmet))
 
 
+def test_long_lists_are_looked_into_at_once() -> None:
+    """A document may list thousands of vendors, and is asked about every payment: by comparing them one by one, a
+    simulation took four seconds of a core, in which nobody else was answered."""
+    asked = msgspec.convert({"vendors": [str(uuid4())], "creators": ["ann"], "serviceTypes": ["Tow"]}, When).asked()
+    assert {type(wanted) for _, wanted in asked} == {frozenset}
+
+
 @given(
     amount=st.integers(1, 10**13),
     currency=st.sampled_from(["USD", "EUR", "JPY"]),

@@ -35,3 +35,6 @@ class Condition:
 
     field: str
     met: Callable[[Any, RuleFacts], bool]
+    """Asked for each payment, with what `ready` made."""
+    ready: Callable[[Any], Any] = lambda wanted: wanted
+    """Makes what is asked often of what the document says: a list may be long, and is a set then."""

@@ -6,4 +6,4 @@ from typing import Final
 
 from vendorpay.domain.approval_rules.condition import Condition
 
-CREATOR: Final = Condition(field="creators", met=lambda listed, facts: facts.created_by in listed)
+CREATOR: Final = Condition(field="creators", met=lambda listed, facts: facts.created_by in listed, ready=frozenset)

@@ -6,7 +6,7 @@ from typing import Final
 
 from vendorpay.domain.approval_rules.condition import Condition
 
-LISTED: Final = Condition(field="vendors", met=lambda listed, facts: facts.vendor_id in listed)
+LISTED: Final = Condition(field="vendors", met=lambda listed, facts: facts.vendor_id in listed, ready=frozenset)
 
 NEW: Final = Condition(
     field="vendor_is_new",
