@@ -27,6 +27,8 @@ CONTRACT = {
     "events:admin:read": "admin auditor",
     "webhooks:admin": "admin",
     "webhooks:admin:read": "admin auditor",
+    "policies:admin": "admin",
+    "policies:admin:read": "admin auditor",
     "fraud:admin": "admin",
     "fraud:admin:read": "admin auditor",
 }
