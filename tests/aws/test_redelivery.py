@@ -20,6 +20,7 @@ from vendorpay.entrypoints.aws.functions import MESSAGES_HANDLER, FromQueue, fun
 from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 NAME = "work-completed-handler"
+RECEIVES_MAX = 3
 VISIBILITY_S = 1
 PATIENCE_S = 30.0
 (TRIGGER,) = (trigger for trigger in function(NAME).triggers if isinstance(trigger, FromQueue))
@@ -71,9 +72,9 @@ class Line:
 
 @pytest.fixture
 def line(moto: MotoServer) -> Line:
-    """As infra makes it for the trigger of the table."""
+    """As infra makes it for the trigger of the table, but sooner at the end of its patience."""
     events, failures = moto.client("events"), a_queue(moto, "failures")
-    policy = json.dumps({"deadLetterTargetArn": failures.arn, "maxReceiveCount": str(TRIGGER.receives_max)})
+    policy = json.dumps({"deadLetterTargetArn": failures.arn, "maxReceiveCount": str(RECEIVES_MAX)})
     queue = a_queue(moto, TRIGGER.queue, RedrivePolicy=policy)
     name = queue.arn.rpartition(":")[2]
     events.create_event_bus(Name=name)
@@ -129,7 +130,7 @@ def test_what_fails_too_often_waits_for_a_person_and_is_recorded_once_when_sent_
     line: Line, handling: LambdaFunction, database_urls: DatabaseUrls
 ) -> None:
     line.publish(*(work_completed() for _ in range(3)))
-    for _ in range(TRIGGER.receives_max - 1):
+    for _ in range(RECEIVES_MAX - 1):
         line.received()  # by a function that dies at once, and says nothing
     with away(database_urls):
         messages = line.received()

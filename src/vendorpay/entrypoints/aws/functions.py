@@ -228,7 +228,9 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         handler=MESSAGES_HANDLER,
         does="Turns completed work into payments, ten events in one transaction.",
         role=DatabaseRole.APP,
-        triggers=(FromQueue(queue="work-completed", detail_type=WORK_COMPLETED),),
+        # What cannot be read is in quarantine at once: what comes again waits for the database, and does so for three
+        # hours (36 times 5 minutes) before it waits for a person.
+        triggers=(FromQueue(queue="work-completed", detail_type=WORK_COMPLETED, receives_max=36),),
         hot=True,
         reserved=10,
     ),
