@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.aws.moto_server import MotoServer, moto_server
 from tests.aws.runtime_api import LambdaFunction
 from tests.database import DatabaseUrls
 from vendorpay.entrypoints.aws.functions import DatabaseRole, function
@@ -27,6 +28,20 @@ def environment_of(name: str, urls: DatabaseUrls, **settings: str) -> dict[str, 
     told = {"VENDORPAY_FUNCTION": name, "VENDORPAY_DATABASE_URL": url[function(name).role], **IDENTITY}
     # Without a pump nobody would score what waits for it.
     return {**told, "VENDORPAY_FRAUD_PROVIDER": "off", **settings}
+
+
+@pytest.fixture(scope="session")
+def moto_of_this_process() -> Iterator[MotoServer]:
+    """To start one costs more CPU than most tests, so that all modules share one for each process that runs tests."""
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def moto(moto_of_this_process: MotoServer) -> MotoServer:
+    """The server, in which a module finds nothing of the one before it."""
+    moto_of_this_process.empty()
+    return moto_of_this_process
 
 
 @pytest.fixture

@@ -70,6 +70,12 @@ class MotoServer:
                 assert time.monotonic() < deadline, "moto's server does not answer"
                 time.sleep(0.05)
 
+    def empty(self) -> None:
+        """Everything that it holds is gone."""
+        asked = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(asked, timeout=START_S_MAX):
+            pass
+
     def kill(self) -> None:
         """kill -9; a second time does nothing."""
         if self._process is not None:

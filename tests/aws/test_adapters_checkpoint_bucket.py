@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.aws.free_port import free_port
-from tests.aws.moto_server import REGION, MotoServer, moto_server
+from tests.aws.moto_server import REGION, MotoServer
 from tests.contracts.checkpoint_destination import CheckpointDestinationContract, chain
 from vendorpay.adapters.aws.checkpoint_bucket import PREFIX, CheckpointBucket
 from vendorpay.adapters.aws.clients import AwsClient
@@ -17,12 +16,6 @@ from vendorpay.domain.checkpoint import Held, NotShipped
 from vendorpay.ports import CheckpointDestination
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

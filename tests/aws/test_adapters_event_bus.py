@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from tests.aws.faulty_bus import FaultyBus, faulty_bus
 from tests.aws.listening import Queue, a_bus
-from tests.aws.moto_server import REGION, MotoServer, moto_server
+from tests.aws.moto_server import REGION, MotoServer
 from tests.contracts.event_bus import EventBusContract, an_entry
 from vendorpay.adapters.aws import clients
 from vendorpay.adapters.aws.clients import AwsClient
@@ -20,12 +20,6 @@ from vendorpay.adapters.aws.event_bus import UNSAID, EventBridgeBus
 from vendorpay.ports import BusUnavailable, EventBus
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

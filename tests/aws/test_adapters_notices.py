@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
 from tests.aws.free_port import free_port
 from tests.aws.listening import Queue, a_queue
-from tests.aws.moto_server import ACCOUNT, REGION, MotoServer, moto_server
+from tests.aws.moto_server import ACCOUNT, REGION, MotoServer
 from tests.contracts.notifier import NotifierContract
 from vendorpay.adapters.aws import mail, notices
 from vendorpay.adapters.aws.clients import AwsClient
@@ -21,12 +20,6 @@ from vendorpay.ports import Notice, Notifier, NotNotified
 pytestmark = pytest.mark.anyio
 
 SENDER, RECIPIENTS = "payments@example.org", ("office@example.org", "night@example.org")
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

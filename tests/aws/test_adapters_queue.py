@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
 from tests.aws.free_port import free_port
 from tests.aws.listening import a_queue
-from tests.aws.moto_server import REGION, MotoServer, moto_server
+from tests.aws.moto_server import REGION, MotoServer
 from tests.contracts.queue import QueueContract
 from vendorpay.adapters.aws import clients
 from vendorpay.adapters.aws.clients import AwsClient
@@ -18,12 +16,6 @@ from vendorpay.adapters.aws.queue import READ_S_MAX, SERVICE, UNSAID, SqsQueue
 from vendorpay.ports import LONG_POLL_S_MAX, Queue, QueuedMessage
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -11,17 +11,11 @@ import pytest
 from tests.aws.aurora import PASSWORDS, Aurora, aurora, secret_text
 from tests.aws.conftest import IDENTITY, ISSUER
 from tests.aws.gateway_events import V2, claims, event
-from tests.aws.moto_server import MotoServer, moto_server
+from tests.aws.moto_server import MotoServer
 from tests.aws.runtime_api import LambdaFunction
 from vendorpay.api import examples
 from vendorpay.entrypoints.aws.functions import function
 from vendorpay.store.set_up import APP, OWNER, READONLY
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.aws.aurora import DATABASE, HOST, Aurora, aurora
 from tests.aws.free_port import free_port
-from tests.aws.moto_server import CREDENTIALS, MotoServer, moto_server
+from tests.aws.moto_server import CREDENTIALS, MotoServer
 from vendorpay.adapters.aws.container_credentials import RENEWED_BEFORE, ContainerCredentials
 from vendorpay.adapters.aws.credentials import Credentials, CredentialsMissing
 from vendorpay.adapters.aws.rds_iam import GOOD_FOR_S
@@ -30,12 +30,6 @@ from vendorpay.store.set_up import READONLY
 pytestmark = pytest.mark.anyio
 
 AT = datetime(2026, 11, 23, 9, 8, 7, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.aws.moto_server import REGION, MotoServer, moto_server
+from tests.aws.moto_server import REGION, MotoServer
 from tests.aws.runtime_api import FunctionError, LambdaFunction, lambda_function
 from tests.aws.told import told
 from tests.database import DatabaseUrls
@@ -23,12 +23,6 @@ from vendorpay.store.migrate import shipped
 
 APP, READONLY, OWNER = "vendorpay_app", "vendorpay_readonly", "vendorpay_owner"
 DATABASE, PASSWORD = "vendorpay", "of-the-cluster"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture

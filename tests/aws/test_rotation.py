@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.aws.aurora import PASSWORDS, Aurora, aurora, secret_text
-from tests.aws.moto_server import MotoServer, moto_server
+from tests.aws.moto_server import MotoServer
 from tests.usecases.world import DISPATCHER, a_new_payment, rounds
 from vendorpay.domain.errors import DatabaseUnavailable
 from vendorpay.entrypoints.aws.database import conninfo_of, open_database
@@ -38,12 +38,6 @@ WINDOW_S = 0.8
 """Between ALTER ROLE and the move of AWSCURRENT."""
 WARM = 3
 COLD = 2
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

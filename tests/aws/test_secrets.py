@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.aws.contracts.secrets import SecretsContract
 from tests.aws.free_port import free_port
-from tests.aws.moto_server import CREDENTIALS, REGION, MotoServer, moto_server
+from tests.aws.moto_server import CREDENTIALS, REGION, MotoServer
 from tests.scenarios.webhook_receiver import WebhookReceiver, first, hang, respond
 from vendorpay.adapters.aws import signed_https
 from vendorpay.adapters.aws.credentials import Credentials, CredentialsMissing
@@ -24,12 +23,6 @@ from vendorpay.ports import Secrets, SecretUnavailable
 pytestmark = pytest.mark.anyio
 
 SECRET = b'{"SecretString": "first", "VersionStages": ["AWSCURRENT"]}'
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as running:
-        yield running
 
 
 async def credentials() -> Credentials:

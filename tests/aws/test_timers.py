@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.aws.moto_server import REGION, MotoServer, moto_server
+from tests.aws.moto_server import REGION, MotoServer
 from tests.aws.runtime_api import FunctionError, LambdaFunction, lambda_function
 from tests.aws.told import away, count, rows, told
 from tests.database import DatabaseUrls
@@ -18,12 +18,6 @@ from vendorpay.entrypoints.aws.functions import TIMERS_HANDLER, FromTimer, funct
 from vendorpay.workers.schedule import schedule
 
 NAMES = [timer.name for timer in schedule(checkpoint_every_s=3600)]
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest.fixture

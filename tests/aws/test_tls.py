@@ -15,7 +15,7 @@ import pytest
 from tests.aws.aurora import DATABASE, HOST, PASSWORDS, Aurora, aurora, tls_postgres
 from tests.aws.authority import Authority
 from tests.aws.free_port import free_port
-from tests.aws.moto_server import MotoServer, moto_server
+from tests.aws.moto_server import MotoServer
 from vendorpay import observe
 from vendorpay.domain.errors import DatabaseUnavailable
 from vendorpay.entrypoints.aws.database import open_database
@@ -25,12 +25,6 @@ from vendorpay.entrypoints.aws.not_connected import REASONS, why
 from vendorpay.store.set_up import APP, READONLY
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
