@@ -1,5 +1,6 @@
-"""CONTRIBUTING.md's checklists for an endpoint and for an event are complete: ready patches follow them step by step,
-what comes of it works, and whoever forgets a step is told by the style tests what to do."""
+"""CONTRIBUTING.md's checklists for an endpoint, an event, a fraud signal and a condition of approval rules are whole:
+ready patches follow them step by step, what comes of it works, and whoever forgets a step is told by the style tests
+what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from tests.database import DatabaseUrls
 from tests.faults.dying import SOAK
 from tests.style.patched_copy import Copy
-from tests.style.rules import endpoints, events
+from tests.style.rules import endpoints, events, gate
 from tests.style.rules.docs import missing_docstrings
 from tests.style.rules.names import missing_names
 from tests.style.rules.patches import DoesNotFit, Patch
@@ -23,12 +24,11 @@ from tests.style.rules.tree import Tree, project
 FOLDER: Final = Path(__file__).parent / "checklists"
 STEPS: Final = {
     step.name: step
-    for kind in ("endpoint", "event")
+    for kind in ("endpoint", "event", "signal", "condition")
     for step in (Patch.read(file) for file in sorted((FOLDER / kind).iterdir()))
 }
-LAST_OF_THE_ENDPOINT: Final = "endpoint/7_function_on_aws"
 DOCS: Final = ("-m", "vendorpay.entrypoints.docs")
-SAYING: Final = ("tests/style/test_endpoints.py", "tests/style/test_events.py")
+SAYING: Final = ("tests/style/test_endpoints.py", "tests/style/test_events.py", "tests/style/test_gate.py")
 PAGES: Final = ("docs/openapi.json", "docs/permissions.md", "docs/events/PaymentReminded.json")
 MODULE: Final = "vendorpay.usecases.remind_payment"
 POST: Final = "POST /payments/{id}/remind"
@@ -47,6 +47,10 @@ RULES: Final[tuple[Callable[[Tree], list[str]], ...]] = (
     events.untested,
     events.without_page,
     events.with_free_text,
+    gate.unlisted_signals,
+    gate.untold_signals,
+    gate.unlisted_conditions,
+    gate.unpaired_conditions,
     lambda tree: [finding for source in tree.package for finding in missing_docstrings(source)],
 )
 TOLD: Final = {
@@ -71,18 +75,41 @@ TOLD: Final = {
     ),
     "event/2_draft": ("PaymentReminded: no use case causes it: put an EventDraft of it in the PaymentChange",),
     "event/3_test": ("PaymentReminded: no test names it: write one that finds it in the feed",),
+    "signal/1_signal": ("there is no module vendorpay.domain.fraud_signals.velocity_1h",),
+    "signal/2_table": ("VELOCITY_1H is not in SIGNALS: add it to domain/fraud_signals/__init__.py",),
+    "signal/3_test": ("velocity_1h: tests/domain/fraud/test_signals.py lacks it: say where it speaks and where it is",),
+    "signal/4_page": ("velocity_1h: docs/fraud.md lacks it: add its line to the table",),
+    "condition/1_condition": (
+        "there is no module vendorpay.domain.approval_rules.except_vendor",
+        "except_vendors is no condition: add its file to domain/approval_rules/",
+    ),
+    "condition/2_table": ("EXCEPT is not in RULES: add it to domain/approval_rules/__init__.py",),
+    "condition/3_field": ("except_vendors: add it to When in domain/policy_document.py",),
+    "condition/4_test": ("except_vendors: tests/domain/approval/test_policy.py lacks it: add a row to CONDITIONS",),
+    "condition/5_client": ("except_vendors: add it to When in client/policy_values.py",),
+    "condition/6_page": ("except_vendors: docs/approvals.md lacks exceptVendors: say what it asks for",),
     "docs": (
         f"{POST}: docs/openapi.json and docs/permissions.md do not tell of it: run `make docs` and commit",
         "PaymentReminded: docs/events/ has no page of it: run `make docs` and commit what it writes",
     ),
 }
 """What is said when a step is left out, in full: each of these, and nothing else."""
+SPEAKING: Final = """
+from tests.domain.approval import test_policy
+from tests.domain.fraud import test_signals
+
+test_signals.test_twenty_jobs_within_an_hour_are_told_and_two_are_not()
+(row,) = [row for row in test_policy.CONDITIONS if "exceptVendors" in row[0]]
+test_policy.test_a_condition_is_met_or_not(*row)
+test_policy.test_each_condition_is_a_field_and_each_field_a_condition()
+"""
+"""Runs, in a copy, what the checklists of a signal and a condition made."""
 
 
 def patched(*, without: str = "") -> Tree:
     """The project after the steps but one; what is left out of the endpoint is left out before there is an event."""
-    early = without in STEPS and without <= LAST_OF_THE_ENDPOINT
-    steps = [step for name, step in STEPS.items() if name != without and not (early and name > LAST_OF_THE_ENDPOINT)]
+    early = without.startswith("endpoint/")
+    steps = [step for name, step in STEPS.items() if name != without and not (early and name.startswith("event/"))]
     return reduce(lambda tree, step: step.applied(tree), steps, project())
 
 
@@ -127,6 +154,10 @@ def test_whoever_forgets_a_step_is_told_what_to_do(copy: Copy, step: str) -> Non
 def test_the_endpoint_answers_and_its_event_is_in_the_feed(copy: Copy, database_urls: DatabaseUrls) -> None:
     code, said = copy.python("-m", "tests.style.asking_a_copy", database_urls.app)
     assert (code, said) == (0, "1 passed\n"), said
+
+
+def test_the_signal_speaks_and_the_condition_is_met_or_not(copy: Copy) -> None:
+    assert copy.python("-c", SPEAKING) == (0, "")
 
 
 @pytest.mark.skipif(not SOAK, reason="a copy and a pytest for each step: make soak")
