@@ -118,10 +118,13 @@ class Data(Stack):
 
     def _rotated(self, role: DatabaseRole, secret: secretsmanager.ISecret) -> None:
         """Each login changes its own password. Not before it exists: so never at once."""
-        secret.add_rotation_schedule(
+        name = rotation_name(self._stage, role)
+        # Made by us, before the function that AWS hosts makes one without an end.
+        logs = log_group(self, self._stage, f"LogsOf{role}", f"/aws/lambda/{name}", self._network.log_key)
+        schedule = secret.add_rotation_schedule(
             "Rotation",
             hosted_rotation=secretsmanager.HostedRotation.postgre_sql_single_user(
-                function_name=rotation_name(self._stage, role),
+                function_name=name,
                 vpc=self._network.vpc,
                 vpc_subnets=ec2.SubnetSelection(subnet_group_name=ISOLATED),
                 security_groups=[self._network.group("rotation", self.node_of(role))],
@@ -129,16 +132,19 @@ class Data(Stack):
             automatically_after=Duration.days(self._stage.rotation_days),
             rotate_immediately_on_update=False,
         )
+        schedule.node.add_dependency(logs)
 
     def node_of(self, role: DatabaseRole) -> Construct:
         """A place of its own for what is imported once for each role."""
         return Construct(self, f"RotationOf{role.removeprefix('vendorpay_').capitalize()}")
 
     def _proxy(self) -> rds.DatabaseProxy:
-        return rds.DatabaseProxy(
+        name = self._stage.named("proxy")
+        logs = log_group(self, self._stage, "ProxyLogs", f"/aws/rds/proxy/{name}", self._network.log_key)
+        proxy = rds.DatabaseProxy(
             self,
             "Proxy",
-            db_proxy_name=self._stage.named("proxy"),
+            db_proxy_name=name,
             proxy_target=rds.ProxyTarget.from_cluster(self.cluster),
             secrets=[self.secrets[role] for role in BEHIND_THE_PROXY],
             vpc=self._network.vpc,
@@ -150,6 +156,8 @@ class Data(Stack):
             max_connections_percent=_PROXY_SHARE,
             borrow_timeout=Duration.seconds(_BORROW_S_MAX),
         )
+        proxy.node.add_dependency(logs)
+        return proxy
 
     def _outputs(self) -> None:
         CfnOutput(self, "ClusterEndpoint", value=self.cluster.cluster_endpoint.hostname)

@@ -14,6 +14,7 @@ from infra import gateway_models as models
 from infra.function import Surroundings
 from infra.functions import Functions
 from infra.gateway_answers import add_refusals
+from infra.keys import GATEWAY_ERRORS
 from infra.logs import log_group
 from infra.stages import SERVICE, Stage
 from vendorpay.api import schemas
@@ -84,7 +85,7 @@ class Gateway(Stack):
         logs = log_group(
             self, self._stage, "Accesses", f"/aws/apigateway/{self._stage.named('api')}", around.network.log_key
         )
-        return gateway.RestApi(
+        api = gateway.RestApi(
             self,
             "Api",
             rest_api_name=self._stage.named("api"),
@@ -102,6 +103,10 @@ class Gateway(Stack):
                 method_options=throttles(self._stage),
             ),
         )
+        # Before the stage, which would make one without an end and a key.
+        errors = f"{GATEWAY_ERRORS}{api.rest_api_id}/{ROUTES_STAGE}"
+        api.deployment_stage.node.add_dependency(log_group(self, self._stage, "Errors", errors, around.network.log_key))
+        return api
 
     def _route(self, operation: Operation, function: lambda_.Function) -> None:
         known = operation.permission is not None or operation.name in BEHIND_A_TOKEN

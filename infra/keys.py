@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -11,6 +12,8 @@ from constructs import Construct
 
 from infra.stages import Stage
 from infra.statements import allow
+
+GATEWAY_ERRORS: Final = "API-Gateway-Execution-Logs_"
 
 
 def key(scope: Construct, stage: Stage, what: str, *, services: Sequence[str] = ()) -> kms.Key:
@@ -42,6 +45,8 @@ def log_key(scope: Construct, stage: Stage, prefixes: Sequence[str]) -> kms.Key:
         f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{prefix}{stage.named('*')}"
         for prefix in prefixes
     ]
+    # The gateway names this one itself, by the API's number.
+    groups.append(f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{GATEWAY_ERRORS}*")
     made.add_to_resource_policy(
         allow(
             [

@@ -26,7 +26,7 @@ DATABASE: Final = "database"
 _S3: Final = "s3"
 ENDPOINTS: Final = ("secretsmanager", "sqs", "events", "kms", "logs", "rds", "sns")
 """AWS services that are reached without the internet; S3 has a gateway."""
-LOGS: Final = ("/aws/vpc/", "/aws/rds/cluster/", "/aws/lambda/", "/aws/apigateway/", "aws-waf-logs-")
+LOGS: Final = ("/aws/vpc/", "/aws/rds/cluster/", "/aws/rds/proxy/", "/aws/lambda/", "/aws/apigateway/", "aws-waf-logs-")
 """Where the names of the stage's log groups begin."""
 _GROUPS: Final = {
     "functions": "functions that reach the database and nothing outside of AWS",

@@ -69,6 +69,13 @@ def test_messages_are_seen_again_only_when_no_function_can_still_work_on_them(ow
         assert queue.properties["VisibilityTimeout"] >= 6 * longest
 
 
+def test_work_outlasts_hours_without_a_database_and_needs_nobody_to_send_it_again(own: Templates, stage: str) -> None:
+    """Three tries were a quarter of an hour, and then somebody had to come for every event."""
+    queue = own.one("AWS::SQS::Queue", QueueName=f"vendorpay-{stage}-work-completed").properties
+    patience_s = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert 3 * 3600 <= patience_s < queue["MessageRetentionPeriod"]
+
+
 def test_aurora_is_serverless_with_a_writer_and_a_reader(own: Templates, stage: str) -> None:
     cluster = own.one("AWS::RDS::DBCluster").properties
     assert (cluster["Engine"], cluster["EngineVersion"].split(".")[0]) == ("aurora-postgresql", "18")
@@ -145,9 +152,15 @@ def test_every_timer_of_the_table_rings_as_often_as_it_says(own: Templates, stag
             assert rule["Targets"][0]["Input"] == f'{{"timer":"{trigger.input_name}"}}'
 
 
-def test_every_log_ends_and_is_encrypted(own: Templates) -> None:
+def test_every_log_ends_and_is_encrypted(own: Templates, stage: str) -> None:
+    """Those of what AWS runs for us too: a log group that a service makes for itself stays for ever, and has no key."""
     groups = own.resources("AWS::Logs::LogGroup")
     assert len(groups) > len(FUNCTIONS)
+    names = {plain(group.properties["LogGroupName"]) for group in groups}
+    by_others = {f"/aws/lambda/vendorpay-{stage}-rotate-{who}" for who in ("owner", "app", "readonly")}
+    assert names >= by_others | {f"/aws/rds/proxy/vendorpay-{stage}-proxy"}
+    (of_gateway,) = [name for name in names if name.startswith("API-Gateway-Execution-Logs_")]
+    assert of_gateway.endswith(f"/{own.one('AWS::ApiGateway::Stage').properties['StageName']}")
     for group in groups:
         assert group.properties["RetentionInDays"] >= 30
         assert group.properties["KmsKeyId"]
