@@ -93,7 +93,7 @@ def test_an_amount_far_above_the_vendors_usual_is_high(work: list[FraudRow]) -> 
     history, at, number = after(work)
     found = assessed(history, a_row(number, at, base_cents=54_000))
     assert found.status is FraudStatus.FLAGGED
-    assert "2.98 times this vendor's usual price" in said(found, "high_amount")
+    assert "2.9 times the median 192.20 of this vendor's" in said(found, "high_amount")
 
 
 def test_several_times_the_usual_mileage_is_an_outlier(work: list[FraudRow]) -> None:

@@ -14,7 +14,7 @@ from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.view import View
 from vendorpay.domain.fraud.words import differing_bits
 
-AROUND: Final = timedelta(days=14)
+AROUND: Final = timedelta(days=28)
 NEAR: Final = 0.1
 """How far a copy's amount may be from the original's, as a share."""
 COMPARED_MIN: Final = 8
@@ -43,17 +43,19 @@ class DuplicateFacts(msgspec.Struct, frozen=True, kw_only=True):
     incident_vendors: int
     """How many other vendors billed the incident."""
     same_lines: Twin | None
-    """The nearest in time with the same currency and lines, of another incident, within 14 days."""
+    """The nearest in time with the same currency and lines, of another incident, within 28 days."""
     same_lines_chance: float | None
-    """How many of these are to be expected by how often the vendor's bills repeat; None = too few rows to tell."""
+    """How many of these are to be expected by how often the vendor's bills repeat, and by what else is as it was or is
+    not (`_otherwise`); None = too few rows to tell."""
     alike: Twin | None
-    """The one within 14 days, of another incident, whose likeness is the least to be expected."""
+    """The one within 28 days, of another incident, whose likeness is the least to be expected."""
     alike_chance: float | None
     """How many bills so like the payment are to be expected among those it was compared with."""
     alike_in: tuple[str, ...]
     """In what they are alike."""
     same_photos: Twin | None
-    """One of another incident with photos of the same names, where hardly another bill of the vendor has them."""
+    """One of another incident, of the same service type and about the same amount, that shares a photo's name, where
+    hardly another bill of the vendor has it."""
 
 
 def duplicate_facts(view: View) -> DuplicateFacts:
@@ -62,13 +64,14 @@ def duplicate_facts(view: View) -> DuplicateFacts:
     around = _around(view)
     same_lines = [each for each in around if each.lines_key == row.lines_key and each.incident_id != row.incident_id]
     alike, chance, traits = _most_alike(view, around)
+    nearest = min(same_lines, key=lambda each: abs(view.t - each.occurred_at), default=None)
     incident = [each for each in view.windows.incident_rows if each.live]
     of_vendor = [each for each in incident if each.vendor_id == row.vendor_id]
     return DuplicateFacts(
         same_incident=_nearest(view, of_vendor),
         incident_vendors=len({each.vendor_id for each in incident} - {row.vendor_id}),
-        same_lines=_nearest(view, same_lines),
-        same_lines_chance=_repeats(view, len(around)) if same_lines else None,
+        same_lines=None if nearest is None else _twin(view, nearest),
+        same_lines_chance=None if nearest is None else _repeats(view, len(around), nearest),
         alike=None if alike is None else _twin(view, alike),
         alike_chance=chance,
         alike_in=traits,
@@ -100,7 +103,27 @@ def _nearest(view: View, rows: Sequence[FraudRow]) -> Twin | None:
     return min((_twin(view, row) for row in rows), key=lambda twin: twin.apart_s, default=None)
 
 
-def _repeats(view: View, others: int) -> float | None:
+OTHERWISE_TIMES: Final = 3.0
+"""A copy that differs from its original in the driver, in the time it took or in all photos is as much rarer than one
+that does not."""
+
+
+def _otherwise(row: FraudRow, twin: FraudRow) -> float:
+    """How much less is to be made of a likeness by what is not alike, where both sides know it."""
+    differ = (
+        (row.driver_id, twin.driver_id, row.driver_id != twin.driver_id),
+        (row.photos_key, twin.photos_key, row.photos_key != twin.photos_key),
+        (row.duration_min, twin.duration_min, not _as_long(row, twin)),
+    )
+    return float(OTHERWISE_TIMES ** sum(1 for own, other, is_other in differ if is_other and None not in (own, other)))
+
+
+def _as_long(row: FraudRow, twin: FraudRow) -> bool:
+    own, other = row.duration_min or 0, twin.duration_min or 0
+    return abs(own - other) <= MINUTES_NEAR + BOXES[0] * own
+
+
+def _repeats(view: View, others: int, twin: FraudRow) -> float | None:
     """How many bills with the same lines are to be expected among the `others`, by the vendor's older comparable rows:
     the chance that two of them are the same, times the number of others."""
     counts: dict[int, int] = {}
@@ -113,7 +136,8 @@ def _repeats(view: View, others: int) -> float | None:
         return None
     own = counts.get(view.row.lines_key, 0)
     pairs = sum(count * (count - 1) for count in counts.values()) / (total * (total - 1))
-    return round(max(pairs, (own if rows is older else max(0, own - 1)) / total, 1 / (total * total)) * others, 9)
+    share = max(pairs, (own if rows is older else max(0, own - 1)) / total, 1 / (total * total))
+    return round(share * others * _otherwise(view.row, twin), 9)
 
 
 def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None, float | None, tuple[str, ...]]:
@@ -131,6 +155,7 @@ def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None
             continue
         others = others or _Others(row, rows)
         chance, traits = others.likeness(each)
+        chance *= _otherwise(row, each)
         if best is None or chance * tries < best[0]:
             best = (chance * tries, each, traits)
     return (None, None, ()) if best is None else (best[1], round(min(1.0, best[0]), 12), best[2])
@@ -230,7 +255,15 @@ def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
     key, incident_id = view.row.photos_key, view.row.incident_id
     if key is None:
         return None
-    same = [each for each in around if each.photos_key == key and each.incident_id != incident_id]
+    row = view.row
+    same = [
+        each
+        for each in around
+        if each.photos_key == key
+        and each.incident_id != incident_id
+        and each.service_type == row.service_type
+        and abs(each.amount_cents - row.amount_cents) <= NEAR * row.amount_cents
+    ]
     if not same:
         return None
     everywhere = sum(1 for each in view.windows.vendor_rows if each.photos_key == key)

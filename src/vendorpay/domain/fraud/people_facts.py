@@ -11,7 +11,7 @@ import msgspec
 
 from vendorpay.domain.fraud.chance import at_least
 from vendorpay.domain.fraud.rows import FraudRow
-from vendorpay.domain.fraud.spread import at
+from vendorpay.domain.fraud.spread import at, share_from
 from vendorpay.domain.fraud.view import View
 from vendorpay.domain.fraud.windows import Company
 
@@ -19,12 +19,15 @@ REFERENCE_ROWS_MIN: Final = 8
 SERIES_MAX: Final = 20
 SERIES_AGE: Final = timedelta(days=45)
 LATELY_ROWS_MIN: Final = 5
-BOUND: Final = 0.95
+BOUNDS: Final = (0.95, 0.99)
+"""Above which of the levels compared with a payment may be called dear; the more telling one counts."""
+MARGIN: Final = 1.05
+"""How far above: prices that drift are soon a little above all that was."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """Dear payments that come thick. A level is a price in thousandths of the vendor's median price of the service;
-    dear is what lies above BOUND of the levels of those compared with."""
+    dear is what lies clearly above BOUNDS of the levels of those compared with."""
 
     rows: int
     """How many payments the series has, this one left out."""
@@ -107,16 +110,20 @@ def _series(view: View, series: Sequence[int], others: list[int]) -> Series | No
     if len(others) < REFERENCE_ROWS_MIN or view.level is None:
         return None
     others.sort()
-    bound = at(others, BOUND)
+    sides = [_above(int(at(others, share) * MARGIN), view.level, series, others) for share in BOUNDS]
+    return min((side for side in sides if side is not None), key=lambda side: side.chance, default=None)
+
+
+def _above(bound: int, own: int, series: Sequence[int], others: Sequence[int]) -> Series | None:
+    """The series by one bound; this payment is left out of it, for its own price is judged by other signals."""
     dear = [level for level in series if level > bound]
-    if view.level <= bound or not dear:
+    if own <= bound or not dear:
         return None
-    share = 1 - BOUND + 1 / (len(others) + 1)
     return Series(
         rows=len(series),
         dear=len(dear),
         dear_level=round(median(dear)),
         bound=bound,
         compared=len(others),
-        chance=at_least(len(dear), len(series), share),
+        chance=min(1.0, len(BOUNDS) * at_least(len(dear), len(series), share_from(others, bound + 1))),
     )

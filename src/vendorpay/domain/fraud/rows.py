@@ -26,8 +26,8 @@ BASE_SUFFIX: Final = " - base service"
 INT_MAX: Final = 10**13
 
 
-class FraudRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment. Amounts in minor units of `currency`."""
+class FraudRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One payment. Amounts in minor units of `currency`. Never part of a cycle, and there are many."""
 
     payment_id: UUID
     """Payments are recorded in the order of their ids (UUIDv7): `recorded before` means a smaller id."""
@@ -58,7 +58,8 @@ class FraudRow(msgspec.Struct, frozen=True, kw_only=True):
     notes_key: int | None = None
     """64 signed bits of a simhash of metadata.notes: similar words, few differing bits; None without notes."""
     photos_key: int | None = None
-    """64 signed bits over the photos' names; None = unknown (a stored payment knows only their count)."""
+    """The smallest of the photos' names' hashes, 64 signed bits: two lists have it in common as likely as they have a
+    photo in common (MinHash, Broder 1997); None = unknown (a stored payment knows only their count)."""
     live: bool = True
     """False once rejected, cancelled or reversed, as far as the history knows; such a one has no twins."""
 

@@ -33,6 +33,11 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """How far the logarithm of the value at 84 % lies above the median's: a standard deviation, were it normal."""
     log_down: float
     """How far that at 16 % lies below."""
+    fall_up: float
+    """How fast the values above the median come to an end: for each power of e by which fewer of them are larger, how
+    much larger in logarithms they are, read off between TAIL_FROM and the last that is taken as a measure."""
+    fall_down: float
+    """The same of the values below it."""
 
     def sigma_up(self) -> float:
         """A robust standard deviation of the logarithms, for values above the median: the larger of two measures, for
@@ -62,6 +67,8 @@ def spread_of(ordered: Sequence[int]) -> Spread | None:
         log_mad=round(_log_mad(ordered, max(median, 1)), 6),
         log_up=round(log(max(at(ordered, 0.84), 1) / max(median, 1)), 6),
         log_down=round(log(max(median, 1) / max(at(ordered, 0.16), 1)), 6),
+        fall_up=round(_fall(ordered, at(ordered, 1 - TAIL_FROM), at(ordered, 1 - SPOILT)), 6),
+        fall_down=round(_fall(ordered, ordered[int(SPOILT * len(ordered))], at(ordered, TAIL_FROM)), 6),
     )
 
 
@@ -110,13 +117,36 @@ SPOILT: Final = 0.012
 """Which share of a history may itself be false: the outermost values up to it are not taken as a measure."""
 
 
+TAIL_FROM: Final = 0.15
+"""Where the tail begins that tells how fast the chance falls (the outermost share of the values)."""
+FALL_SIGMAS_MIN: Final = 1 / 6
+"""However abruptly values end, beyond them the chance does not fall faster than by e ** 6 with each deviation."""
+FALL_ROWS: Final = 40
+"""How many values weigh as much as what is expected of any tail (TAIL_PER_SIGMA)."""
+
+
+def _fall(ordered: Sequence[int], near: int, far: int) -> float:
+    """How much a tail rises between two of its values by each power of e of their shares (Hill 1975, by quantiles)."""
+    share = max(SPOILT, 1 / (len(ordered) + 1))
+    decline = log(TAIL_FROM / share) if share < TAIL_FROM / 2 else log(2)
+    return log(max(far, 1) / max(near, 1)) / decline
+
+
+def _per_e(count: int, sigma: float, fall: float, tail: float) -> float:
+    """By how much in logarithms a value must grow for its chance to fall by e: what the tail shows, weighed with what
+    is expected of any."""
+    shown = max(fall, sigma * FALL_SIGMAS_MIN)
+    return (count * shown + FALL_ROWS * sigma / tail) / (count + FALL_ROWS)
+
+
 def chance_above(ordered: Sequence[int], spread: Spread, value: int, tail: float = TAIL_PER_SIGMA) -> float:
     """The chance of a value like this or larger: the share of those that are; in the outermost SPOILT of them, and
     beyond what was seen, by how far it lies beyond the rest."""
     last = at(ordered, 1 - SPOILT)
     if value <= last:
         return share_from(ordered, value)
-    return _beyond(ordered, log(value / max(last, 1)) / spread.sigma_up(), tail)
+    per_e = _per_e(len(ordered), spread.sigma_up(), spread.fall_up, tail)
+    return _beyond(ordered, log(value / max(last, 1)) / per_e)
 
 
 def chance_below(ordered: Sequence[int], spread: Spread, value: int) -> float:
@@ -124,9 +154,10 @@ def chance_below(ordered: Sequence[int], spread: Spread, value: int) -> float:
     first = ordered[int(SPOILT * len(ordered))]
     if value >= first:
         return share_up_to(ordered, value)
-    return _beyond(ordered, log(max(first, 1) / max(value, 1)) / spread.sigma_down(), TAIL_PER_SIGMA)
+    per_e = _per_e(len(ordered), spread.sigma_down(), spread.fall_down, TAIL_PER_SIGMA)
+    return _beyond(ordered, log(max(first, 1) / max(value, 1)) / per_e)
 
 
-def _beyond(ordered: Sequence[int], deviations: float, tail: float) -> float:
+def _beyond(ordered: Sequence[int], powers: float) -> float:
     share = max(SPOILT, 1 / (len(ordered) + 1))
-    return share * exp(-tail * max(0.0, deviations))
+    return share * exp(-max(0.0, powers))

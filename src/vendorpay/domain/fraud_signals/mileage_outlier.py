@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Final
 
 from vendorpay.domain.fraud.amount_facts import Compared
@@ -16,16 +18,16 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     amount = facts.amount
     if not amount.mileage_cents:
         return None
-    # As unusual as the kinder of vendor and service type finds it, by the mileage itself and by its part of the price:
+    # As unusual as vendor and service type together find it, by the mileage itself and by its part of the price:
     # in some places a mile has its price, in others the mileage goes with the work.
-    miles = _kinder(amount.vendor_mileage, amount.peer_mileage)
-    parts = _kinder(amount.vendor_mileage_permille, amount.peer_mileage_permille)
-    found = sorted(side.chance for side in (miles, parts) if side is not None)
+    miles = _known(amount.vendor_mileage, amount.peer_mileage)
+    parts = _known(amount.vendor_mileage_permille, amount.peer_mileage_permille)
+    found = sorted(_between(sides) for sides in (miles, parts) if sides)
     if not found or found[0] > parameters["chanceMax"]:
         return None
     both = parameters["secondPart"] * surprise(found[1]) if len(found) > 1 else 0.0
     strength = evidence(surprise(found[0]) + both)
-    usual = amount.vendor_mileage if miles is amount.vendor_mileage else amount.peer_mileage
+    usual = max(miles, key=lambda side: side.usual.median, default=amount.peer_mileage)
     if usual is None or amount.mileage_cents < parameters["timesMedianMin"] * usual.usual.median:
         return None
     whose = "this vendor's" if usual is amount.vendor_mileage else "the service type's"
@@ -37,9 +39,14 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     return Speaks(strength, words)
 
 
-def _kinder(*sides: Compared | None) -> Compared | None:
-    known = [side for side in sides if side is not None and side.usual.count >= COMPARABLE_MIN]
-    return max(known, key=lambda side: side.chance, default=None)
+def _known(*sides: Compared | None) -> list[Compared]:
+    return [side for side in sides if side is not None and side.usual.count >= COMPARABLE_MIN]
+
+
+def _between(sides: Sequence[Compared]) -> float:
+    """The chance between those of the sides: the geometric mean, for the vendor's rows know best how far it drives, and
+    the service type's how far one may."""
+    return float(prod(side.chance for side in sides) ** (1 / len(sides)))
 
 
 MILEAGE_OUTLIER: Final = Signal(

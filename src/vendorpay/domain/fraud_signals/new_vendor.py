@@ -17,7 +17,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
         return Speaks(1.0, "This is the first payment to the vendor.")
     by_age = 1.0 - pace.vendor_age_s / (parameters["days"] * DAY_S)
     by_rows = 1.0 - pace.vendor_rows / parameters["payments"]
-    strength = min(by_age, by_rows)
+    # In its first days a vendor is not known by having billed much.
+    strength = min(by_age, by_rows) if pace.vendor_age_s > parameters["rowsTellDays"] * DAY_S else by_age
     if strength <= 0:
         return None
     words = f"The vendor is known for {span(pace.vendor_age_s)} only, by {pace.vendor_rows} payments."
@@ -25,5 +26,9 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 
 
 NEW_VENDOR: Final = Signal(
-    code="new_vendor", family="new vendor", weight=0.32, parameters={"days": 14, "payments": 25}, judge=_judge
+    code="new_vendor",
+    family="new vendor",
+    weight=0.32,
+    parameters={"days": 14, "payments": 25, "rowsTellDays": 2},
+    judge=_judge,
 )
