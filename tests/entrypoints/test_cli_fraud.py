@@ -106,6 +106,28 @@ def test_bad_lines_are_counted_and_named_and_cost_their_neighbours_nothing(run: 
     assert "1 events came again under the same id" in complaints
 
 
+def test_files_of_other_systems_are_read_as_they_come(run: CommandLine, tmp_path: Path) -> None:
+    """A byte order mark, CRLF, ids that are numbers, labels of unknown events, lines of garbage, and nothing at all."""
+    events, labels = tmp_path / "events.jsonl", tmp_path / "labels.csv"
+    given = [event("one", "2026-01-05T10:00:00Z"), event("two", "2026-01-05T11:00:00Z") | {"id": 2}]
+    events.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(each).encode() for each in given) + b"\r\n")
+    long = b"x" * 200_000
+    lines = [b"eventId,label,pattern", b"one,1,mine", b"2,1.0,mine", b"nobody,1,mine", b"\xff\xfe\x00,1,mine", long]
+    labels.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+    found, complaints = backtested(run, events, labels)
+    assert (found["scored"], found["patterns"]) == (2, {"mine": {"planted": 2, "flagged": 1}})
+    assert "labels.csv:6: the line is no CSV" in complaints
+    events.write_bytes(b"")
+    labels.write_bytes(b"")
+    assert backtested(run, events, labels)[0] == {
+        "precision": 1.0,
+        "recall": 1.0,
+        "flagged": 0,
+        "scored": 0,
+        "patterns": {},
+    }
+
+
 def test_events_with_little_in_them_are_scored(run: CommandLine, tmp_path: Path) -> None:
     events, labels = tmp_path / "events.jsonl", tmp_path / "labels.csv"
     bare = {

@@ -10,7 +10,6 @@ import msgspec
 
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.entrypoints.cli import file_lines
-from vendorpay.entrypoints.cli.failures import CommandFailed
 from vendorpay.entrypoints.cli.output import printable, table
 from vendorpay.entrypoints.fraud_backtest import labels as label_files
 from vendorpay.entrypoints.fraud_backtest import replay, sharing
@@ -21,11 +20,8 @@ BAD_SHOWN_MAX: Final = 20
 
 
 def run(events: Path, labels: Path, rule_set: RuleSet) -> Tally:
-    """The tally of a file of events under its labels. Raises CommandFailed for labels that are no text."""
-    try:
-        known = label_files.read(labels)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise CommandFailed(f"{labels} is no CSV file in UTF-8: {error}") from error
+    """The tally of a file of events under its labels. Raises OSError."""
+    known = label_files.read(labels)
     with events.open("rb") as file:
         found = replay.read((number, raw) for number, raw, _ in file_lines.lines(file, LINE_BYTES_MAX))
     _complain(events, found.bad)

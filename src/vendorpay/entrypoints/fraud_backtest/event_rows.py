@@ -49,6 +49,8 @@ def event_row(raw: bytes) -> EventRow:
         raise NotAnEvent("detail-type is not WorkCompleted")
     detail = _object(event, "detail")
     event_id = event.get("id")
+    if isinstance(event_id, int):
+        event_id = str(event_id)
     if not isinstance(event_id, str) or not event_id:
         raise NotAnEvent("id is missing")
     try:
@@ -152,5 +154,5 @@ def _person(event: Mapping[str, Any], detail: Mapping[str, Any], notes: Any) -> 
 
 
 def _photos_key(photos: Any) -> int | None:
-    names = sorted(name for name in photos if isinstance(name, str)) if isinstance(photos, list) else []
-    return key_of(names) if names else None
+    names = {name for name in photos if isinstance(name, str)} if isinstance(photos, list) else set()
+    return min(map(key_of, names), default=None)

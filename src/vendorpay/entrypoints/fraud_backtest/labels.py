@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 LABELS_MAX: Final = 10_000_000
-FALSE: Final = frozenset({"1", "true", "fraud"})
-HONEST: Final = frozenset({"0", "false", "legit", "honest", ""})
+FALSE: Final = frozenset({"1", "1.0", "true", "fraud"})
+HONEST: Final = frozenset({"0", "0.0", "false", "legit", "honest", ""})
 UNNAMED: Final = "unnamed"
 
 
@@ -24,10 +25,11 @@ class Labels(msgspec.Struct):
 
 
 def read(path: Path) -> Labels:
-    """The labels of a file, with or without its heading. Raises OSError and UnicodeDecodeError."""
+    """The labels of a file, with or without its heading. What is no UTF-8 is read as signs that stand for nothing: it
+    spoils its own line at most. Raises OSError."""
     labels = Labels({}, [])
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, cells in enumerate(csv.reader(file), start=1):
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        for number, cells in enumerate(_rows(labels, file), start=1):
             if number > LABELS_MAX:
                 labels.bad.append((number, f"there are more than {LABELS_MAX} lines"))
                 break
@@ -35,6 +37,20 @@ def read(path: Path) -> Labels:
                 continue
             _take(labels, number, [cell.strip() for cell in cells])
     return labels
+
+
+def _rows(labels: Labels, file: Iterable[str]) -> Iterator[list[str]]:
+    """The cells of each line; none of a line that is no CSV."""
+    rows = csv.reader(file)
+    while True:
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            labels.bad.append((rows.line_num, f"the line is no CSV: {error}"))
+            cells = []
+        if cells is None:
+            return
+        yield cells
 
 
 def _take(labels: Labels, number: int, cells: list[str]) -> None:

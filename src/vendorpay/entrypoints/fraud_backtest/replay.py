@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
@@ -37,6 +38,8 @@ def read(lines: Iterable[tuple[int, bytes | None]]) -> Lines:
         if raw is None:
             found.bad.append((number, "the line is too long"))
             continue
+        if number == 1:
+            raw = raw.removeprefix(BOM_UTF8)
         if not raw.strip():
             continue
         try:
