@@ -17,20 +17,22 @@ from vendorpay.domain.fraud_history import History
 from vendorpay.store import fraud_history
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Database
-from vendorpay.store.fraud_history import Kept
+from vendorpay.store.fraud_questions import Kept
 
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS = 120
+BURST = 720
 
 
-def a_history(chance: random.Random) -> list[FraudRow]:
+def a_history(chance: random.Random, count: int = ROWS, *, within: timedelta | None = None) -> list[FraudRow]:
     """Payments of few vendors, services, people and currencies, so that windows fill and times collide."""
     vendors, incidents, people = ([UUID(int=chance.getrandbits(128)) for _ in range(n)] for n in (4, 30, 3))
     days = chance.choice((2, 40, 400))
+    span = within or timedelta(days=days)
     rows = []
-    for n in range(ROWS):
+    for n in range(count):
         base = chance.choice((None, 0, 9_000, 12_500))
         rows.append(
             FraudRow(
@@ -38,7 +40,8 @@ def a_history(chance: random.Random) -> list[FraudRow]:
                 vendor_id=chance.choice(vendors),
                 incident_id=chance.choice(incidents),
                 occurred_at=START
-                + timedelta(hours=chance.randrange(days * 24), microseconds=chance.choice((0, 1, 999))),
+                + span * (chance.randrange(48) / 48)
+                + timedelta(microseconds=chance.choice((0, 1, 999))),
                 currency=chance.choice(("USD", "USD", "EUR", "JPY")),
                 amount_cents=chance.randrange(1, 50_000),
                 service_type=chance.choice((None, "tow", "tire change")),
@@ -92,6 +95,22 @@ async def test_fault_16_sql_and_memory_know_the_same_of_every_payment(database_u
                 assert facts_of(row, windows) == facts_of(row, expected)
                 assert (said.listings, said.live, said.shadow) == ((), None, None)
                 history.record(row)
+
+
+@pytest.mark.parametrize("together", [1, 60, 160])
+async def test_a_burst_finds_its_own_in_what_it_shares(together: int, database_urls: DatabaseUrls) -> None:
+    """Within minutes more payments than a window has; of 160 some share too little, and ask alone."""
+    rows = a_history(seeded("fraud burst"), BURST, within=timedelta(minutes=10))
+    write(database_urls, "ours", rows)
+    asked = [Kept(org_id="ours", content_version=1, row=row) for row in rows[-together:]]
+    async with Database.open(database_urls.app) as database, database.connection() as connection:
+        found = await fraud_history.windows(connection, [], asked[::-1])
+    history = History()
+    for row in rows[:-together]:
+        history.record(row)
+    for row, (windows, _) in zip(rows[-together:], found[::-1], strict=True):
+        assert windows == history.windows(row)
+        history.record(row)
 
 
 async def test_another_organisations_history_is_none(database_urls: DatabaseUrls) -> None:

@@ -60,35 +60,42 @@ h.payment_id, h.vendor_id, h.incident_id, h.occurred_at, h.currency, h.amount_ce
 nullif(h.service_type, '') AS service_type, h.base_cents, h.mileage_cents, h.duration_min, h.photo_count, h.created_by,
 h.driver_id, h.lines_key, h.extras, h.notes_key, h.photos_key, h.live
 
+-- name: row_columns
+-- The same of many, column by column: JSON with names costs twice the time.
+array_agg(x.payment_id), array_agg(x.vendor_id), array_agg(x.incident_id), array_agg(x.occurred_at),
+array_agg(x.currency), array_agg(x.amount_cents), array_agg(nullif(x.service_type, '')), array_agg(x.base_cents),
+array_agg(x.mileage_cents), array_agg(x.duration_min), array_agg(x.photo_count), array_agg(x.created_by),
+array_agg(x.driver_id), array_agg(x.lines_key), array_agg(array_to_json(x.extras)), array_agg(x.notes_key),
+array_agg(x.photos_key), array_agg(x.live)
+
 -- name: known
--- Recorded before the payment in question.
-h.org_id = w.org_id AND h.payment_id < w.payment_id
+-- Recorded before the payment in question; of several, before the last of them.
+h.org_id = w.org_id AND h.payment_id < w.last_id
 
 -- name: newest
 ORDER BY h.occurred_at DESC, h.payment_id DESC
 
--- name: company
-json_build_array(count(*), count(*) FILTER (WHERE c.vendor_id = w.vendor_id), count(DISTINCT c.vendor_id))
+-- name: late
+-- Which rows not all of several payments know, or have behind them: the id of the one, the time of the other.
+array_agg(CASE WHEN x.payment_id >= w.first_id THEN x.payment_id END),
+array_agg(CASE WHEN x.occurred_at > w.since THEN x.occurred_at END)
 
 -- name: windows
--- A row for each payment, in its place `n`. JSON, for it is read into the domain's types as it comes.
-SELECT w.n, v.vendor_rows, f.vendor_first_at, d.vendor_steps, i.incident_rows, s.measures, o.org_first_at,
-       g.org_vendor_counts, g.org_oldest_at, c.creator, r.driver
-FROM unnest((SELECT %(org_ids)s::text[]), %(payment_ids)s::uuid[], %(vendor_ids)s::uuid[], %(incident_ids)s::uuid[],
-            %(times)s::timestamptz[], %(currencies)s::text[], %(service_types)s::text[], %(creators)s::text[],
-            %(drivers)s::text[])
-     WITH ORDINALITY AS w (org_id, payment_id, vendor_id, incident_id, at, currency, service_type, creator, driver, n)
+-- What is looked at, each part with the numbers of the questions it answers. Payments with the same vendor, service type,
+-- organisation or person share a question: it is asked as the last of them and at the time of the latest, for so many
+-- rows more than a window has, and each then leaves out what is not its own (store.fraud_questions).
+-- JSON, for it is read into the domain's types as it comes. Each array comes by a SELECT, which hides its length: a plan
+-- for one payment would else be made anew for each, for it promises to be cheaper than the one kept for any number.
+SELECT 'own' AS part, w.n, json_build_array(f.first_at, d.steps, i.rows, o.first_at)::text AS found
+FROM unnest((SELECT %(own.org_id)s::text[]), (SELECT %(own.last_id)s::uuid[]), (SELECT %(own.vendor_id)s::uuid[]),
+            (SELECT %(own.incident_id)s::uuid[]), (SELECT %(own.until)s::timestamptz[]))
+     WITH ORDINALITY AS w (org_id, last_id, vendor_id, incident_id, at, n)
 CROSS JOIN LATERAL (
-    SELECT json_agg(to_json(x))::text AS vendor_rows FROM (
-        SELECT @row FROM fraud_history h
-        WHERE @known AND h.vendor_id = w.vendor_id AND h.occurred_at < w.at + interval '14 days'
-        @newest LIMIT 200) x) v
-CROSS JOIN LATERAL (
-    SELECT min(x.occurred_at) AS vendor_first_at FROM (
+    SELECT min(x.occurred_at) AS first_at FROM (
         SELECT h.occurred_at FROM fraud_history h WHERE @known AND h.vendor_id = w.vendor_id
         ORDER BY h.occurred_at, h.payment_id LIMIT 1) x) f
 CROSS JOIN LATERAL (
-    SELECT json_object_agg(y.step, y.rows)::text AS vendor_steps FROM (
+    SELECT json_object_agg(y.step, y.rows) AS steps FROM (
         SELECT floor(extract(epoch FROM w.at - x.occurred_at) / 86400)::int AS step, count(*) AS rows FROM (
             -- How far back is asked outside: with both ends the planner would rather walk through everybody's time.
             SELECT h.occurred_at FROM fraud_history h
@@ -97,50 +104,72 @@ CROSS JOIN LATERAL (
         WHERE x.occurred_at > w.at - interval '672 hours'
         GROUP BY step) y) d
 CROSS JOIN LATERAL (
-    SELECT json_agg(to_json(x))::text AS incident_rows FROM (
-        SELECT @row FROM fraud_history h WHERE @known AND h.incident_id = w.incident_id @newest LIMIT 20) x) i
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@row_columns) END AS rows FROM (
+        SELECT h.* FROM fraud_history h WHERE @known AND h.incident_id = w.incident_id @newest LIMIT 20) x) i
+CROSS JOIN LATERAL (
+    SELECT min(x.occurred_at) AS first_at FROM (
+        SELECT h.occurred_at FROM fraud_history h WHERE @known ORDER BY h.occurred_at, h.payment_id LIMIT 1) x) o
+UNION ALL
+SELECT 'vendor', w.n, json_build_array(v.rows, (
+    SELECT json_agg(json_build_object(
+               'listingId', l.listing_id, 'vendorId', l.vendor_id, 'kind', l.kind, 'signal', l.signal,
+               'reasonCode', l.reason_code, 'expiresAt', l.expires_at, 'listedBy', l.listed_by,
+               'listedAt', l.listed_at))
+    FROM fraud_listings l
+    WHERE l.org_id = w.org_id AND l.vendor_id = w.vendor_id AND l.ended_at IS NULL))::text
+FROM unnest((SELECT %(vendor.org_id)s::text[]), (SELECT %(vendor.last_id)s::uuid[]),
+            (SELECT %(vendor.vendor_id)s::uuid[]), (SELECT %(vendor.until)s::timestamptz[]))
+     WITH ORDINALITY AS w (org_id, last_id, vendor_id, until, n)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@row_columns) END AS rows FROM (
+        SELECT h.* FROM fraud_history h
+        WHERE @known AND h.vendor_id = w.vendor_id AND h.occurred_at <= w.until @newest LIMIT 300) x) v
+UNION ALL
+SELECT 'peers', w.n, s.found
+FROM unnest((SELECT %(peers.org_id)s::text[]), (SELECT %(peers.first_id)s::uuid[]),
+            (SELECT %(peers.last_id)s::uuid[]), (SELECT %(peers.since)s::timestamptz[]),
+            (SELECT %(peers.until)s::timestamptz[]), (SELECT %(peers.service_type)s::text[]),
+            (SELECT %(peers.currency)s::text[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, service_type, currency, n)
 CROSS JOIN LATERAL (
     SELECT CASE WHEN count(*) > 0 THEN json_build_array(
-               array_agg(x.amount_cents), array_agg(x.base_cents), array_agg(x.mileage_cents),
+               @late, array_agg(x.amount_cents), array_agg(x.base_cents), array_agg(x.mileage_cents),
                array_agg(x.duration_min), array_agg(x.photo_count),
-               array_agg(floor(extract(epoch FROM x.occurred_at) / 3600)::bigint %% 24))::text END AS measures FROM (
-        SELECT h.amount_cents, h.base_cents, h.mileage_cents, h.duration_min, h.photo_count, h.occurred_at
+               array_agg(date_part('hour', x.occurred_at AT TIME ZONE 'UTC')))::text END AS found FROM (
+        SELECT h.amount_cents, h.base_cents, h.mileage_cents, h.duration_min, h.photo_count, h.occurred_at, h.payment_id
         FROM fraud_history h
-        WHERE @known AND h.service_type = w.service_type AND h.currency = w.currency AND h.occurred_at <= w.at
-        @newest LIMIT 500) x) s
+        WHERE @known AND h.service_type = w.service_type AND h.currency = w.currency AND h.occurred_at <= w.until
+        @newest LIMIT 600) x) s
+UNION ALL
+SELECT 'org', w.n, json_build_array(g.late_and_rows, @used_live, @used_shadow)::text
+FROM unnest((SELECT %(org.org_id)s::text[]), (SELECT %(org.first_id)s::uuid[]), (SELECT %(org.last_id)s::uuid[]),
+            (SELECT %(org.since)s::timestamptz[]), (SELECT %(org.until)s::timestamptz[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, n)
 CROSS JOIN LATERAL (
-    SELECT min(x.occurred_at) AS org_first_at FROM (
-        SELECT h.occurred_at FROM fraud_history h WHERE @known ORDER BY h.occurred_at, h.payment_id LIMIT 1) x) o
+    SELECT CASE WHEN count(*) > 0 THEN
+               json_build_array(@late, array_agg(x.vendor_id), array_agg(x.occurred_at)) END AS late_and_rows FROM (
+        SELECT h.payment_id, h.vendor_id, h.occurred_at FROM fraud_history h WHERE @known AND h.occurred_at <= w.until
+        @newest LIMIT 600) x) g
+UNION ALL
+SELECT 'creator', w.n, r.found
+FROM unnest((SELECT %(creator.org_id)s::text[]), (SELECT %(creator.first_id)s::uuid[]),
+            (SELECT %(creator.last_id)s::uuid[]), (SELECT %(creator.since)s::timestamptz[]),
+            (SELECT %(creator.until)s::timestamptz[]), (SELECT %(creator.person)s::text[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, n)
 CROSS JOIN LATERAL (
-    SELECT json_agg(y.rows ORDER BY y.rows DESC) FILTER (WHERE y.vendor_id <> w.vendor_id)::text AS org_vendor_counts,
-           min(y.oldest_at) AS org_oldest_at FROM (
-        SELECT x.vendor_id, count(*) AS rows, min(x.occurred_at) AS oldest_at FROM (
-            SELECT h.vendor_id, h.occurred_at FROM fraud_history h WHERE @known AND h.occurred_at <= w.at
-            @newest LIMIT 500) x
-        GROUP BY x.vendor_id) y) g
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found FROM (
+        SELECT h.payment_id, h.occurred_at, h.vendor_id FROM fraud_history h
+        WHERE @known AND h.created_by = w.person AND h.occurred_at <= w.until @newest LIMIT 300) x) r
+UNION ALL
+SELECT 'driver', w.n, r.found
+FROM unnest((SELECT %(driver.org_id)s::text[]), (SELECT %(driver.first_id)s::uuid[]),
+            (SELECT %(driver.last_id)s::uuid[]), (SELECT %(driver.since)s::timestamptz[]),
+            (SELECT %(driver.until)s::timestamptz[]), (SELECT %(driver.person)s::text[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, n)
 CROSS JOIN LATERAL (
-    SELECT @company::text AS creator FROM (
-        SELECT h.vendor_id FROM fraud_history h
-        WHERE @known AND h.created_by = w.creator AND h.occurred_at <= w.at @newest LIMIT 200) c) c
-CROSS JOIN LATERAL (
-    SELECT @company::text AS driver FROM (
-        SELECT h.vendor_id FROM fraud_history h
-        WHERE @known AND h.driver_id = w.driver AND h.occurred_at <= w.at @newest LIMIT 200) c) r
-ORDER BY w.n
-
--- name: said
--- What people said of each payment's vendor, and by which rule sets its organisation is judged: the live one, and the
--- one that is tried beside it.
-SELECT w.n,
-       (SELECT json_agg(json_build_object(
-                   'listingId', l.listing_id, 'vendorId', l.vendor_id, 'kind', l.kind, 'signal', l.signal,
-                   'reasonCode', l.reason_code, 'expiresAt', l.expires_at, 'listedBy', l.listed_by,
-                   'listedAt', l.listed_at))::text
-        FROM fraud_listings l
-        WHERE l.org_id = w.org_id AND l.vendor_id = w.vendor_id AND l.ended_at IS NULL) AS listings,
-       @used_live AS live, @used_shadow AS shadow
-FROM unnest((SELECT %(org_ids)s::text[]), %(vendor_ids)s::uuid[]) WITH ORDINALITY AS w (org_id, vendor_id, n)
-ORDER BY w.n
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found FROM (
+        SELECT h.payment_id, h.occurred_at, h.vendor_id FROM fraud_history h
+        WHERE @known AND h.driver_id = w.person AND h.occurred_at <= w.until @newest LIMIT 300) x) r
 
 -- name: used_live
 (SELECT r.document::text FROM (

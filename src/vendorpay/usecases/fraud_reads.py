@@ -17,7 +17,9 @@ from vendorpay.domain.fraud_listings import Standing, standing_of
 from vendorpay.domain.payment import Payment
 from vendorpay.store import fraud_history
 from vendorpay.store.db import Database
-from vendorpay.store.fraud_history import Kept, Said, ToScore
+from vendorpay.store.fraud_answers import Said
+from vendorpay.store.fraud_history import ToScore
+from vendorpay.store.fraud_questions import Kept
 from vendorpay.usecases.gathered import Gathered
 
 TOGETHER_MAX: Final = 100

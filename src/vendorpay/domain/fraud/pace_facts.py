@@ -83,4 +83,6 @@ def _others_days(view: View) -> tuple[float, ...]:
     span_s = (view.t - oldest).total_seconds()
     if span_s < SPAN_S_MIN:
         return ()
-    return tuple([round(count * DAY_S / span_s, 6) for count in counts])
+    # Many vendors, few different counts.
+    a_day = {count: round(count * DAY_S / span_s, 6) for count in set(counts)}
+    return tuple([a_day[count] for count in counts])

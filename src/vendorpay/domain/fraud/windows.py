@@ -29,7 +29,7 @@ DAY_S: Final = 86_400
 
 
 class Measures(NamedTuple):
-    """Of one row, what others of its service type are compared by; made by `measures_of`, or read from the table."""
+    """Of one row, what others of its service type are compared by; made by `measures_of`."""
 
     amount_cents: int
     base_cents: int | None
