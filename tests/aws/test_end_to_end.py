@@ -19,6 +19,9 @@ from tests.scenarios.example_file import EXPECTED, LINES, expected_amounts, stor
 
 ARRIVE_S_MAX = 90.0
 COMPLETED = "work-completed"
+AHEAD_MAX = 50
+"""Whoever publishes is ahead of who receives by so many events and as many again: moto counts all that wait, each time.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,10 @@ def test_the_events_of_the_file_become_the_same_payments_and_are_told_to_the_bus
     """Origin 5, 6, 8: from who publishes completed work to who hears of the payment, nothing is wired past another."""
     books = deployed.books_url()
     events, rest = published(deployed)
-    deployed.messages.publish(events)
+    for start in range(0, len(events), AHEAD_MAX):
+        deployed.messages.publish(events[start : start + AHEAD_MAX])
+        eventually(lambda: deployed.messages.waiting(COMPLETED) < AHEAD_MAX)
+    eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
     eventually(lambda: len(stored_amounts(books, ORG)) == len(events))
     deployed.messages.send(COMPLETED, rest)
     eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
@@ -59,16 +65,10 @@ def test_the_events_of_the_file_become_the_same_payments_and_are_told_to_the_bus
     quarantined = rows(books, "SELECT sum(times_seen) AS n FROM quarantine WHERE org_id = %(org)s", org=ORG)
     assert quarantined[0]["n"] == EXPECTED["rejected"]
 
-    heard: dict[str, dict[str, Any]] = {}
-
-    def all_heard() -> bool:
-        for envelope in deployed.messages.drain(HEARD):
-            heard[envelope["detail"]["paymentId"]] = envelope["detail"]
-        return len(heard) == len(events)
-
-    eventually(all_heard)
-    assert sum(detail["amountCents"] for detail in heard.values()) == EXPECTED["acceptedAmountCents"]
-    assert deployed.messages.waiting(APPROVALS) >= len(events), "what waits for a person wakes somebody"
+    listener = deployed.listener
+    eventually(lambda: len(listener.heard[HEARD]) == len(events))
+    assert sum(listener.amounts_cents.values()) == EXPECTED["acceptedAmountCents"]
+    eventually(lambda: listener.heard[APPROVALS].keys() == listener.heard[HEARD].keys())
     assert_whole(books)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.aws.listening import Queue, a_queue
-from tests.aws.moto_server import MotoServer, moto_server
+from tests.aws.moto_server import MotoServer
 from tests.aws.runtime_api import LambdaFunction, lambda_function
 from tests.aws.told import away, count, rows, told, writers_held_up
 from tests.database import DatabaseUrls
@@ -24,12 +24,6 @@ RECEIVES_MAX = 3
 VISIBILITY_S = 1
 PATIENCE_S = 30.0
 (TRIGGER,) = (trigger for trigger in function(NAME).triggers if isinstance(trigger, FromQueue))
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with moto_server() as server:
-        yield server
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -20,7 +21,9 @@ BUS: Final = "vendorpay-test-bus"
 APPROVALS: Final = "payment-approval"
 HEARD: Final = "heard"
 """A queue that gets every payment that the service tells of."""
+LISTENED_TO: Final = (APPROVALS, HEARD)
 ENTRIES_MAX: Final = 10
+LISTENS_EVERY_S: Final = 0.3
 AWAY: Final = (BotoCoreError, ClientError)
 
 Invoke = Callable[[str, Any], Any]
@@ -93,6 +96,30 @@ class Messages:
         name = f"vendorpay-test-{queue}"
         self._events.put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps(pattern))
         self._events.put_targets(Rule=name, EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+
+
+class Listener:
+    """Those outside who take what the service tells of. Nobody's queue grows long: moto counts each of its messages
+    whenever one comes or goes.
+    """
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+        self.heard: dict[str, Counter[str]] = {queue: Counter() for queue in LISTENED_TO}
+        """How often each payment was told of, by queue."""
+        self.amounts_cents: dict[str, int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(LISTENS_EVERY_S):
+            with suppress(*AWAY):
+                self._take()
+
+    def _take(self) -> None:
+        for queue, heard in self.heard.items():
+            for envelope in self._messages.drain(queue):
+                payment = envelope["detail"]["paymentId"]
+                self.amounts_cents[payment] = envelope["detail"]["amountCents"]
+                heard[payment] += 1
 
 
 class QueueReader:

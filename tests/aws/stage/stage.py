@@ -16,7 +16,7 @@ from tests.aws.moto_server import MotoServer, moto_server
 from tests.aws.runtime_api import Crashed, FunctionError, TimedOut
 from tests.aws.stage.functions import Functions
 from tests.aws.stage.gateway import Gateway
-from tests.aws.stage.messages import APPROVALS, BUS, Messages, QueueReader, incoming
+from tests.aws.stage.messages import APPROVALS, BUS, Listener, Messages, QueueReader, incoming
 from tests.aws.stage.people import TTL_S, People
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromTimer, function
 
@@ -35,6 +35,7 @@ class Stage:
     ) -> None:
         self.moto, self.aurora, self.people = moto, aurora, people
         self.messages, self.functions = messages, functions
+        self.listener = Listener(messages)
         self.gateway = Gateway(functions, people)
 
     @property
@@ -92,6 +93,7 @@ def _environment(database: Aurora, people: People, messages: Messages, name: str
 
 
 def _work(made: Stage) -> Iterator[Callable[[threading.Event], None]]:
+    yield made.listener.run
     for name, queue in incoming().items():
         yield QueueReader(made.messages, queue, name, made.functions.invoke).run
     for row in FUNCTIONS:
