@@ -44,7 +44,7 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "whole"),
     ("payments.sql", "fraud_case"),
     # What waits to be scored again, whoever's it is.
-    ("fraud_cases.sql", "without_score"),
+    *(("fraud_cases.sql", name) for name in ("never_asked", "without_score")),
     # What a timer escalates, whoever's it is.
     ("policies.sql", "overdue"),
     # What became of our own command, asked by the id that only we know.
@@ -97,7 +97,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
         ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
     ),  # each row in `rows` names its own
     *(("fraud_history", name) for name in ("to_score", "windows")),  # each payment asked for names its organisation
-    ("fraud_cases", "without_score"),  # whoever's payment could not be scored
+    *(("fraud_cases", name) for name in ("never_asked", "without_score")),  # whoever's payment was not scored
     ("read_payments", "by_ids"),  # each question names its scope
     ("limit_rows", "used"),  # each row asked for names its organisation
     *(("db", name) for name in ("execute", "rows")),  # run what the functions above hand them

@@ -197,6 +197,29 @@ async def test_fault_2_a_score_that_is_not_to_be_had_is_seen_and_had_later(
         assert (await world.audit()).clean
 
 
+async def test_fault_2_a_payment_of_which_no_event_tells_is_scored_by_the_timer(database_urls: DatabaseUrls) -> None:
+    """On a new database events may be numbered before the scorer has its subscription; dead letters are as silent."""
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        early = (await world.create()).payment_id
+        number(world)
+        consumer = ConsumerTarget(world.deps, ROUTES)
+        await consumer.prepare()
+        later = (await world.create()).payment_id
+        number(world)
+        assert world.count("deliveries") == 1
+        gates = "SELECT fraud_gate FROM payments ORDER BY payment_id"
+        assert await score_payment.step(world.deps) is False
+        assert [row["fraud_gate"] for row in world.rows(gates)] == ["score_pending"] * 2, "it may yet be told of"
+        world.clock.advance(seconds=score_payment.LEFT_OUT_AFTER.total_seconds() + 1)
+        assert await score_payment.step(world.deps) is False
+        assert [row["fraud_gate"] for row in world.rows(gates)] == ["clear", "score_pending"]
+        assert (await world.approve(early)).status == "approved"
+        world.rows("UPDATE deliveries SET state = 'dead', settled_at = now() RETURNING 1")
+        assert await score_payment.step(world.deps) is False
+        assert (await world.approve(later)).status == "approved"
+        assert (await world.audit()).clean
+
+
 async def test_fault_46_a_score_that_comes_late_finds_what_it_was_for_or_does_nothing(
     database_urls: DatabaseUrls,
 ) -> None:

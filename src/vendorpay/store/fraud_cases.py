@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,6 +34,14 @@ async def without_score(connection: Connection, *, limit: int) -> list[tuple[str
     """Payments with an open case for want of a score, of any organisation, the oldest first."""
     found = await rows(connection, _sql("without_score"), {"limit": limit})
     return [(row["org_id"], row["payment_id"]) for row in found]
+
+
+async def never_asked(connection: Connection, *, consumer: str, before: datetime, limit: int) -> list[tuple[str, UUID]]:
+    """Of the `limit` payments that wait for a score longest, of any organisation: those that do so since `before` and
+    of which the consumer is not told any more.
+    """
+    parameters = {"consumer": consumer, "before": before, "limit": limit}
+    return [(row["org_id"], row["payment_id"]) for row in await rows(connection, _sql("never_asked"), parameters)]
 
 
 async def payment_id_of(connection: Connection, org_id: str, case_id: UUID) -> UUID | None:

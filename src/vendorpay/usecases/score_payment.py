@@ -7,6 +7,7 @@ content is still the one that was judged.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from vendorpay.domain.feed import FeedEvent
 from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud.score import assess
+from vendorpay.domain.fraud_cases import SCORER
 from vendorpay.domain.fraud_listings import heeding
 from vendorpay.domain.fraud_verdict import Verdict, awaits_score, unknown
 from vendorpay.domain.payment import FraudReason
@@ -35,6 +37,9 @@ REASONS_MAX: Final = 10
 
 AGAIN_MAX: Final = 100
 """How many are tried again at once."""
+
+LEFT_OUT_AFTER: Final = timedelta(seconds=10)
+"""How long a payment waits before it is asked whether any event still tells of it: one is numbered well within that."""
 
 EVENT_TYPES: Final = ("PaymentCreated", "PaymentUpdated")
 _CONTENT: Final = frozenset({"lineItems", "amountCents"})
@@ -77,20 +82,34 @@ async def scored(deps: Deps, org_id: str, payment_id: UUID, event: FeedEvent | N
 
 
 async def step(deps: Deps) -> bool:
-    """Tries again what could not be scored; whether more is waiting. When the provider still fails, nothing changes."""
+    """Scores what could not be scored before, and what no event tells of any more; whether more is waiting.
+
+    When the provider still fails, nothing changes for the first, and the others are flagged for want of a score.
+    """
     if deps.fraud_provider is None:
         return False
     async with deps.database.reading() as connection:
-        waiting = await fraud_cases.without_score(connection, limit=AGAIN_MAX)
+        failed = await fraud_cases.without_score(connection, limit=AGAIN_MAX)
+        left_out = await fraud_cases.never_asked(
+            connection, consumer=SCORER, before=deps.now() - LEFT_OUT_AFTER, limit=AGAIN_MAX
+        )
+    await _scored_now(deps, left_out, though_unknown=True)
+    done = await _scored_now(deps, failed, though_unknown=False)
+    return AGAIN_MAX in (done, len(left_out))
+
+
+async def _scored_now(deps: Deps, waiting: Sequence[tuple[str, UUID]], *, though_unknown: bool) -> int:
+    """How many were handed in; ends where the provider is away, unless that too is news of these."""
     done = 0
     for org_id, payment_id in waiting:
         command = await scored(deps, org_id, payment_id, None)
-        if command is not None and command.verdict.score is None:
-            return False  # the provider is still away: the next ones would find the same
-        if command is not None:
-            await deps.commands.submit(command)
-            done += 1
-    return done == AGAIN_MAX
+        if command is None:
+            continue
+        if command.verdict.score is None and not though_unknown:
+            break  # the next ones would find the same
+        await deps.commands.submit(command)
+        done += 1
+    return done
 
 
 async def _verdict(provider: FraudProvider, known: Known) -> Verdict:
