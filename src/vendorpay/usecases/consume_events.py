@@ -118,8 +118,9 @@ class ConsumerTarget:
     async def _give_way(self) -> None:
         """Returns when callers press no more, or when they were given way for long enough."""
         until = asyncio.get_running_loop().time() + GIVE_WAY_S_MAX
-        while self._under_way() >= PRESSED_FROM and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(GIVE_WAY_LOOK_S)  # noqa: ASYNC110 - nobody tells when callers become fewer
+        # Nobody tells when callers become fewer.
+        while self._under_way() >= PRESSED_FROM and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(GIVE_WAY_LOOK_S)
 
     async def _command(self, due: Due) -> Command | None:
         route = self._routes[due.subscription_name]
