@@ -23,6 +23,7 @@ END: Final = "<!-- written by make bench: end -->"
 READY_S_MAX: Final = 2.0
 RSS_MB_MAX: Final = 150.0
 IMPORT_RATIO_MIN: Final = 0.9
+SCORING_RATIO_MIN: Final = 0.9
 SLOWDOWN_MAX: Final = 2.0
 IMPORT_MEMORY_MAX: Final = 1.1
 NOT_MEASURED: Final = "not measured in this run"
@@ -39,6 +40,8 @@ def summary(found: Found) -> dict[str, Any]:
             said[goal.cell] = {"ratio": ratio, "p99_ms": round(one.p99_ms, 2), "per_s": round(one.per_s, 1)}
     if found.imported is not None:
         said["import"] = {"ratio": round(found.imported.ratio, 3), "per_s": round(found.imported.per_s, 1)}
+    if (scoring := found.scoring) is not None:
+        said["scoring"] = {"ratio": round(scoring.ratio, 3), "drained_per_s": round(scoring.drained_per_s, 1)}
     if "create_c64" in found.cells:
         said["rss_mb"] = round(found.cells["create_c64"].rss_mb, 1)
     if found.ready_s is not None:
@@ -69,6 +72,8 @@ def _of_parts(found: Found) -> Iterator[str]:
     slow, imported = found.slow_cells, found.imported
     ratio = _over(slow.get("create_c64"), slow.get("pgbench_create_c64"))
     yield _at_least("create_c64 / pgbench at 64, commits 2 ms slower", SLOW_RATIO_MIN, ratio)
+    ratio = found.scoring.ratio if found.scoring else None
+    yield _at_least("create_c64 with fraud scoring / without", SCORING_RATIO_MIN, ratio)
     for kind in KINDS:
         yield _of_pages(kind, slowdown(found.pages, kind))
     yield _at_least("import / COPY", IMPORT_RATIO_MIN, imported.ratio if imported else None)
@@ -107,6 +112,11 @@ def details(found: Found, plan: Plan) -> str:
             f"Import: {imported.per_s:.0f} payments/s, COPY alone {imported.copy_per_s:.0f}/s; the command's memory "
             f"{imported.rss_mb[0]:.0f} MB for {imported.sizes[0]:,} payments, {imported.rss_mb[1]:.0f} MB for "
             f"{imported.sizes[1]:,}."
+        )
+    if (scoring := found.scoring) is not None:
+        parts.append(
+            f"Fraud scoring: {scoring.off_per_s:.0f} creates/s without it, {scoring.on_per_s:.0f} with it; once nobody "
+            f"created any more, {scoring.drained_per_s:.0f} payments/s got the scores that were due."
         )
     if found.import_ms is not None and found.ready_s is not None:
         parts.append(

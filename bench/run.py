@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from bench import database, imports, pages, slow_commit, start_up
+from bench import database, imports, pages, scoring, slow_commit, start_up
 from bench.cells import Bench, Cell, approvals_needed, in_rounds
 from bench.database import Loaded
 from bench.goals import medians
@@ -16,10 +16,11 @@ from bench.imports import Imported
 from bench.measuring import Measured
 from bench.pages import Pages
 from bench.plan import Plan
+from bench.scoring import Scoring
 from bench.service import LOG, Service, serving
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 
-PARTS: Final = ("import", "pages", "slow_commit", "start_up")
+PARTS: Final = ("import", "pages", "scoring", "slow_commit", "start_up")
 """What is measured beside the cells."""
 STARTS_MIN: Final = 3
 SLOW: Final = (Cell(kind="create", clients=64, workers=1), Cell(kind="create", clients=64))
@@ -32,6 +33,7 @@ class Found:
     cells: Mapping[str, Measured] = field(default_factory=dict)
     pages: Pages = field(default_factory=dict)
     imported: Imported | None = None
+    scoring: Scoring | None = None
     slow_cells: Mapping[str, Measured] = field(default_factory=dict)
     """Creates with slow commits."""
     ready_s: float | None = None
@@ -48,6 +50,8 @@ def run(home: Path, plan: Plan, cells: Sequence[Cell], parts: Sequence[str]) -> 
         found.postgres_version = database.version(loaded)
         if cells:
             found.cells = _rounds(home, plan, postgres, loaded, cells)
+        if "scoring" in parts:
+            found.scoring = scoring.measure(home, plan, postgres, loaded)
         if "import" in parts:
             with serving(home / "serve", "--database-url", loaded.app_url) as service:
                 found.imported = imports.measure(home, loaded, service, plan.import_sizes, plan.side_rounds)

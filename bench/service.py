@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -84,9 +84,11 @@ class Service:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str, workers: int = 1) -> Iterator[Service]:
+def serving(
+    home: Path, *arguments: str, workers: int = 1, environment: Mapping[str, str] | None = None
+) -> Iterator[Service]:
     """A `serve` that is ready, asleep until it is measured; its log is in its folder."""
-    process = started(home, "--workers", str(workers), *arguments)
+    process = started(home, "--workers", str(workers), *arguments, environment=environment)
     try:
         port = int(wait_until_ready(process, home).rpartition(":")[2])
         service = Service(process=process, port=port, home=home, workers=workers)
@@ -96,7 +98,7 @@ def serving(home: Path, *arguments: str, workers: int = 1) -> Iterator[Service]:
         stop(process)
 
 
-def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
+def started(home: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """A `serve` that has just begun, on any free port, with `home` for its keys unless the arguments say otherwise."""
     home.mkdir(parents=True, exist_ok=True)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
@@ -112,7 +114,7 @@ def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=kept,
+            env={**kept, **(environment or {})},
             start_new_session=True,
         )
 

@@ -16,6 +16,7 @@ from bench.measuring import Measured
 from bench.pages import slowdown
 from bench.plan import FULL
 from bench.run import Found
+from bench.scoring import Scoring
 
 
 def a_cell(per_s: float, *, p99_ms: float = 10.0, database_us: float = 100.0) -> Measured:
@@ -38,6 +39,7 @@ def everything(**cells: Measured) -> Found:
         cells={**found, **cells},
         pages={(kind, size): a_cell(1000) for kind in ("pending", "vendor") for size in (10, 1000)},
         imported=Imported(per_s=95, copy_per_s=100, sizes=(10, 50), rss_mb=(40, 41)),
+        scoring=Scoring(off_per_s=1000, on_per_s=950, drained_per_s=300),
         slow_cells={"create_c64": a_cell(3000), "pgbench_create_c64": a_cell(1000)},
         ready_s=1.5,
         import_ms=300,
@@ -52,7 +54,7 @@ def verdicts(found: Found) -> dict[str, str]:
 
 def test_every_goal_that_is_reached_is_said_to_be() -> None:
     found = verdicts(everything())
-    assert len(found) == 15
+    assert len(found) == 16
     assert [words for words in found.values() if not words.endswith(" yes")] == []
 
 
@@ -77,7 +79,14 @@ def test_the_details_of_a_whole_run_and_of_an_empty_one_can_be_written() -> None
 
 def test_the_one_json_object_has_only_what_was_measured() -> None:
     assert report.summary(Found()) == {}
-    assert report.summary(everything()).keys() == {*(goal.cell for goal in GOALS), "import", "rss_mb", "ready_s"}
+    assert report.summary(everything()).keys() == {
+        *(goal.cell for goal in GOALS),
+        "import",
+        "rss_mb",
+        "ready_s",
+        "scoring",
+    }
+    assert report.summary(everything())["scoring"] == {"ratio": 0.95, "drained_per_s": 300}
 
 
 def test_64_clients_are_compared_with_the_best_of_pgbench_and_others_with_as_many() -> None:
