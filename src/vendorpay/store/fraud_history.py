@@ -58,12 +58,15 @@ async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[
     What is kept is committed before anything is read: of two scorers that keep twins at the same time, the one that
     commits later sees the other's. A second round trip is for payments that share too little with the others.
     """
-    answers = Answers(asked)
+    answers, cursor = Answers(asked), None
     async with connection.pipeline():
         await connection.execute(b"BEGIN")
         await execute(connection, _sql("keep"), columns("keep", _KEPT, [_values(one) for one in kept]))
         await connection.execute(b"COMMIT")
-        cursor = await execute(connection, _sql("windows"), answers.parameters())
+        if asked:
+            cursor = await execute(connection, _sql("windows"), answers.parameters())
+    if cursor is None:
+        return []
     found = answers.read(await cursor.fetchall())
     left = [n for n, one in enumerate(found) if one is None]
     if left:

@@ -14,6 +14,7 @@ from vendorpay.domain.fraud.rows import FraudRow, row_of
 from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet
 from vendorpay.domain.fraud.windows import Windows
 from vendorpay.domain.fraud_listings import Standing, standing_of
+from vendorpay.domain.fraud_verdict import awaits_score
 from vendorpay.domain.payment import Payment
 from vendorpay.store import fraud_history
 from vendorpay.store.db import Database
@@ -47,7 +48,7 @@ class FraudReads:
         self._gathered: Gathered[tuple[str, UUID], Known | None] = Gathered(self._read, together_max=TOGETHER_MAX)
 
     async def of(self, org_id: str, payment_id: UUID) -> Known | None:
-        """What is known of one payment; None when there is none."""
+        """What is known of one payment; None when there is none, or it waits for no score."""
         return await self._gathered.ask((org_id, payment_id))
 
     async def _read(self, asked: Sequence[tuple[str, UUID]]) -> Sequence[Known | None]:
@@ -57,10 +58,17 @@ class FraudReads:
             kept = [_kept(one.payment) for one in found if one is not None]
             if not kept:
                 return [None] * len(asked)
-            windows = iter(await fraud_history.windows(connection, [*kept, *map(_kept, others)], kept))
-        rows = iter(kept)
+            waiting = [one for one in found if one is not None and _waits(one)]
+            own = [_kept(one.payment) for one in waiting]
+            windows = await fraud_history.windows(connection, [*kept, *map(_kept, others)], own)
         now = self._now()
-        return [None if one is None else _known(one, next(rows).row, *next(windows), now) for one in found]
+        answers = zip(waiting, own, windows, strict=True)
+        known = {one.payment.payment_id: _known(one, kept_one.row, *read, now) for one, kept_one, read in answers}
+        return [None if one is None else known.get(one.payment.payment_id) for one in found]
+
+
+def _waits(found: ToScore) -> bool:
+    return awaits_score(found.gate, found.payment.fraud_score)
 
 
 def _kept(payment: Payment) -> Kept:

@@ -21,7 +21,7 @@ from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud.score import assess
 from vendorpay.domain.fraud_cases import SCORER
 from vendorpay.domain.fraud_listings import heeding
-from vendorpay.domain.fraud_verdict import Verdict, awaits_score, unknown
+from vendorpay.domain.fraud_verdict import Verdict, unknown
 from vendorpay.domain.payment import FraudReason
 from vendorpay.ports import FraudProvider, NoScore
 from vendorpay.store import fraud_cases
@@ -66,7 +66,7 @@ async def scored(deps: Deps, org_id: str, payment_id: UUID, event: FeedEvent | N
     if deps.fraud_provider is None:
         return None
     known = await deps.fraud.of(org_id, payment_id)
-    if known is None or not awaits_score(known.found.gate, known.found.payment.fraud_score):
+    if known is None:
         return None
     began = asyncio.get_running_loop().time()
     verdict = await _verdict(deps.fraud_provider, known)
