@@ -58,7 +58,9 @@ def measure(home: Path, plan: Plan, postgres: RunningPostgres, loaded: Loaded) -
                 drained_per_s = _drained_per_s(service, loaded)
             if provider != "off":
                 drained.append(drained_per_s)
-            say(f"scoring {provider}: {found.per_s:.0f} creates/s, then {drained_per_s:.0f} scores/s")
+            say(
+                f"scoring {provider}: {found.per_s:.0f} creates/s of {found.cpu_us:.0f} us CPU, then {drained_per_s:.0f} scores/s"
+            )
     off_per_s, on_per_s = (statistics.median(per_s[provider]) for provider in PROVIDERS)
     return Scoring(off_per_s=off_per_s, on_per_s=on_per_s, drained_per_s=statistics.median(drained))
 
