@@ -59,7 +59,8 @@ def measure(home: Path, plan: Plan, postgres: RunningPostgres, loaded: Loaded) -
             if provider != "off":
                 drained.append(drained_per_s)
             say(
-                f"scoring {provider}: {found.per_s:.0f} creates/s of {found.cpu_us:.0f} us CPU, then {drained_per_s:.0f} scores/s"
+                f"scoring {provider}: {found.per_s:.0f} creates/s of {found.cpu_us:.0f} us CPU, "
+                f"then {drained_per_s:.0f} scores/s"
             )
     off_per_s, on_per_s = (statistics.median(per_s[provider]) for provider in PROVIDERS)
     return Scoring(off_per_s=off_per_s, on_per_s=on_per_s, drained_per_s=statistics.median(drained))
