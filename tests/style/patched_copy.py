@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.style.rules.source import ROOT
 from tests.style.rules.tree import Tree, project
 
-FOLDERS = ("src", "tests", "docs", "requirements", "scripts", "examples")
+FOLDERS = ("src", "tests", "infra", "docs", "requirements", "scripts", "examples")
 FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md")
 RUN_S_MAX = 110.0
 
@@ -22,7 +22,7 @@ class Copy:
     def __init__(self, folder: Path, tree: Tree) -> None:
         self.folder = folder
         for name in FOLDERS:
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "cdk.out"))
         for name in FILES:
             shutil.copy(ROOT / name, folder / name)
         self.take(tree)
