@@ -176,7 +176,7 @@ def test_two_at_once_share_the_work_and_one_that_is_killed_loses_nothing(
     doomed.kill()
     assert not under_way.ended.is_set()
     with ThreadPoolExecutor(2) as both:
-        for ended in [both.submit(until_settled, function, database_urls) for function in (other, pump())]:
+        for ended in [both.submit(until_settled, function, database_urls, 2 * WHILE_S) for function in (other, pump())]:
             ended.result()
     found = bus[1].events()
     assert set(ids(found)) == published(database_urls)
@@ -227,12 +227,12 @@ def is_settled(urls: DatabaseUrls) -> bool:
     return bool(found["events"] == found["placed"]) and not pending(urls)
 
 
-def until_settled(function: LambdaFunction, urls: DatabaseUrls) -> None:
+def until_settled(function: LambdaFunction, urls: DatabaseUrls, while_s: float = WHILE_S) -> None:
     """The pump's minutes go by."""
     for _ in range(MINUTES_MAX):
         if is_settled(urls):
             return
-        function.invoke({}, timeout_s=WHILE_S)
+        function.invoke({}, timeout_s=while_s)
     raise AssertionError("something still waits")
 
 

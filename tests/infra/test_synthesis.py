@@ -12,7 +12,7 @@ import pytest
 from infra.packages_folder import COMPLETE
 from infra.reasons import ACKNOWLEDGED
 from tests.faults.dying import SOAK
-from tests.infra.conftest import STAGES, synthesized
+from tests.infra.conftest import STAGES, SYNTH_S_MAX, synthesized
 from tests.infra.templates import Templates
 
 STACKS = {
@@ -57,7 +57,11 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
     files = [str(assembly / name) for name in all_of_them if SOAK or name not in doubles]
     lint = [str(Path(sys.executable).parent / "cfn-lint"), "--non-zero-exit-code", "informational"]
     done = subprocess.run(
-        [*lint, "--ignore-checks", ACCEPTED, "--", *files], capture_output=True, text=True, timeout=110, check=False
+        [*lint, "--ignore-checks", ACCEPTED, "--", *files],
+        capture_output=True,
+        text=True,
+        timeout=SYNTH_S_MAX,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
