@@ -21,6 +21,7 @@ from tests.database import (
     in_status,
     line_items,
     new_payment,
+    score,
     scoring,
     write,
 )
@@ -54,6 +55,29 @@ def scored(spoil: Callable[[Row, Rows], object]) -> Attempt:
 def opened(spoil: Callable[[Row, Rows], object], status: str = "pending_approval") -> Attempt:
     """Flagging a payment, spoiled."""
     return spoiled(flagging, spoil, status)
+
+
+def superseded_by_nothing(connection: Connection[TupleRow]) -> None:
+    """The case of a payment that could not be scored is closed by the service, which has not scored it since."""
+    waiting = write(connection, new_payment(fraud_gate="score_pending"))
+    rows = flagging(waiting, cause="error")
+    rows.scores[0].update(score=None, status=None, error="away")
+    sets(rows, fraud_score=None)
+    payment = write(connection, rows)
+    opening: Row = {"fraud_case_id": None, "fraud_gate": "clear"}
+    rows = change(payment, action="fraud_case_superseded", actor=SCORER, **opening)
+    by = {"decided_by": SCORER, "decided_at": payment["updated_at"], "decision_audit_seq": payment["audit_seq"] + 1}
+    rows.case_sets = {"status": "superseded", **by}
+    write(connection, rows)
+
+
+def scored_by_a_person(connection: Connection[TupleRow]) -> None:
+    """Who made a payment says that nothing is wrong with it."""
+    payment = write(connection, new_payment(fraud_gate="score_pending"))
+    judged: Row = {"fraud_score": 0.1, "fraud_status": "low_risk", "fraud_gate": "clear"}
+    rows = change(payment, action="payment_scored", actor=CREATOR, **judged)
+    rows.scores.append(score(payment))
+    write(connection, rows)
 
 
 def decided(spoil: Callable[[Row, Rows], object], decision: str = "cleared", by: str = APPROVER) -> Attempt:
@@ -170,6 +194,10 @@ FRAUD = table(
         score_with(shadow=True, audit_seq=None),
         "payments_fraud_score_on_record",
     ),
+    Refusal(
+        "45", "an error's case that is superseded without a score", superseded_by_nothing, "payments_fraud_gate_decided"
+    ),
+    Refusal("45", "a score that a person gave", scored_by_a_person, "fraud_scores_on_record"),
     Refusal("45", "a score that nobody gave", scored(unscored), "payments_fraud_score_on_record"),
     Refusal(
         "45",

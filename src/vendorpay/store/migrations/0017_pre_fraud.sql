@@ -153,7 +153,7 @@ CREATE INDEX idx_fraud_cases_open ON fraud_cases (case_id) WHERE status = 'open'
 CREATE INDEX idx_fraud_cases_org ON fraud_cases (org_id, case_id);
 CREATE INDEX idx_fraud_cases_status ON fraud_cases (org_id, status, case_id);
 
--- A live score is of the content that the payment has, and is on record there.
+-- A live score is of the content that the payment has, and is on record there as the service's own word.
 CREATE FUNCTION fraud_scores_check_insert() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -169,7 +169,7 @@ BEGIN
     FROM new_rows n
     LEFT JOIN payments p ON p.payment_id = n.payment_id
     LEFT JOIN payment_audit_log a ON a.subject_id = n.payment_id AND a.seq = n.audit_seq
-                                     AND a.action = 'payment_scored'
+                                     AND a.action = 'payment_scored' AND a.actor_id LIKE 'system:%'
                                      AND a.subject_id BETWEEN ids[1] AND ids[cardinality(ids)]
     WHERE NOT n.shadow;
     IF other_content THEN
@@ -269,7 +269,10 @@ BEGIN
     END IF;
     -- By who cleared the case, or by the score that was missing.
     IF OLD.fraud_gate = 'review_required' AND NEW.fraud_gate <> 'review_required' AND NOT EXISTS (
-           SELECT FROM fraud_cases c WHERE c.case_id = OLD.fraud_case_id AND c.status IN ('cleared', 'superseded')) THEN
+           SELECT FROM fraud_cases c WHERE c.case_id = OLD.fraud_case_id
+           AND (c.status = 'cleared' OR (c.status = 'superseded' AND EXISTS (
+                    SELECT FROM fraud_scores s WHERE s.payment_id = NEW.payment_id AND NOT s.shadow
+                    AND s.content_version = NEW.content_version AND s.status <> 'flagged')))) THEN
         PERFORM refuse('payments_fraud_gate_decided', 'a shut gate opens when its case is cleared');
     END IF;
     RETURN NULL;
