@@ -38,7 +38,13 @@ PROMISED = {
     503: {"database_unavailable", "overloaded"},
 }
 # Ours beyond those: an event's reason is shown in its result, and a probe or an issuer's outage has its own word.
-ADDED = {(400, "invalid_event"), (403, "policy_denied"), (409, "policies_off"), (503, "issuer_unavailable"), (503, "not_ready")}
+ADDED = {
+    (400, "invalid_event"),
+    (403, "policy_denied"),
+    (409, "policies_off"),
+    (503, "issuer_unavailable"),
+    (503, "not_ready"),
+}
 
 
 def every_error() -> set[type[VendorPayError]]:

@@ -79,7 +79,17 @@ def test_a_payee_sees_everything_else_as_the_back_office_does() -> None:
     shown = msgspec.to_builtins(for_payee(PAYMENT))
     assert shown == {name: whole[name] for name in shown}
     assert whole.keys() - shown.keys() == {
-        *("approvals", "approvedBy", "editedBy", "holds", "fraudScore", "fraudStatus", "fraudReasons", "metadata", "policy")
+        *(
+            "approvals",
+            "approvedBy",
+            "editedBy",
+            "holds",
+            "fraudScore",
+            "fraudStatus",
+            "fraudReasons",
+            "metadata",
+            "policy",
+        )
     }
 
 

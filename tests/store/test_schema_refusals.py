@@ -102,7 +102,9 @@ BIRTHS = table(
     Refusal("6", "no organisation", born_with(org_id=""), "payments_org_id_named"),
     Refusal("10", "a bill number of 65 characters", born_with(reference="x" * 65), "payments_reference_short"),
     Refusal("6", "a gate nobody knows", born_with(fraud_gate="open"), "payments_fraud_gate_known"),
-    Refusal("6", "a score above 1", born_with(fraud_score=1.01, fraud_status="flagged"), "payments_fraud_score_is_share"),
+    Refusal(
+        "6", "a score above 1", born_with(fraud_score=1.01, fraud_status="flagged"), "payments_fraud_score_is_share"
+    ),
     Refusal("6", "a fraud status nobody knows", born_with(fraud_status="fine"), "payments_fraud_status_known"),
     Refusal("6", "fewer than no holds", born_with(open_holds=-1), "payments_open_holds_not_negative"),
     Refusal("79", "a status nobody knows", born_with(status="refunded"), "payments_status_known"),

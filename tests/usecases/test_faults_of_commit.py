@@ -35,9 +35,9 @@ async def _creations(world: World, count: int) -> list[Payment]:
 async def _creations_beside_an_approval(world: World, count: int) -> list[Payment]:
     """All in one batch, which asks before it writes."""
     waiting = await world.create()
-    approving = world.approve(waiting.payment_id)
-    approved, *done = await asyncio.gather(approving, *(world.submit(world.creation()) for _ in range(count - 1)))
-    return [approved, *(payment_in(one) for one in done)]
+    commands = [world.approval(waiting.payment_id), *(world.creation() for _ in range(count - 1))]
+    done = await asyncio.gather(*(world.submit(command) for command in commands))
+    return [payment_in(one) for one in done]
 
 
 @pytest.mark.parametrize("trigger", [AT_ONCE, LOCKS, WRITES, b"COMMIT"])

@@ -97,9 +97,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("created_at", "digest", "audit_seq", "audit_head", "event_seq"),
     ),
     "delegation_ends": ("delegation_id", "org_id", "ended_at", "ended_by", "audit_seq", "audit_head", "event_seq"),
-    "limits": (
-        *("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount", "most"),
-    ),
+    "limits": (*("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount", "most"),),
     "limit_returns": ("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount"),
     "policies": (
         *("policy_id", "org_id", "version", "document", "digest", "proposed_by", "proposed_at", "audit_seq"),

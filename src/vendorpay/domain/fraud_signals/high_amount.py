@@ -18,6 +18,9 @@ PRIOR_CHANCE: Final = 0.001
 PRIOR_DEVIATIONS: Final = 3.09
 """Where a normal distribution has that thousandth."""
 VOUCHING_MIN: Final = 3
+"""So many payments of the vendor's own vouch for as much again, where the prior decides."""
+PEERS_VOUCHING_MIN: Final = 10
+"""So many of others: a few could be one stranger's, under several names."""
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, priors: Priors) -> Speaks | None:
@@ -96,7 +99,8 @@ def _by_prior(facts: FraudFacts, priors: Priors) -> Speaks | None:
 
 
 def _few(amount: AmountFacts) -> list[Compared]:
-    return [each for each in (amount.vendor, amount.peers) if each is not None and each.usual.count >= VOUCHING_MIN]
+    found = ((amount.vendor, VOUCHING_MIN), (amount.peers, PEERS_VOUCHING_MIN))
+    return [each for each, least in found if each is not None and each.usual.count >= least]
 
 
 def _beyond(prior: Prior, cents: int) -> float:
