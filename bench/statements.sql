@@ -78,7 +78,8 @@ commands AS (
                || '"totalCents":3500}],"requiredApprovals":1,"approvedAt":null,"payout":null,'
                || '"stripePaymentIntentId":null,"stripeTransferId":null,"processedAt":null,"completedAt":null,'
                || '"failedReason":null,"failedCode":null,"createdBy":"' || creator || '","createdAt":"' || at_text
-               || '","updatedAt":"' || at_text || '","approvals":[],"approvedBy":null,"editedBy":null,"holds":[],'
+               || '","updatedAt":"' || at_text || '","approvals":[],"policy":null,"approvedBy":null,"editedBy":null,'
+               || '"holds":[],'
                || '"fraudScore":null,"fraudStatus":null,"fraudReasons":[],"metadata":{"duration":45,"serviceType":'
                || '"towing"}}', 'UTF8'), at
     FROM record
@@ -163,7 +164,8 @@ commands AS (
                || '"stripePaymentIntentId":null,"stripeTransferId":null,"processedAt":null,"completedAt":null,'
                || '"failedReason":null,"failedCode":null,"createdBy":"' || created_by || '","createdAt":"'
                || created_text || '","updatedAt":"' || at_text || '","approvals":[{"approverId":"' || approver
-               || '","role":"dispatcher","notes":null,"at":"' || at_text || '"}],"approvedBy":"' || approver
+               || '","role":"dispatcher","notes":null,"onBehalfOf":null,"at":"' || at_text || '"}],"policy":null,'
+               || '"approvedBy":"' || approver
                || '","editedBy":null,"holds":[],"fraudScore":null,"fraudStatus":null,"fraudReasons":[],"metadata":'
                || metadata || '}', 'UTF8'), at
     FROM record

@@ -96,7 +96,7 @@ def kind_of(value: Any) -> Any:
         case datetime():
             found = "a time"
         case bytes():
-            found = kind_of(json.loads(value)) if value.startswith(b"{") else f"{len(value)} bytes"
+            found = kind_of(json.loads(value)) if value.startswith(b'{"') else f"{len(value)} bytes"
         case dict():
             found = {name: kind_of(one) for name, one in value.items() if name not in OWN}
         case list():

@@ -11,10 +11,13 @@ import httpx
 import psycopg
 import pytest
 
+from tests.faults.dying import SOAK
 from tests.scenarios.asking import Office, client_of
 from tests.scenarios.serving import Serve, quick_home, serving
 from vendorpay.entrypoints import embedded_postgres
 
+ON_BOTH = {"test_gate", "test_seed_examples"}
+"""What runs on PostgreSQL 15 in every run of the tests; all of it does in a soak."""
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -23,7 +26,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = metafunc.definition.iter_markers("parametrize")
     chosen = hasattr(metafunc.module, "serve") or any(mark.args[0] == "serve" for mark in marks)
     if "serve" in metafunc.fixturenames and not chosen:
-        modes = ["AWS"] if metafunc.config.getoption("--on-aws") else ["embedded", "PostgreSQL 15"]
+        everywhere = SOAK or metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+        laptop = ["embedded", "PostgreSQL 15"] if everywhere else ["embedded"]
+        modes = ["AWS"] if metafunc.config.getoption("--on-aws") else laptop
         metafunc.parametrize("serve", modes, indirect=True, scope="session")
 
 
