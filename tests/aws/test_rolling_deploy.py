@@ -7,12 +7,10 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +39,7 @@ def old_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if made.returncode:
         pytest.skip(f"the history has no {OLD}: a shallow clone")
     tree = tmp_path_factory.mktemp("old")
-    with tarfile.open(fileobj=BytesIO(made.stdout)) as archive:
-        archive.extractall(tree, filter="data")
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=made.stdout, check=True)
     return tree
 
 
