@@ -34,9 +34,13 @@ class Tree:
     def pids(self) -> Iterator[int]:
         """The living ones, parents first."""
         yield self.pid
-        for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
+        try:
+            threads = os.listdir(f"/proc/{self.pid}/task")
+        except OSError:  # the process has ended
+            return
+        for thread in threads:
             try:
-                children = thread.read_text().split()
+                children = Path(f"/proc/{self.pid}/task/{thread}/children").read_text().split()
             except OSError:  # the thread has ended
                 continue
             for child in children:

@@ -29,8 +29,9 @@ AT_ONCE: Final = 128
 """How many events of one consumer are under way at once, in one relay."""
 PRESSED_FROM: Final = 16
 """From so many requests under way on, callers come first."""
-GIVE_WAY_S_MAX: Final = 2.0
-"""How long an event gives way to them: what we do by ourselves may be late when everything is, but goes on."""
+GIVE_WAY_S_MAX: Final = 1.0
+"""How long an event gives way to them: what we do by ourselves may be late when everything is, but goes on; and sooner
+than an approval that waits for its score gives up."""
 GIVE_WAY_LOOK_S: Final = 0.25
 
 MakeCommand = Callable[[Deps, FeedEvent], Command | Awaitable[Command | None] | None]

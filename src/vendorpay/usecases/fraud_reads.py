@@ -22,6 +22,7 @@ from vendorpay.store.fraud_answers import Said
 from vendorpay.store.fraud_history import ToScore
 from vendorpay.store.fraud_questions import Kept
 from vendorpay.usecases.gathered import Gathered
+from vendorpay.usecases.pace import Pace
 
 TOGETHER_MAX: Final = 100
 
@@ -62,8 +63,11 @@ class FraudReads:
             own = [_kept(one.payment) for one in waiting]
             windows = await fraud_history.windows(connection, [*kept, *map(_kept, others)], own)
         now = self._now()
-        answers = zip(waiting, own, windows, strict=True)
-        known = {one.payment.payment_id: _known(one, kept_one.row, *read, now) for one, kept_one, read in answers}
+        known: dict[UUID, Known] = {}
+        pace = Pace()  # callers of the same process do not wait for a hundred of them
+        for one, kept_one, read in zip(waiting, own, windows, strict=True):
+            known[one.payment.payment_id] = _known(one, kept_one.row, *read, now)
+            await pace.step()
         return [None if one is None else known.get(one.payment.payment_id) for one in found]
 
 
