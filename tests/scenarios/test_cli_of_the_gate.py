@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.entrypoints.command_line import CommandLine, Result
+from tests.entrypoints.command_line import CommandLine
 from tests.scenarios.asking import Office, new_payment
+from tests.scenarios.commanding import People
 from tests.scenarios.serving import Serve
 from tests.scenarios.test_gate import SCORED_S_MAX, scored
 
@@ -19,25 +19,6 @@ FIVE_THOUSAND = new_payment(
     amountCents=500_000, lineItems=[{"description": "Tow", "quantity": 1, "unitPriceCents": 500_000}]
 )
 embedded = pytest.mark.parametrize("serve", ["embedded"], indirect=True)
-
-
-class People:
-    """Commands in the name of people of one organisation."""
-
-    def __init__(self, run: CommandLine, serve: Serve, office: Office) -> None:
-        self._run, self._serve, self._org = run, serve, office.org
-        self.tokens = {
-            name: serve.token(name.rstrip("2"), org=office.org) for name in ("admin", "admin2", "dispatcher")
-        }
-
-    def __call__(self, who: str, *arguments: object) -> Result:
-        return self._run(*arguments, "--url", self._serve.url, "--token", self.tokens[who])
-
-    def json(self, who: str, *arguments: object) -> Any:
-        """What a command answers for programs."""
-        done = self(who, *arguments, "--json")
-        assert done.code == 0, done.err
-        return json.loads(done.out)
 
 
 @pytest.fixture

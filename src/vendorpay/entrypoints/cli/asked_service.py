@@ -17,6 +17,14 @@ ATTEMPTS_SILENT: Final = 2
 """After this many nobody should be left to wonder what the command waits for."""
 PATIENCE: Final = Patience()
 T = TypeVar("T")
+_NEXT: Final = {
+    "four_eyes": "It takes somebody else, with a token of their own.",
+    "fraud_review_required": "Its case comes first: vendorpay fraud cases",
+    "score_pending": "Try again in a few seconds.",
+    "payment_held": "See who holds it, and why: vendorpay payments show",
+    "policies_off": "VENDORPAY_REQUIRED_APPROVALS is set for the service: without it, policies apply.",
+}
+"""What to do about a refusal, where that is always the same."""
 
 
 @contextmanager
@@ -71,6 +79,8 @@ def words(error: ClientError) -> str:
     """What went wrong, and what to do next."""
     if isinstance(error, Problem) and error.status == 401:
         return f"{error} Mint a new token: vendorpay token"
+    if isinstance(error, Problem) and error.code in _NEXT:
+        return f"{error} {_NEXT[error.code]}"
     if isinstance(error, NoAnswer):
         return f"{error} Check --url, and that the service runs: vendorpay serve"
     return str(error)

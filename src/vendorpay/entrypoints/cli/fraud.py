@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,6 +12,7 @@ from vendorpay.entrypoints.cli.checks import Faults, require_database
 from vendorpay.entrypoints.cli.failures import WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
+from vendorpay.entrypoints.cli.times import moment_of
 
 if TYPE_CHECKING:
     from vendorpay.domain.fraud.rule_set import RuleSet
@@ -144,7 +144,7 @@ def _backtest_stored(
     *,
     json: bool,
 ) -> None:
-    begin, until = (_moment(faults, option, text) for option, text in zip(("--from", "--to"), times, strict=True))
+    begin, until = (moment_of(faults, option, text) for option, text in zip(("--from", "--to"), times, strict=True))
     settings = faults.settings(lambda: database_settings_of(*place))
     faults.end()
 
@@ -152,17 +152,6 @@ def _backtest_stored(
 
     require_database(settings, "backtest")
     fraud_stored.show(fraud_stored.run(settings, org, rules, start=begin, end=until), json=json)
-
-
-def _moment(faults: Faults, option: str, text: str | None) -> datetime:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        faults.add(f"{option} must be a time with its zone like 2026-01-01T00:00:00Z, not {(text or '')[:40]!r}.")
-        return datetime.min.replace(tzinfo=UTC)
-    return found
 
 
 @app.command()

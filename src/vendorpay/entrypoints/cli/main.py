@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from vendorpay import __version__
-from vendorpay.entrypoints.cli import audit, db, events, failures, fraud, payments, policies
+from vendorpay.entrypoints.cli import audit, db, delegations, events, failures, fraud, payments, policies
 from vendorpay.entrypoints.cli.demo import demo
 from vendorpay.entrypoints.cli.openapi import openapi
 from vendorpay.entrypoints.cli.serve import serve
@@ -33,6 +33,7 @@ app.add_typer(payments.app, name="payments")
 app.add_typer(audit.app, name="audit")
 app.add_typer(fraud.app, name="fraud")
 app.add_typer(policies.app, name="policies")
+app.add_typer(delegations.app, name="delegations")
 app.add_typer(db.app, name="db")
 app.command()(openapi)
 app.command()(demo)

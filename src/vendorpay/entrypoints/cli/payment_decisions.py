@@ -23,7 +23,15 @@ Notes = Annotated[str | None, typer.Option("--notes", help="What else is to be s
 
 
 def approve(
-    payment_ids: Ids, notes: Notes = None, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False
+    payment_ids: Ids,
+    on_behalf_of: Annotated[
+        str | None,
+        typer.Option("--on-behalf-of", metavar="SUB", help="In the name of somebody who delegated it to you."),
+    ] = None,
+    notes: Notes = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
 ) -> None:
     """Approve payments, each for itself. Exit code 1 when one was refused; the others are approved all the same.
 
@@ -35,7 +43,12 @@ def approve(
     from vendorpay.entrypoints.cli.asked_service import service
 
     with service(url, token) as client:
-        results = list(_together(client, ids, notes))
+        if on_behalf_of is None:
+            results = list(_together(client, ids, notes))
+        else:  # of many at once nobody is asked in whose name
+            results = list(
+                _one_by_one(ids, lambda each: client.approve_payment(each, on_behalf_of=on_behalf_of, notes=notes))
+            )
     _show(results, in_json=json)
 
 
