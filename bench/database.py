@@ -153,15 +153,13 @@ def fill_pool(loaded: Loaded, size: int) -> Pool:
 
 
 def settle(loaded: Loaded) -> None:
-    """Gives positions to what was written, and takes out of line what waits for a consumer of ours, so that no service
-    has to do in its own time what another's cell, or pgbench's, left behind.
+    """Gives positions to what was written without a service, so that none has to do that in its own time.
 
     Raises RuntimeError when somebody else, who may be asleep, keeps us from it for too long.
     """
     with psycopg.connect(loaded.superuser_url, autocommit=True) as connection:
         for stream in ("feed", "audit"):
             _number(connection, stream)
-        connection.execute(statements.load("load.sql")["deliver"].encode())
 
 
 def _number(connection: psycopg.Connection[Any], stream: str) -> None:

@@ -118,7 +118,3 @@ commands AS (
 
 -- name: number_stream
 SELECT outcome FROM number_stream(%(stream)s, 100000, '')
-
--- name: deliver
--- What waits for a consumer of ours, as if it had it: with scoring off there is nothing that it would do.
-UPDATE deliveries SET state = 'delivered', settled_at = now() WHERE state = 'pending'

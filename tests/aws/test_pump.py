@@ -41,7 +41,7 @@ def bus(moto: MotoServer) -> Iterator[tuple[str, Queue]]:
         yield made
 
 
-Make = Callable[[], LambdaFunction]
+Make = Callable[..., LambdaFunction]
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def pump(database_urls: DatabaseUrls, way: FaultyBus, bus: tuple[str, Queue]) ->
     given = {"EVENT_BUS_NAME": name, "AWS_ENDPOINT_URL": way.url, "AWS_DEFAULT_REGION": REGION}
     made: list[LambdaFunction] = []
 
-    def make() -> LambdaFunction:
-        made.append(LambdaFunction(PUMP_HANDLER, told("pump", database_urls, **given)).__enter__())
+    def make(**settings: str) -> LambdaFunction:
+        made.append(LambdaFunction(PUMP_HANDLER, told("pump", database_urls, **given, **settings)).__enter__())
         return made[-1]
 
     yield make
@@ -243,7 +243,7 @@ def test_what_waits_for_a_score_gets_it_from_the_pump_and_only_then_may_be_appro
     with lambda_function(
         MESSAGES_HANDLER, told("work-completed-handler", database_urls, VENDORPAY_FRAUD_PROVIDER="embedded")
     ) as coming_in:
-        function = pump()
+        function = pump(VENDORPAY_FRAUD_PROVIDER="embedded")
         function.invoke({}, timeout_s=FIRST_S)
         pricing = {"basePrice": 500_000, "mileageCharge": 0, "additionalCharges": []}
         events = (work_completed(), work_completed(detail={"pricing": pricing}))

@@ -206,3 +206,23 @@ async def test_a_consumer_hears_of_every_organisation_and_a_changed_route_change
     number(world)
     assert [row["event_type"] for row in world.rows("SELECT event_type, org_id FROM deliveries")] == ["PaymentRejected"]
     assert world.rows("SELECT org_id FROM deliveries") == [{"org_id": ORG}]
+
+
+async def test_a_consumer_that_is_switched_off_is_in_no_line_until_it_is_switched_on(world: World) -> None:
+    off = ConsumerTarget(world.deps, (HOLDING,), switched_off={NAME})
+    assert off.names == frozenset()
+    await off.prepare()
+    assert world.count("subscriptions") == 0
+    on = ConsumerTarget(world.deps, (HOLDING,))
+    await on.prepare()
+    await created(world, 1)
+    assert states(world) == {"pending": 1}
+    async with running(a_relay(world, off)):
+        await eventually(lambda: world.rows("SELECT active FROM subscriptions") == [{"active": False}])
+        await created(world, 2)
+        await asyncio.sleep(0.3)
+        assert states(world) == {"pending": 1}, "what came meanwhile is not even put in line"
+    async with running(a_relay(world, on)):
+        await eventually(lambda: states(world) == {"delivered": 1})
+        await created(world, 1)
+        await eventually(lambda: states(world) == {"delivered": 2})

@@ -49,7 +49,7 @@ from vendorpay.usecases.backtest_fraud import backtest
 from vendorpay.usecases.consume_events import ConsumerTarget
 from vendorpay.usecases.fraud_listings import ListVendor
 from vendorpay.usecases.fraud_rule_sets import UseMode
-from vendorpay.workers.routes import ROUTES
+from vendorpay.workers.routes import ROUTES, switched_off
 
 pytestmark = pytest.mark.anyio
 
@@ -218,6 +218,36 @@ async def test_fault_2_a_payment_of_which_no_event_tells_is_scored_by_the_timer(
         assert await score_payment.step(world.deps) is False
         assert (await world.approve(later)).status == "approved"
         assert (await world.audit()).clean
+
+
+async def test_fault_2_what_waits_when_scoring_is_switched_off_is_scored_by_the_timer(
+    database_urls: DatabaseUrls,
+) -> None:
+    """Its event stays in line for a consumer that is no more; an edit behind an open case, too, has its score."""
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        await ConsumerTarget(world.deps, ROUTES).prepare()
+        flagged = (await world.create(a_new_payment(lines=((1, 900_000),)))).payment_id
+        first = await score_payment.scored(world.deps, ORG, flagged, None)
+        assert first is not None
+        await world.submit(first)
+        waiting = (await world.create()).payment_id
+        await world.update(flagged, a_patch(lines=((1, 10_500),)))
+        number(world)
+        world.clock.advance(seconds=score_payment.LEFT_OUT_AFTER.total_seconds() + 1)
+        await score_payment.step(world.deps)
+        scores = "SELECT payment_id FROM fraud_scores ORDER BY scored_at, payment_id"
+        assert [row["payment_id"] for row in world.rows(scores)] == [flagged], "their events are on their way"
+        await ConsumerTarget(world.deps, ROUTES, switched_off=switched_off(scoring=False)).prepare()
+        await score_payment.step(world.deps)
+        assert {row["payment_id"] for row in world.rows(scores)[1:]} == {flagged, waiting}
+        assert (await world.approve(waiting)).status == "approved"
+        with pytest.raises(FraudReviewRequired):
+            await world.approve(flagged)
+        number(world)
+        await ConsumerTarget(world.deps, ROUTES).prepare()
+        async with running(a_relay(world, ConsumerTarget(world.deps, ROUTES))):
+            await eventually(lambda: set(states(world)) == {"delivered"})
+        assert world.count("fraud_scores") == 3, "events that come after all find nothing to do"
 
 
 async def test_fault_46_a_score_that_comes_late_finds_what_it_was_for_or_does_nothing(

@@ -14,7 +14,7 @@ from vendorpay.usecases.deliver_webhook import WebhookTarget
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers import background
 from vendorpay.workers.relay import Relay
-from vendorpay.workers.routes import ROUTES
+from vendorpay.workers.routes import ROUTES, switched_off
 from vendorpay.workers.schedule import Timers, schedule
 from vendorpay.workers.sequencer import Sequencer
 
@@ -35,10 +35,13 @@ class Bell:
 
 
 @asynccontextmanager
-async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float) -> AsyncIterator[None]:
+async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float, scoring: bool) -> AsyncIterator[None]:
     """Works beside whatever the block does, and ends in order when the block does."""
     async with aclosing(HttpWebhookSender(to_private=deps.webhooks_to_private)) as sender:
-        targets = (ConsumerTarget(deps, ROUTES, under_way=metrics.requests_in_flight), WebhookTarget(deps, sender))
+        consumers = ConsumerTarget(
+            deps, ROUTES, under_way=metrics.requests_in_flight, switched_off=switched_off(scoring=scoring)
+        )
+        targets = (consumers, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())))
         sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
         timers = Timers(deps, schedule(checkpoint_every_s=None if deps.checkpoints is None else checkpoint_every_s))

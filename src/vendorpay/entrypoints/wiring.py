@@ -52,7 +52,10 @@ async def working(work: Work) -> AsyncIterator[Deps]:
         if work.background:
             own = await stack.enter_async_context(Database.open(work.database_url, pool_size=background.POOL_SIZE))
             at_work = background.at_work(
-                replace(deps, database=own), bell, checkpoint_every_s=float(work.checkpoint_every_s)
+                replace(deps, database=own),
+                bell,
+                checkpoint_every_s=float(work.checkpoint_every_s),
+                scoring=_scores(work),
             )
             await stack.enter_async_context(at_work)
         yield deps
@@ -67,11 +70,15 @@ def rate_limits(handoff: Handoff) -> RateLimits | None:
 
 
 def _write_path(work: Work, database: Database) -> WritePath:
-    scoring = work.fraud_provider != "off"
     policies = ActivePolicies() if work.required_approvals is None else None
     return WritePath(
-        database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=scoring, policies=policies
+        database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=_scores(work), policies=policies
     )
+
+
+def _scores(work: Work) -> bool:
+    """Whether new content waits for a score."""
+    return work.fraud_provider != "off"
 
 
 def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:

@@ -6,16 +6,20 @@ SELECT c.org_id, c.payment_id FROM fraud_cases c
 WHERE c.status = 'open' AND c.cause = 'error' ORDER BY c.case_id LIMIT %(limit)s
 
 -- name: never_asked
--- Payments that wait for a score although no event of theirs is on its way to the scorer: it was numbered before there
--- was a subscription, or is a dead letter, or another service took the event and gave up. Of the oldest that wait.
+-- Payments that wait for a score although no event of theirs is on its way to the scorer: it was numbered while there was
+-- no subscription, or the scorer was switched off before it was delivered, or it is a dead letter, or another service took
+-- the event and gave up. Of the oldest that wait, and of those whose new content waits behind an open case.
 SELECT p.org_id, p.payment_id FROM (
-    SELECT p.org_id, p.payment_id, p.updated_at FROM payments p
-    WHERE p.fraud_gate = 'score_pending' ORDER BY p.payment_id LIMIT %(limit)s) p
+    (SELECT p.org_id, p.payment_id, p.updated_at FROM payments p
+     WHERE p.fraud_gate = 'score_pending' ORDER BY p.payment_id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT p.org_id, p.payment_id, p.updated_at FROM payments p
+     WHERE p.fraud_case_id IS NOT NULL AND p.fraud_status IS NULL LIMIT %(limit)s)) p
 WHERE p.updated_at < %(before)s AND NOT EXISTS (
     SELECT FROM subscriptions s
     JOIN deliveries d ON d.aggregate_id = p.payment_id AND d.subscription_id::text = s.subscription_id::text
                          AND d.state = 'pending'
-    WHERE s.kind = 'consumer' AND s.name = %(consumer)s)
+    WHERE s.kind = 'consumer' AND s.name = %(consumer)s AND s.active)
 ORDER BY p.payment_id
 
 -- name: payment_of

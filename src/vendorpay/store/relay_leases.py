@@ -70,6 +70,20 @@ async def announce(
     await connection.execute(_sql("announce").encode(), parameters)
 
 
+async def withdraw(connection: Connection, kind: str, name: str) -> bool:
+    """Ends a subscription to every organisation's events, in a transaction of the caller's; whether there was one.
+
+    Waits for the sequencer's pass; events numbered from then on are not lined up for it. Those that are stay in line,
+    in nobody's way, until it is announced again.
+    """
+    wanted = {"kind": kind, "name": name}
+    if not await rows(connection, _sql("is_active"), wanted):
+        return False
+    await connection.execute(_sql("hold_sequencer").encode())
+    await connection.execute(_sql("withdraw").encode(), wanted)
+    return True
+
+
 async def lay_out(connection: Connection) -> None:
     """Gives each active subscription the rows that can be leased."""
     await connection.execute(_sql("lay_out").encode())

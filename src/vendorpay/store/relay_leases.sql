@@ -19,6 +19,12 @@ INSERT INTO subscriptions (subscription_id, kind, name, event_types, shards, cre
 VALUES (%(subscription_id)s, %(kind)s, %(name)s, %(event_types)s::text[], %(shards)s, %(now)s)
 ON CONFLICT (kind, name) DO UPDATE SET event_types = excluded.event_types, active = true
 
+-- name: is_active
+SELECT FROM subscriptions s WHERE s.kind = %(kind)s AND s.name = %(name)s AND s.active
+
+-- name: withdraw
+UPDATE subscriptions SET active = false WHERE kind = %(kind)s AND name = %(name)s AND active
+
 -- name: lay_out
 INSERT INTO relay_leases (subscription_id, shard)
 SELECT s.subscription_id, n.shard FROM subscriptions s CROSS JOIN LATERAL generate_series(0, s.shards - 1) AS n (shard)

@@ -7,7 +7,7 @@ inbox, in the transaction of its effect: so a repeated delivery changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Final
@@ -67,19 +67,37 @@ class ConsumerTarget:
     kind = "consumer"
     schedule = CONSUMERS
 
-    def __init__(self, deps: Deps, routes: Iterable[Route], *, under_way: Callable[[], int] = lambda: 0) -> None:
-        """`under_way` says how many callers wait for an answer of this process now."""
+    def __init__(
+        self,
+        deps: Deps,
+        routes: Iterable[Route],
+        *,
+        under_way: Callable[[], int] = lambda: 0,
+        switched_off: Collection[str] = (),
+    ) -> None:
+        """`under_way` says how many callers wait for an answer of this process now; consumers of the table that are
+        `switched_off` hear of nothing, and cost nothing.
+        """
         self._deps = deps
         self._under_way = under_way
-        self._routes: Mapping[str, Route] = {route.consumer: route for route in routes}
+        self._switched_off = frozenset(switched_off)
+        self._routes: Mapping[str, Route] = {
+            route.consumer: route for route in routes if route.consumer not in self._switched_off
+        }
 
     @property
     def names(self) -> frozenset[str]:
-        """The consumers of the table."""
+        """The consumers of the table that are switched on."""
         return frozenset(self._routes)
 
     async def prepare(self) -> None:
-        """Makes the consumers' subscriptions what the table says; they get events from then on."""
+        """Makes the consumers' subscriptions what the table says; they get events from then on, and those that are
+        switched off none.
+        """
+        for consumer in sorted(self._switched_off):
+            async with self._deps.database.reading() as connection, connection.transaction():
+                if await relay_leases.withdraw(connection, self.kind, consumer):
+                    observe.info("a consumer was switched off", part=consumer)
         for route in self._routes.values():
             now = self._deps.now()
             async with self._deps.database.reading() as connection, connection.transaction():

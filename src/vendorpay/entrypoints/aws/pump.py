@@ -31,7 +31,7 @@ from vendorpay.usecases.publish_to_bus import BusTarget
 from vendorpay.usecases.read_standing import StandingReader
 from vendorpay.workers import background
 from vendorpay.workers.relay import Relay
-from vendorpay.workers.routes import ROUTES
+from vendorpay.workers.routes import ROUTES, switched_off
 from vendorpay.workers.sequencer import Sequencer
 
 POOL_SIZE: Final = 5
@@ -61,7 +61,8 @@ async def pump(deps: Deps, settings: AwsSettings, *, for_s: float) -> None:
     asyncio.get_running_loop().call_later(for_s, stop.set)
     bus = EventBridgeBus(settings.event_bus_name or "", AwsClient("events", region=settings.region))
     async with aclosing(HttpWebhookSender(to_private=False)) as sender, aclosing(BusTarget(deps, bus)) as to_bus:
-        targets = (ConsumerTarget(deps, ROUTES), to_bus, WebhookTarget(deps, sender))
+        off = switched_off(scoring=settings.fraud_provider != "off")
+        targets = (ConsumerTarget(deps, ROUTES, switched_off=off), to_bus, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())), stop_s=STOP_S)
         sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
         await background.run((sequencer, relay), stop)
