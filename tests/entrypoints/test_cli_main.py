@@ -23,6 +23,7 @@ COMMANDS = (
     ("fraud", "case"),
     ("fraud", "assign"),
     ("fraud", "decide"),
+    ("fraud", "backfill"),
     ("policies", "list"),
     ("policies", "show"),
     ("policies", "propose"),

@@ -45,6 +45,8 @@ WITHOUT_AN_ORGANISATION = {
     ("payments.sql", "fraud_case"),
     # What waits to be scored again, whoever's it is.
     *(("fraud_cases.sql", name) for name in ("never_asked", "without_score")),
+    # What the fraud history lacks, whoever's it is.
+    *(("fraud_backfill.sql", name) for name in ("lacking", "held")),
     # What a timer escalates, whoever's it is.
     ("policies.sql", "overdue"),
     # What became of our own command, asked by the id that only we know.
@@ -91,11 +93,13 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("webhooks", "limits"),  # of the subscriptions that a relay has leased
     *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
     *(("relay_leases", name) for name in ("announce", "appear", "disappear", "lay_out", "release", "renew")),
-    *(("relay_leases", name) for name in ("standing_of_lines", "take")),  # whose relay works on what, of everybody
+    *(("relay_leases", name) for name in ("standing_of_lines", "take", "withdraw")),  # whose relay works on what, of everybody
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
     *(
         ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
     ),  # each row in `rows` names its own
+    *(("fraud_backfill", name) for name in ("about", "held", "lacking", "take_turn")),  # the walk's, of everybody
+    ("fraud_history", "keep"),  # each row in `kept` names its organisation
     *(("fraud_history", name) for name in ("to_score", "windows")),  # each payment asked for names its organisation
     *(("fraud_cases", name) for name in ("never_asked", "without_score")),  # whoever's payment was not scored
     ("read_payments", "by_ids"),  # each question names its scope

@@ -61,7 +61,7 @@ async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[
     answers, cursor = Answers(asked), None
     async with connection.pipeline():
         await connection.execute(b"BEGIN")
-        await execute(connection, _sql("keep"), columns("keep", _KEPT, [_values(one) for one in kept]))
+        await keep(connection, kept)
         await connection.execute(b"COMMIT")
         if asked:
             cursor = await execute(connection, _sql("windows"), answers.parameters())
@@ -75,6 +75,11 @@ async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[
         for n, one in zip(left, again, strict=True):
             found[n] = one
     return [one for one in found if one is not None]
+
+
+async def keep(connection: Connection, kept: Sequence[Kept]) -> None:
+    """Puts rows there, over those of older content."""
+    await execute(connection, _sql("keep"), columns("keep", _KEPT, [_values(one) for one in kept]))
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

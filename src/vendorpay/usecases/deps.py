@@ -15,6 +15,7 @@ from vendorpay.usecases.command import Commands
 from vendorpay.usecases.payment_reads import PaymentReads
 
 if TYPE_CHECKING:
+    from vendorpay.usecases.fraud_gaps import FraudGaps
     from vendorpay.usecases.fraud_reads import FraudReads
 
 
@@ -42,6 +43,13 @@ class Deps:
         from vendorpay.usecases.fraud_reads import FraudReads  # hardly any start needs all that it needs
 
         return FraudReads(self.database, self.now)
+
+    @cached_property
+    def fraud_gaps(self) -> FraudGaps:
+        """The walk that fills the gaps of the fraud history, with how far it is."""
+        from vendorpay.usecases.fraud_gaps import FraudGaps
+
+        return FraudGaps(self.database, self.now)
 
     @cached_property
     def payments(self) -> PaymentReads:

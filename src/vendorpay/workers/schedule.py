@@ -11,6 +11,7 @@ from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.usecases import (
     approve_automatically,
     escalate_approvals,
+    fill_fraud_history,
     replay_events,
     score_payment,
     tidy_webhooks,
@@ -40,6 +41,7 @@ def schedule(*, checkpoint_every_s: float | None) -> tuple[Timer, ...]:
         Timer(name="replay_events", every_s=1, step=replay_events.step),
         Timer(name="upkeep", every_s=60, step=upkeep.step),
         Timer(name="score_again", every_s=30, step=score_payment.step),
+        Timer(name="fill_fraud_history", every_s=3600, step=fill_fraud_history.step),
         Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
         Timer(name="approve_automatically", every_s=1, step=approve_automatically.step),
         Timer(name="escalate_approvals", every_s=60, step=escalate_approvals.step),

@@ -155,6 +155,28 @@ def _backtest_stored(
 
 
 @app.command()
+def backfill(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: AsJson = False) -> None:
+    """Put stored payments into the fraud history that it lacks: after an upgrade from a version without one, or a time
+    with VENDORPAY_FRAUD_PROVIDER=off.
+
+    The service does the same by itself, slowly, from its start on and every hour. This does it now, says how far it is,
+    and may run beside it. It may be broken off and given again: what is there is passed over.
+
+    Example:
+
+        vendorpay fraud backfill --data-dir .vendorpay
+    """
+    faults = Faults()
+    settings = faults.settings(lambda: database_settings_of(data_dir, database_url))
+    faults.end()
+
+    from vendorpay.entrypoints.cli import fraud_backfill
+
+    require_database(settings, "fill")
+    fraud_backfill.show(fraud_backfill.run(settings), json=json)
+
+
+@app.command()
 def rules() -> None:
     """Print the default rule set as JSON: a beginning for one of your own.
 
