@@ -6,6 +6,7 @@ import pytest
 
 from tests.database import DatabaseUrls
 from tests.usecases.world import World, open_world
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 
 
 @pytest.fixture
@@ -21,5 +22,23 @@ async def strict_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> Asyn
     async with (
         open_world(database_urls, required_approvals=3) as one,
         open_world(database_urls, required_approvals=3) as two,
+    ):
+        yield one, two
+
+
+@pytest.fixture
+async def ruled_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[tuple[World, World]]:
+    """The same under approval policies: the default one (above 10,000.00 two people, one of them an admin), until
+    another is activated."""
+    async with open_world(database_urls, by_policy=True) as one, open_world(database_urls, by_policy=True) as two:
+        yield one, two
+
+
+@pytest.fixture
+async def gated_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[tuple[World, World]]:
+    """The same, where each payment waits for its fraud score too."""
+    async with (
+        open_world(database_urls, by_policy=True, fraud_provider=EmbeddedFraud()) as one,
+        open_world(database_urls, by_policy=True, fraud_provider=EmbeddedFraud()) as two,
     ):
         yield one, two

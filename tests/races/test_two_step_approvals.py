@@ -1,13 +1,12 @@
 """A hundred approvals of a two-step payment at once, with a hold and a content change among them, in two processes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
-from tests.database import DatabaseUrls
-from tests.usecases.world import ADMIN, DISPATCHER, World, a_caller, a_new_payment, a_patch, open_world, rounds, seeded
+from tests.usecases.world import ADMIN, DISPATCHER, World, a_caller, a_new_payment, a_patch, rounds, seeded
 from vendorpay.domain.errors import AlreadyApproved, AlreadyDecided, FourEyes, PaymentHeld
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Caller, Role
@@ -22,13 +21,6 @@ ROLES = {person.sub: person.role for person in PEOPLE}
 APPROVALS = 100
 LARGE = 10_000_01
 EXPECTED = AlreadyApproved | AlreadyDecided | FourEyes | PaymentHeld
-
-
-@pytest.fixture
-async def ruled_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[Worlds]:
-    """Two processes under the default policy: above 10,000.00 two people, one of them an admin."""
-    async with open_world(database_urls, by_policy=True) as one, open_world(database_urls, by_policy=True) as two:
-        yield one, two
 
 
 async def test_whatever_a_crowd_does_at_once_some_order_allows(ruled_worlds: Worlds) -> None:

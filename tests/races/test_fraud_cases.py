@@ -1,0 +1,179 @@
+"""A flagged payment whose case is decided while it is held, edited, scored anew and approved, in two processes."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.usecases.world import ADMIN, DISPATCHER, ORG, World, a_caller, a_new_payment, a_patch, rounds, seeded
+from vendorpay.domain.errors import (
+    AlreadyApproved,
+    AlreadyDecided,
+    FourEyes,
+    FraudCaseDecided,
+    FraudReviewRequired,
+    InvalidTransition,
+    PaymentHeld,
+    ScorePending,
+)
+from vendorpay.domain.fraud_cases import CaseReason, Decision
+from vendorpay.domain.payment import Payment
+from vendorpay.domain.roles import Role
+from vendorpay.usecases import read_audit_log, read_payment, score_payment
+from vendorpay.usecases.command import Command, Done
+from vendorpay.usecases.decide_fraud_case import AssignFraudCase, DecideFraudCase
+from vendorpay.usecases.read_audit_log import AuditLine
+
+pytestmark = pytest.mark.anyio
+Worlds = tuple[World, World]
+
+PEOPLE = tuple(a_caller(Role.ADMIN if number < 2 else Role.DISPATCHER, f"person-{number}") for number in range(5))
+FLAGGED = 5_000_00
+"""A new vendor's first payment of this is flagged; so is its new content."""
+APPROVALS = 14
+EXPECTED = (
+    AlreadyApproved
+    | AlreadyDecided
+    | FourEyes
+    | FraudCaseDecided
+    | FraudReviewRequired
+    | InvalidTransition
+    | PaymentHeld
+    | ScorePending
+)
+
+
+@dataclass
+class Replay:
+    """What the rules say of a payment after each entry of its chain."""
+
+    made_by: str
+    status: str = "pending_approval"
+    gate: str = "score_pending"
+    case: bool = False
+    scored: bool = False
+    held: bool = False
+    editor: str = ""
+    approvers: list[str] = field(default_factory=list)
+
+    def take(self, entry: AuditLine) -> None:
+        """Fails when no serial order allows it."""
+        actor, strangers = entry.actor_id, {self.made_by, self.editor}
+        match entry.action:
+            case "payment_scored":
+                assert self.gate == "score_pending" or not self.scored
+                self.scored, self.gate = True, "review_required" if self.case else "clear"
+            case "fraud_case_opened":
+                assert not self.case
+                self.case, self.gate = True, "review_required"
+            case "fraud_case_cleared":
+                assert self.case
+                assert actor not in strangers
+                self.case, self.gate = False, "clear" if self.scored else "score_pending"
+            case "fraud_case_confirmed":
+                assert self.case
+                assert actor not in strangers
+                self.case, self.gate = False, "review_required"
+            case "payment_rejected":
+                assert self.status == "pending_approval"
+                self.status = "rejected"
+            case "payment_cancelled":
+                assert self.status == "approved"
+                self.status = "cancelled"
+            case "payment_held":
+                self.held = True
+            case "payment_released":
+                self.held = False
+            case "payment_updated":
+                assert self.status in ("pending_approval", "approved")
+                self.editor, self.status, self.scored, self.approvers = actor, "pending_approval", False, []
+                self.gate = "review_required" if self.case else "score_pending"
+            case "approval_recorded" | "payment_approved":
+                assert (self.status, self.gate, self.held) == ("pending_approval", "clear", False)
+                assert actor not in {*strangers, *self.approvers}
+                self.approvers.append(actor)
+                self.status = "approved" if entry.action == "payment_approved" else self.status
+            case other:
+                assert other in ("approval_voided", "fraud_case_assigned")
+
+
+async def test_whatever_a_crowd_does_to_a_flagged_payment_some_order_allows(gated_worlds: Worlds) -> None:
+    """Origin 45 and 46: no interleaving lets a payment past its case, its hold, or a score that is not there yet."""
+    chance = seeded("cases")
+    one, two = gated_worlds
+    for _ in range(rounds(quick=10, soak=200)):
+        made = await one.create(a_new_payment(lines=[(1, FLAGGED)]))
+        await scored(chance.choice(gated_worlds), made)
+        (case,) = one.rows("SELECT case_id FROM fraud_cases WHERE payment_id = %s", made.payment_id)
+        commands = crowd(one, made, case["case_id"], chance)
+        ended = await asyncio.gather(
+            *(chance.choice(gated_worlds).submit(command) for command in commands),
+            *(scored(world, made, after_s=chance.uniform(0, 0.03)) for world in (one, two) for _ in range(2)),
+            return_exceptions=True,
+        )
+        await assert_explained(one, made, ended)
+    assert (await one.audit()).clean
+
+
+def crowd(world: World, made: Payment, case_id: Any, chance: Random) -> list[Command]:
+    """Two decisions, a hold with its release, an edit, and approvals, in any order."""
+
+    def decision(said: Decision) -> Command:
+        return DecideFraudCase(
+            command_id=world.new_command_id(),
+            caller=chance.choice([DISPATCHER, *PEOPLE]),
+            payment_id=made.payment_id,
+            case_id=case_id,
+            decision=said,
+            reason_code=CaseReason.OTHER,
+        )
+
+    commands: list[Command] = [world.approval(made.payment_id, by=chance.choice(PEOPLE)) for _ in range(APPROVALS)]
+    others = [
+        decision(Decision.CLEARED),
+        decision(chance.choice([Decision.CLEARED, Decision.CONFIRMED])),
+        AssignFraudCase(
+            command_id=world.new_command_id(),
+            caller=ADMIN,
+            payment_id=made.payment_id,
+            case_id=case_id,
+            assignee="person-3",
+        ),
+        world.hold(made.payment_id, by=ADMIN),
+        world.release(made.payment_id, by=ADMIN),
+        world.edit(made.payment_id, a_patch(lines=[(1, FLAGGED - 1)]), by=chance.choice([DISPATCHER, *PEOPLE])),
+    ]
+    for command in others:
+        commands.insert(chance.randrange(len(commands) // 2), command)
+    return commands
+
+
+async def scored(world: World, made: Payment, after_s: float = 0) -> None:
+    """As the scorer's consumer does when it hears of new content."""
+    await asyncio.sleep(after_s)
+    command = await score_payment.scored(world.deps, ORG, made.payment_id, None)
+    if command is not None:
+        await world.submit(command)
+
+
+async def assert_explained(world: World, made: Payment, ended: Sequence[Done | BaseException | None]) -> None:
+    """The chain, replayed by the rules, is allowed at every step and ends where the row stands."""
+    refused = [one for one in ended if isinstance(one, BaseException)]
+    assert all(isinstance(one, EXPECTED) for one in refused), refused
+    replay = Replay(made_by=made.created_by)
+    entries = await read_audit_log.entries(world.deps, ADMIN, made.payment_id)
+    for entry in entries[1:]:
+        replay.take(entry)
+        assert entry.new_status == replay.status or entry.action.startswith("fraud_case_confirmed")
+    payment = await read_payment.get(world.deps, ADMIN, made.payment_id)
+    (row,) = world.rows(
+        "SELECT fraud_gate, fraud_case_id IS NOT NULL AS is_open FROM payments WHERE payment_id = %s", made.payment_id
+    )
+    assert (row["fraud_gate"], row["is_open"]) == (replay.gate, replay.case)
+    assert (payment.status, bool(payment.holds)) == (replay.status, replay.held)
+    assert [each.approver_id for each in payment.approvals] == replay.approvers
+    cases = world.rows("SELECT status FROM fraud_cases WHERE payment_id = %s", made.payment_id)
+    assert sum(each["status"] == "open" for each in cases) == replay.case
