@@ -80,6 +80,17 @@ async def test_it_holds_for_its_period_and_until_it_is_ended(ruled_world: World)
     assert (await ruled_world.audit()).clean
 
 
+async def test_what_was_ended_stays_ended_when_the_clock_is_put_back(ruled_world: World) -> None:
+    payment = await ruled_world.create(a_new_payment(lines=[(1, LARGE)]))
+    given = await give(ruled_world)
+    ruled_world.clock.advance(days=2)
+    assert (await end(ruled_world, given)).ended_by == ADMIN.sub, "it was over, by a clock that ran ahead"
+    ruled_world.clock.advance(days=-2)
+    with pytest.raises(Forbidden):
+        await ruled_world.approve(payment.payment_id, on_behalf_of=ADMIN.sub)
+    assert (await ruled_world.audit()).clean
+
+
 async def test_four_eyes_are_those_of_both(ruled_world: World) -> None:
     """Origin 52: nobody's own payment is approved in their name either."""
     payment = await ruled_world.create(a_new_payment())
