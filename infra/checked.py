@@ -8,20 +8,26 @@ from fnmatch import fnmatchcase
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from infra.reasons import ACKNOWLEDGED
+from infra.reasons import ACKNOWLEDGED, ACKNOWLEDGED_OF_A_DETECTOR
 from infra.stages import Stage
 
 
 def check(app: cdk.App, stages: Sequence[Stage]) -> None:
     """Has the app checked when it is synthesized, which then fails for a finding that nobody gave a reason for."""
     nodes = [(own_part(node.node.path), node) for node in app.node.find_all()]
-    for acknowledged in ACKNOWLEDGED:
-        rules = {acknowledged.id.replace("{stage}", stage.name) for stage in stages}
+    for acknowledged in (*ACKNOWLEDGED, *ACKNOWLEDGED_OF_A_DETECTOR):
+        rules = {_in_stage(acknowledged.id, stage) for stage in stages}
         for place, node in nodes:
             if fnmatchcase(place, acknowledged.where):
                 reasons = [cdk.Acknowledgment(id=rule, reason=acknowledged.reason) for rule in sorted(rules)]
                 cdk.Validations.of(node).acknowledge(*reasons)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
+def _in_stage(rule: str, stage: Stage) -> str:
+    """A finding's name, with what the stage alone knows."""
+    detector, _, _event_type = (stage.fraud_detector or "").partition("/")
+    return rule.replace("{stage}", stage.name).replace("{detector}", detector)
 
 
 def own_part(path: str) -> str:

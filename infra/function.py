@@ -111,6 +111,10 @@ def environment(row: Function, around: Surroundings) -> dict[str, str]:
     if owner:
         found["AURORA_APP_SECRET_ARN"] = data.secrets[DatabaseRole.APP].secret_arn
         found["AURORA_READONLY_SECRET_ARN"] = data.secrets[DatabaseRole.READONLY].secret_arn
+    if not owner and stage.fraud_provider != "embedded":
+        found["VENDORPAY_FRAUD_PROVIDER"] = stage.fraud_provider
+    if Right.SCORE_PAYMENTS in row.rights and stage.fraud_detector is not None:
+        found["VENDORPAY_FRAUD_DETECTOR"] = stage.fraud_detector
     if row.handler == API_HANDLER:
         found["COGNITO_USER_POOL_ID"] = around.identity.pool.user_pool_id
         found["COGNITO_CLIENT_IDS"] = around.identity.client.user_pool_client_id

@@ -43,6 +43,7 @@ class Functions(Stack):
             sources.SqsEventSource(
                 line.queue,
                 batch_size=trigger.batch,
+                max_batching_window=Duration.seconds(trigger.gathers_s) if trigger.gathers_s else None,
                 report_batch_item_failures=True,
                 max_concurrency=self._around.stage.reserved(row),
             )

@@ -16,17 +16,14 @@ from constructs import Construct
 from infra.keys import key
 from infra.stages import Stage
 from vendorpay.domain.feed import SOURCE
-from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromQueue
+from vendorpay.entrypoints.aws.functions import APPROVALS, FUNCTIONS, FromQueue
 from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 VISIBILITY_S: Final = 300
 LONG_POLL_S: Final = 20
-RECEIVES_MAX: Final = 3
 FAILED_FOR_DAYS: Final = 14
 KEPT_FOR_DAYS: Final = 4
-APPROVALS: Final = "payment-approval"
 UNDELIVERED: Final = "undelivered"
-NEEDS_REVIEW: Final = "PaymentCreated"
 _TRIES_MAX: Final = 185
 _AGE_H_MAX: Final = 24
 
@@ -50,10 +47,8 @@ class Messaging(Stack):
         self.bus = self._bus()
         self.undelivered = self._queue(UNDELIVERED, days=FAILED_FOR_DAYS)
         self.lines = {trigger.queue: self._line(trigger.queue, trigger.receives_max) for trigger in _incoming()}
-        self.lines[APPROVALS] = self._line(APPROVALS, RECEIVES_MAX)
         for trigger in _incoming():
-            self._rule(trigger.queue, trigger.detail_type, sorted(EVENT_SOURCES))
-        self._rule(APPROVALS, NEEDS_REVIEW, [SOURCE])
+            self._rule(trigger)
         self.notices = sns.Topic(
             self, "Notices", topic_name=stage.named("notices"), master_key=self.key, enforce_ssl=True
         )
@@ -82,17 +77,13 @@ class Messaging(Stack):
 
     def _line(self, name: str, receives_max: int) -> Line:
         failures = self._queue(f"{name}-failures", days=FAILED_FOR_DAYS)
-        return Line(
-            queue=self._queue(name, days=KEPT_FOR_DAYS, failures=failures, receives_max=receives_max), failures=failures
-        )
+        after = sqs.DeadLetterQueue(queue=failures, max_receive_count=receives_max)
+        return Line(queue=self._queue(name, days=KEPT_FOR_DAYS, after=after), failures=failures)
 
-    def _queue(
-        self, name: str, *, days: int, failures: sqs.Queue | None = None, receives_max: int = RECEIVES_MAX
-    ) -> sqs.Queue:
-        after = None if failures is None else sqs.DeadLetterQueue(queue=failures, max_receive_count=receives_max)
+    def _queue(self, name: str, *, days: int, after: sqs.DeadLetterQueue | None = None) -> sqs.Queue:
         return sqs.Queue(
             self,
-            "".join(part.capitalize() for part in name.split("-")),
+            _in_one_word(name),
             queue_name=self._stage.named(name),
             encryption=sqs.QueueEncryption.KMS,
             encryption_master_key=self.key,
@@ -103,17 +94,19 @@ class Messaging(Stack):
             dead_letter_queue=after,
         )
 
-    def _rule(self, queue: str, detail_type: str, sources: list[str]) -> None:
+    def _rule(self, trigger: FromQueue) -> None:
+        name, types = trigger.queue, ", ".join(trigger.detail_types)
+        sources = [SOURCE] if trigger.of_ours else sorted(EVENT_SOURCES)
         events.Rule(
             self,
-            f"{detail_type}Rule",
-            rule_name=self._stage.named(detail_type),
-            description=f"{detail_type} to {self._stage.named(queue)}",
+            f"{_in_one_word(name)}Rule",
+            rule_name=self._stage.named(name),
+            description=f"{types} to {self._stage.named(name)}",
             event_bus=self.bus,
-            event_pattern=events.EventPattern(source=sources, detail_type=[detail_type]),
+            event_pattern=events.EventPattern(source=sources, detail_type=list(trigger.detail_types)),
             targets=[
                 targets.SqsQueue(
-                    self.lines[queue].queue,
+                    self.lines[name].queue,
                     dead_letter_queue=self.undelivered,
                     retry_attempts=_TRIES_MAX,
                     max_event_age=Duration.hours(_AGE_H_MAX),
@@ -129,6 +122,10 @@ class Messaging(Stack):
 
 def _incoming() -> list[FromQueue]:
     return [trigger for row in FUNCTIONS for trigger in row.triggers if isinstance(trigger, FromQueue)]
+
+
+def _in_one_word(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
 
 
 def message_key(messaging: Messaging) -> kms.Key:

@@ -12,6 +12,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra import fraud_detector
 from infra.keys import log_key
 from infra.logs import log_group
 from infra.stages import Stage
@@ -24,6 +25,7 @@ ISOLATED: Final = "functions"
 OUTBOUND: Final = "outbound"
 DATABASE: Final = "database"
 _S3: Final = "s3"
+_OURS: Final = {"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}}
 ENDPOINTS: Final = ("secretsmanager", "sqs", "events", "kms", "logs", "rds", "sns")
 """AWS services that are reached without the internet; S3 has a gateway."""
 LOGS: Final = ("/aws/vpc/", "/aws/rds/cluster/", "/aws/rds/proxy/", "/aws/lambda/", "/aws/apigateway/", "aws-waf-logs-")
@@ -151,20 +153,27 @@ class Network(Stack):
     def _endpoints(self) -> None:
         isolated = ec2.SubnetSelection(subnet_group_name=ISOLATED)
         for service in ENDPOINTS:
-            endpoint = ec2.InterfaceVpcEndpoint(
-                self,
-                f"{service.capitalize()}Endpoint",
-                vpc=self.vpc,
-                service=ec2.InterfaceVpcEndpointAwsService(service),
-                subnets=isolated,
-                security_groups=[self.group_of("endpoints")],
-                open=False,
-            )
+            endpoint = self._endpoint(service, isolated)
             endpoint.add_to_policy(_of_this_account(service))
+        if self._stage.fraud_detector is not None:
+            road = self._endpoint(fraud_detector.SERVICE, isolated)
+            for statement in fraud_detector.asking(self._stage, principals=[iam.AnyPrincipal()], conditions=_OURS):
+                road.add_to_policy(statement)
         gateway = ec2.GatewayVpcEndpoint(
             self, "S3Endpoint", vpc=self.vpc, service=ec2.GatewayVpcEndpointAwsService(_S3), subnets=[isolated]
         )
         gateway.add_to_policy(_of_this_account(_S3))
+
+    def _endpoint(self, service: str, subnets: ec2.SubnetSelection) -> ec2.InterfaceVpcEndpoint:
+        return ec2.InterfaceVpcEndpoint(
+            self,
+            f"{service.capitalize()}Endpoint",
+            vpc=self.vpc,
+            service=ec2.InterfaceVpcEndpointAwsService(service),
+            subnets=subnets,
+            security_groups=[self.group_of("endpoints")],
+            open=False,
+        )
 
     def group_of(self, name: str) -> ec2.SecurityGroup:
         """A group as this stack sees it."""
@@ -173,5 +182,4 @@ class Network(Stack):
 
 def _of_this_account(service: str) -> iam.PolicyStatement:
     """A road for our own roles: what each may do there is in the role."""
-    ours = {"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}}
-    return allow([f"{service}:*"], ["*"], principals=[iam.AnyPrincipal()], conditions=ours)
+    return allow([f"{service}:*"], ["*"], principals=[iam.AnyPrincipal()], conditions=_OURS)

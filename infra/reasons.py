@@ -146,7 +146,26 @@ WILDCARDS: Final[tuple[Wildcard, ...]] = (
     ),
 )
 
+# Needed in a stage whose payments Amazon Fraud Detector scores, and only there.
+_VERSIONS: Final = "The version that answers is the active one: its number changes with each that is published."
+ACKNOWLEDGED_OF_A_DETECTOR: Final = (
+    Acknowledged(
+        rule=(
+            "IAM5[Resource::arn:<AWS::Partition>:frauddetector:<AWS::Region>:<AWS::AccountId>:"
+            "detector-version/{detector}/*]"
+        ),
+        where="functions/*/Role/*",
+        reason=_VERSIONS,
+    ),
+)
+WILDCARDS_OF_A_DETECTOR: Final[tuple[Wildcard, ...]] = tuple(
+    Wildcard(where=where, actions=("frauddetector:GetEventPrediction",), reason=_VERSIONS)
+    for where in ("functions/*Role*", "network/FrauddetectorEndpoint*")
+)
 
-def unexplained(place: str, actions: Sequence[str], reasons: Sequence[Wildcard] = WILDCARDS) -> list[str]:
+
+def unexplained(
+    place: str, actions: Sequence[str], reasons: Sequence[Wildcard] = (*WILDCARDS, *WILDCARDS_OF_A_DETECTOR)
+) -> list[str]:
     """The actions of a statement that no reason explains; `place` is its stack and resource, without the stage."""
     return [action for action in actions if not any(reason.explains(place, action) for reason in reasons)]

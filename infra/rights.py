@@ -10,13 +10,14 @@ from aws_cdk import aws_iam as iam
 
 from infra.archive import Archive
 from infra.data import Data
+from infra.fraud_detector import asking
 from infra.messaging import Messaging
 from infra.stages import Stage
 from infra.statements import allow, decrypt, encrypt
 from vendorpay.domain.feed import SOURCE
 from vendorpay.entrypoints.aws.functions import DatabaseRole, Function, Right
 
-_Given = Callable[[Archive, Messaging], list[iam.PolicyStatement]]
+_Given = Callable[[Stage, Archive, Messaging], list[iam.PolicyStatement]]
 
 
 def statements(
@@ -25,7 +26,7 @@ def statements(
     """Everything that a row's role and rights allow."""
     found = _login(row.role, stage, data)
     for right in sorted(row.rights):
-        found += GIVEN[right](archive, messaging)
+        found += GIVEN[right](stage, archive, messaging)
     return found
 
 
@@ -54,13 +55,13 @@ def _login_arn(role: DatabaseRole, data: Data) -> str:
     )
 
 
-def _publish(_archive: Archive, messaging: Messaging) -> list[iam.PolicyStatement]:
+def _publish(_stage: Stage, _archive: Archive, messaging: Messaging) -> list[iam.PolicyStatement]:
     """In our own name only: nobody else's events can be made up."""
     ours = {"StringEquals": {"events:source": SOURCE}}
     return [allow(["events:PutEvents"], [messaging.bus.event_bus_arn], conditions=ours)]
 
 
-def _keep(archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
+def _keep(_stage: Stage, archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
     """Put and look; nothing that takes away, and nothing that shortens a lock."""
     return [
         allow(["s3:ListBucket"], [f"arn:{Aws.PARTITION}:s3:::{archive.name}"]),
@@ -70,7 +71,7 @@ def _keep(archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
     ]
 
 
-def _notify(_archive: Archive, messaging: Messaging) -> list[iam.PolicyStatement]:
+def _notify(_stage: Stage, _archive: Archive, messaging: Messaging) -> list[iam.PolicyStatement]:
     return [
         allow(["sns:Publish"], [messaging.notices.topic_arn]),
         decrypt(messaging.key.key_arn, "sns"),
@@ -82,7 +83,12 @@ def _notify(_archive: Archive, messaging: Messaging) -> list[iam.PolicyStatement
     ]
 
 
-def _go_out(_archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
+def _score(stage: Stage, _archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
+    """Our own engine needs none."""
+    return asking(stage)
+
+
+def _go_out(_stage: Stage, _archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatement]:
     """The internet is a question of the subnet and its road, not of a policy."""
     return []
 
@@ -90,6 +96,7 @@ def _go_out(_archive: Archive, _messaging: Messaging) -> list[iam.PolicyStatemen
 GIVEN: Final[Mapping[Right, _Given]] = {
     Right.PUBLISH_EVENTS: _publish,
     Right.KEEP_CHECKPOINTS: _keep,
+    Right.SCORE_PAYMENTS: _score,
     Right.SEND_NOTICES: _notify,
     Right.REACH_THE_INTERNET: _go_out,
 }

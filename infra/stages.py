@@ -8,6 +8,8 @@ from typing import Final
 
 from vendorpay.domain.rate_limits import RateClass, parsed
 from vendorpay.entrypoints.aws.functions import Function
+from vendorpay.entrypoints.aws.setting_values import detector
+from vendorpay.entrypoints.aws.settings import FRAUD_PROVIDERS
 
 SERVICE: Final = "vendorpay"
 ROTATION_DAYS: Final = range(30, 91)
@@ -57,6 +59,10 @@ class Stage:
     threat_protection: bool
     """Of the user pool: needs Cognito's Plus plan."""
     org: str = "default"
+    fraud_provider: str = "embedded"
+    """Who scores payments: embedded, our own engine; frauddetector, Amazon's; off, nobody."""
+    fraud_detector: str | None = None
+    """Amazon's detector and its event type (`vendor-payments/payment`), with fraud_provider frauddetector alone."""
     shared_bus: str | None = None
     """The name of a bus that belongs to somebody else; None: the stage has one of its own."""
     alarm_mail: str | None = None
@@ -72,6 +78,7 @@ class Stage:
             faults.append("throttles must name every rate class")
         if self.database_auth not in {"secret", "iam"}:
             faults.append("database_auth must be secret or iam")
+        faults += self._faults_of_fraud()
         if not (self.name.isalnum() and self.name.islower() and len(self.name) <= 10):
             faults.append("name must be at most 10 small letters or digits: it is a part of every other name")
         try:
@@ -80,6 +87,17 @@ class Stage:
             faults.append(f"caller_limits {error}")
         if faults:
             raise ValueError(f"stage {self.name!r}: {'; '.join(faults)}")
+
+    def _faults_of_fraud(self) -> list[str]:
+        if self.fraud_provider not in FRAUD_PROVIDERS:
+            return [f"fraud_provider must be one of {', '.join(FRAUD_PROVIDERS)}"]
+        if (self.fraud_provider == "frauddetector") != (self.fraud_detector is not None):
+            return ["fraud_detector goes with the fraud_provider frauddetector, and that one with it"]
+        try:
+            detector(self.fraud_detector or "unused/unused")
+        except ValueError as error:
+            return [f"fraud_detector {error}"]
+        return []
 
     def named(self, what: str) -> str:
         """The name of a thing of this stage, which no other stage's has."""

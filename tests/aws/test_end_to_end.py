@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.aws.stage.messages import APPROVALS, HEARD
 from tests.aws.stage.stage import ORG, Stage, stage
 from tests.scenarios.asking import TIMEOUT_S, Caller, new_payment
 from tests.scenarios.books import assert_whole, rows
 from tests.scenarios.example_file import EXPECTED, LINES, expected_amounts, stored_amounts
+from vendorpay.entrypoints.aws.functions import APPROVALS
 
 ARRIVE_S_MAX = 90.0
 COMPLETED = "work-completed"
@@ -66,9 +66,9 @@ def test_the_events_of_the_file_become_the_same_payments_and_are_told_to_the_bus
     assert quarantined[0]["n"] == EXPECTED["rejected"]
 
     listener = deployed.listener
-    eventually(lambda: len(listener.heard[HEARD]) == len(events))
+    eventually(lambda: len(listener.heard) == len(events))
     assert sum(listener.amounts_cents.values()) == EXPECTED["acceptedAmountCents"]
-    eventually(lambda: listener.heard[APPROVALS].keys() == listener.heard[HEARD].keys())
+    eventually(lambda: deployed.messages.waiting(APPROVALS) == 0)  # origin 15: a queue that nobody read from
     assert_whole(books)
 
 
@@ -129,3 +129,37 @@ def test_functions_that_are_killed_at_work_lose_nothing_and_double_nothing(deplo
     eventually(lambda: len(stored_amounts(books, ORG)) == before + number)
     eventually(lambda: deployed.messages.waiting(COMPLETED) == 0)
     assert_whole(books)
+
+
+def test_what_needs_nobody_is_approved_by_a_wake_up_and_else_by_the_clock(deployed: Stage) -> None:
+    """origin 15: the queue for approvals is a wake-up for the database's, and no queue of its own."""
+    org, timer = "org-without-people", "approve_automatically"
+    small = {"name": "small", "effect": "auto_approve", "when": {"currencies": ["USD"], "maxAmountCents": 100_000}}
+    others = {"name": "others", "anyOf": [[{"role": "admin", "quorum": 1}]]}
+    with httpx.Client(base_url=deployed.url, trust_env=False, timeout=TIMEOUT_S) as client:
+        proposer, second, creator = (
+            Caller(client, deployed.people.signed_in(role, org=org), role) for role in ("admin", "admin", "dispatcher")
+        )
+        proposed = proposer.post("/policies", {"document": {"rules": [small, others]}})
+        assert proposed.status_code == 201, proposed.text
+        assert second.post(f"/policies/{proposed.json()['policyId']}/activate").status_code == 200
+
+        def approved(path: str) -> bool:
+            found = creator.get(path).json()
+            return bool(found["status"] == "approved" and found["approvedBy"] == "system:policy")
+
+        deployed.resting.add(timer)  # nobody but who was woken can do it
+        path = f"/payments/{creator.post('/payments', new_payment()).json()['paymentId']}"
+        eventually(lambda: approved(path))
+        eventually(lambda: deployed.messages.waiting(APPROVALS) == 0)
+
+        deployed.resting.add(APPROVALS)  # what comes now is lost
+        path = f"/payments/{creator.post('/payments', new_payment()).json()['paymentId']}"
+        eventually(lambda: creator.get(path).json()["fraudStatus"] is not None)
+        eventually(lambda: deployed.messages.waiting(APPROVALS) >= 2)
+        assert len(list(deployed.messages.drain(APPROVALS))) >= 2
+        assert not approved(path)
+        deployed.resting.discard(timer)
+        eventually(lambda: approved(path))
+        deployed.resting.discard(APPROVALS)
+    assert_whole(deployed.books_url())

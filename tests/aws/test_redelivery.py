@@ -72,7 +72,7 @@ def line(moto: MotoServer) -> Line:
     queue = a_queue(moto, TRIGGER.queue, RedrivePolicy=policy)
     name = queue.arn.rpartition(":")[2]
     events.create_event_bus(Name=name)
-    pattern = {"source": sorted(EVENT_SOURCES), "detail-type": [TRIGGER.detail_type]}
+    pattern = {"source": sorted(EVENT_SOURCES), "detail-type": list(TRIGGER.detail_types)}
     events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": queue.arn}])
     return Line(events, name, queue, failures)

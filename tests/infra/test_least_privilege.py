@@ -19,6 +19,7 @@ LOGIN = {"secretsmanager:GetSecretValue", "kms:Decrypt"}
 OF_RIGHT = {
     Right.PUBLISH_EVENTS: {"events:PutEvents"},
     Right.KEEP_CHECKPOINTS: {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "kms:GenerateDataKey"},
+    Right.SCORE_PAYMENTS: set[str](),  # our own engine scores in these stages; test_fraud_detector.py has another
     Right.SEND_NOTICES: {"sns:Publish", "ses:SendEmail", "kms:GenerateDataKey"},
     Right.REACH_THE_INTERNET: set[str](),
 }

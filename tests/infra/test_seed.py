@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.infra.templates import Templates, plain
 from vendorpay.domain.roles import Role
-from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole, FromTimer
+from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole, FromQueue, FromTimer
 
 SEED_FUNCTIONS = (
     "create-payment",
@@ -55,16 +57,39 @@ def test_every_queue_is_encrypted_with_our_key_and_refuses_plain_http(own: Templ
         assert "aws:SecureTransport" in str(policies[f"<{queue.logical_id}>"].properties)
 
 
-def test_the_work_queue_gives_its_function_ten_at_once_and_takes_back_what_failed(own: Templates) -> None:
-    (mapping,) = own.resources("AWS::Lambda::EventSourceMapping")
-    assert mapping.properties["BatchSize"] == 10
-    assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] >= 2
+def test_the_work_queue_gives_its_function_ten_at_once_and_takes_back_what_failed(own: Templates, stage: str) -> None:
+    mapping = mapping_of(own, f"vendorpay-{stage}-work-completed")
+    assert mapping["BatchSize"] == 10
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+
+
+def test_wake_ups_are_gathered_so_that_many_are_one_run(own: Templates, stage: str) -> None:
+    mapping = mapping_of(own, f"vendorpay-{stage}-payment-approval")
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (100, 1)
+
+
+def test_every_queue_takes_back_what_failed_and_finds_two_of_its_function(own: Templates) -> None:
+    mappings = own.resources("AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 2
+    for mapping in mappings:
+        assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def mapping_of(own: Templates, queue: str) -> dict[str, Any]:
+    """How a queue is read."""
+    name = own.one("AWS::SQS::Queue", QueueName=queue).logical_id
+    (found,) = [
+        each.properties
+        for each in own.resources("AWS::Lambda::EventSourceMapping")
+        if f"GetAtt{name}Arn" in plain(each.properties["EventSourceArn"])
+    ]
+    return found
 
 
 def test_messages_are_seen_again_only_when_no_function_can_still_work_on_them(own: Templates) -> None:
     """Six times the function's timeout, as AWS asks: else a slow batch is worked on twice at once."""
-    longest = max(row.timeout_s for row in FUNCTIONS if row.name == "work-completed-handler")
+    longest = max(row.timeout_s for row in FUNCTIONS for each in row.triggers if isinstance(each, FromQueue))
     for queue in own.resources("AWS::SQS::Queue"):
         assert queue.properties["VisibilityTimeout"] >= 6 * longest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,10 +18,8 @@ from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromQueue
 from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 BUS: Final = "vendorpay-test-bus"
-APPROVALS: Final = "payment-approval"
 HEARD: Final = "heard"
 """A queue that gets every payment that the service tells of."""
-LISTENED_TO: Final = (APPROVALS, HEARD)
 ENTRIES_MAX: Final = 10
 LISTENS_EVERY_S: Final = 0.3
 AWAY: Final = (BotoCoreError, ClientError)
@@ -37,8 +35,8 @@ class Messages:
         self._events.create_event_bus(Name=BUS)
         self.urls: dict[str, str] = {}
         for trigger in incoming().values():
-            self._rule(trigger.queue, {"source": sorted(EVENT_SOURCES), "detail-type": [trigger.detail_type]})
-        self._rule(APPROVALS, {"source": [SOURCE], "detail-type": ["PaymentCreated"]})
+            sources = [SOURCE] if trigger.of_ours else sorted(EVENT_SOURCES)
+            self._rule(trigger.queue, {"source": sources, "detail-type": list(trigger.detail_types)})
         self._rule(HEARD, {"source": [SOURCE], "detail-type": ["PaymentCreated"]})
 
     def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -99,14 +97,14 @@ class Messages:
 
 
 class Listener:
-    """Those outside who take what the service tells of. Nobody's queue grows long: moto counts each of its messages
-    whenever one comes or goes.
+    """Somebody outside who takes what the service tells of. Their queue does not grow long: moto counts each of its
+    messages whenever one comes or goes.
     """
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
-        self.heard: dict[str, Counter[str]] = {queue: Counter() for queue in LISTENED_TO}
-        """How often each payment was told of, by queue."""
+        self.heard: Counter[str] = Counter()
+        """How often each payment was told of."""
         self.amounts_cents: dict[str, int] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -115,24 +113,26 @@ class Listener:
                 self._take()
 
     def _take(self) -> None:
-        for queue, heard in self.heard.items():
-            for envelope in self._messages.drain(queue):
-                payment = envelope["detail"]["paymentId"]
-                self.amounts_cents[payment] = envelope["detail"]["amountCents"]
-                heard[payment] += 1
+        for envelope in self._messages.drain(HEARD):
+            payment = envelope["detail"]["paymentId"]
+            self.amounts_cents[payment] = envelope["detail"]["amountCents"]
+            self.heard[payment] += 1
 
 
 class QueueReader:
     """What Lambda's event source mapping does: receives, invokes, and deletes what the function did not name."""
 
-    def __init__(self, messages: Messages, trigger: FromQueue, name: str, invoke: Invoke) -> None:
+    def __init__(
+        self, messages: Messages, trigger: FromQueue, name: str, invoke: Invoke, resting: Container[str] = ()
+    ) -> None:
         self._messages, self._trigger, self._name, self._invoke = messages, trigger, name, invoke
+        self._resting = resting
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             took = 0
             with suppress(*AWAY):
-                took = self.step()
+                took = 0 if self._trigger.queue in self._resting else self.step()
             if not took:
                 stop.wait(0.1)
 
@@ -141,7 +141,7 @@ class QueueReader:
         received = self._messages.receive(self._trigger.queue)
         if not received:
             return 0
-        event = {"Records": [_record(message, self._trigger.queue) for message in received]}
+        event = records(received, self._trigger.queue)
         try:
             answer = self._invoke(self._name, event)
         except (Crashed, FunctionError, TimedOut):
@@ -156,6 +156,11 @@ class QueueReader:
 def incoming() -> dict[str, FromQueue]:
     """The functions that queues wake, with their queues."""
     return {row.name: trigger for row in FUNCTIONS for trigger in row.triggers if isinstance(trigger, FromQueue)}
+
+
+def records(messages: Sequence[Mapping[str, Any]], queue: str) -> dict[str, Any]:
+    """Messages that were received, as Lambda hands them over."""
+    return {"Records": [_record(message, queue) for message in messages]}
 
 
 def _record(message: Mapping[str, Any], queue: str) -> dict[str, Any]:

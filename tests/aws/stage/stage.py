@@ -16,9 +16,9 @@ from tests.aws.moto_server import MotoServer, moto_server
 from tests.aws.runtime_api import Crashed, FunctionError, TimedOut
 from tests.aws.stage.functions import Functions
 from tests.aws.stage.gateway import Gateway
-from tests.aws.stage.messages import APPROVALS, BUS, Listener, Messages, QueueReader, incoming
+from tests.aws.stage.messages import BUS, Listener, Messages, QueueReader, incoming
 from tests.aws.stage.people import TTL_S, People
-from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromTimer, function
+from vendorpay.entrypoints.aws.functions import APPROVALS, FUNCTIONS, FromTimer, function
 
 BUCKET: Final = "vendorpay-test-checkpoints"
 ORG: Final = "roadcall"
@@ -37,6 +37,8 @@ class Stage:
         self.messages, self.functions = messages, functions
         self.listener = Listener(messages)
         self.gateway = Gateway(functions, people)
+        self.resting: set[str] = set()
+        """Timers, by their names, and queues that nobody takes from meanwhile."""
 
     @property
     def url(self) -> str:
@@ -95,20 +97,23 @@ def _environment(database: Aurora, people: People, messages: Messages, name: str
 def _work(made: Stage) -> Iterator[Callable[[threading.Event], None]]:
     yield made.listener.run
     for name, queue in incoming().items():
-        yield QueueReader(made.messages, queue, name, made.functions.invoke).run
+        yield QueueReader(made.messages, queue, name, made.functions.invoke, made.resting).run
     for row in FUNCTIONS:
         for trigger in row.triggers:
             if isinstance(trigger, FromTimer) and trigger.input_name not in TIMERS_LEFT_OUT:
-                yield partial(_repeat, made.functions, row.name, trigger)
+                yield partial(_repeat, made, row.name, trigger)
 
 
-def _repeat(functions: Functions, name: str, trigger: FromTimer, stop: threading.Event) -> None:
+def _repeat(made: Stage, name: str, trigger: FromTimer, stop: threading.Event) -> None:
     """As the rule of a timer; the pump without a pause, the rest every few seconds, so that tests need not wait."""
     pause_s = 0.0 if trigger.input_name == name else 5.0
     while not stop.is_set():
         began = time.monotonic()
+        if trigger.input_name in made.resting:
+            stop.wait(0.1)
+            continue
         try:
-            functions.invoke(name, {"timer": trigger.input_name}, timeout_s=TIMER_S)
+            made.functions.invoke(name, {"timer": trigger.input_name}, timeout_s=TIMER_S)
         except (Crashed, FunctionError, TimedOut):
             stop.wait(1.0)
         stop.wait(max(0.0, pause_s - (time.monotonic() - began)))

@@ -14,9 +14,20 @@ API_HANDLER: Final = "vendorpay.entrypoints.aws.api.handler"
 MESSAGES_HANDLER: Final = "vendorpay.entrypoints.aws.messages.handler"
 PUMP_HANDLER: Final = "vendorpay.entrypoints.aws.pump.handler"
 TIMERS_HANDLER: Final = "vendorpay.entrypoints.aws.timers.handler"
+REVIEW_WORK_HANDLER: Final = "vendorpay.entrypoints.aws.review_work.handler"
 MIGRATIONS_HANDLER: Final = "vendorpay.entrypoints.aws.migrations.handler"
 
 WORK_COMPLETED: Final = "WorkCompleted"
+APPROVALS: Final = "payment-approval"
+"""The queue of wake-ups for what is to be reviewed: each may be lost, for clocks do the same work later."""
+WAKES_REVIEW: Final = (
+    "PaymentCreated",
+    "PaymentUpdated",
+    "PaymentScored",
+    "PaymentReleased",
+    "FraudCaseClosed",
+)
+"""Never one that this work brings forth by itself, again and again: an approval, an escalation."""
 
 
 class DatabaseRole(StrEnum):
@@ -32,17 +43,24 @@ class Right(StrEnum):
 
     PUBLISH_EVENTS = "publish_events"
     KEEP_CHECKPOINTS = "keep_checkpoints"
+    SCORE_PAYMENTS = "score_payments"
     SEND_NOTICES = "send_notices"
     REACH_THE_INTERNET = "reach_the_internet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromQueue:
-    """Messages of a queue that a rule of the bus fills, so many at once; each is answered for by itself."""
+    """Messages of a queue that a rule of the bus fills, so many at once; each is answered for by itself.
+
+    `of_ours` is whether the rule takes events that we publish ourselves, or those of whoever completes work. Up to
+    `gathers_s` Lambda waits for a batch to fill; SQS wants a second at least for more than ten.
+    """
 
     queue: str
-    detail_type: str
+    detail_types: tuple[str, ...]
+    of_ours: bool = False
     batch: int = 10
+    gathers_s: int = 0
     receives_max: int = 3
 
 
@@ -230,7 +248,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         role=DatabaseRole.APP,
         # What cannot be read is in quarantine at once: what comes again waits for the database, and does so for three
         # hours (36 times 5 minutes) before it waits for a person.
-        triggers=(FromQueue(queue="work-completed", detail_type=WORK_COMPLETED, receives_max=36),),
+        triggers=(FromQueue(queue="work-completed", detail_types=(WORK_COMPLETED,), receives_max=36),),
         hot=True,
         reserved=10,
     ),
@@ -240,7 +258,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         does="Gives positions to what was committed, and delivers it.",
         role=DatabaseRole.APP,
         triggers=(FromTimer(every_s=60, input_name="pump"),),
-        rights=frozenset({Right.PUBLISH_EVENTS, Right.REACH_THE_INTERNET}),
+        rights=frozenset({Right.PUBLISH_EVENTS, Right.REACH_THE_INTERNET, Right.SCORE_PAYMENTS}),
         timeout_s=90,
         reserved=2,
     ),
@@ -256,11 +274,31 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
             FromTimer(every_s=60, input_name="tidy_webhooks"),
             FromTimer(every_s=60, input_name="approve_automatically"),
             FromTimer(every_s=60, input_name="escalate_approvals"),
+            FromTimer(every_s=3600, input_name="fill_fraud_history"),
             FromTimer(every_s=3600, input_name="write_checkpoint"),
         ),
-        rights=frozenset({Right.KEEP_CHECKPOINTS}),
+        rights=frozenset({Right.KEEP_CHECKPOINTS, Right.SCORE_PAYMENTS}),
         timeout_s=60,
         reserved=10,
+    ),
+    Function(
+        name="review-work",
+        handler=REVIEW_WORK_HANDLER,
+        does="Approves, scores and escalates what is due, as soon as something has happened.",
+        role=DatabaseRole.APP,
+        triggers=(
+            FromQueue(
+                queue=APPROVALS,
+                detail_types=WAKES_REVIEW,
+                of_ours=True,
+                # However many wake it at once, it has to get up only once.
+                batch=100,
+                gathers_s=1,
+            ),
+        ),
+        rights=frozenset({Right.SCORE_PAYMENTS}),
+        timeout_s=45,
+        reserved=2,
     ),
     Function(
         name="migrations",

@@ -133,10 +133,7 @@ class AwsSettings:
         faults += _missing(environ, found.get("function")) + _no_bundle(environ, found.get("ca_bundle", CA_BUNDLE))
         if (bundle := found.get("services_ca_bundle")) is not None and not bundle.is_file():
             faults.append(f"AWS_CA_BUNDLE names {bundle}, which is no file.")
-        if found.get("fraud_provider") == "frauddetector" and "fraud_detector" not in found:
-            faults.append(
-                "VENDORPAY_FRAUD_DETECTOR must be set too, because VENDORPAY_FRAUD_PROVIDER is frauddetector."
-            )
+        faults += _no_detector(environ, found.get("fraud_provider"), found.get("function"))
         if faults:
             raise AwsSettingsError(faults)
         return cls(**found)
@@ -194,6 +191,15 @@ def _no_bundle(environ: Mapping[str, str], bundle: Path) -> list[str]:
         f"VENDORPAY_RDS_CA_BUNDLE names {bundle}, which is no file: package Amazon's certificate authorities for RDS, "
         "without which nothing proves that the database is ours."
     ]
+
+
+def _no_detector(environ: Mapping[str, str], provider: str | None, row: Function | None) -> list[str]:
+    """Only who scores has to know which detector does."""
+    if provider != "frauddetector" or environ.get("VENDORPAY_FRAUD_DETECTOR"):
+        return []
+    if row is not None and Right.SCORE_PAYMENTS not in row.rights:
+        return []
+    return ["VENDORPAY_FRAUD_DETECTOR must be set too, because VENDORPAY_FRAUD_PROVIDER is frauddetector."]
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:

@@ -1,13 +1,12 @@
 """The function that takes the steps of timers: the rule that wakes it says of which one.
 
-The table of timers is the laptop's own (workers/schedule.py). A step runs again while it says that more is waiting, as
-long as there is time; what is left then waits for the next time.
+The table of timers is the laptop's own (workers/schedule.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from vendorpay import observe
 from vendorpay.adapters.aws.checkpoint_bucket import CheckpointBucket
@@ -16,12 +15,9 @@ from vendorpay.entrypoints.aws.runtime import Context
 from vendorpay.entrypoints.aws.scoring import able_to_score
 from vendorpay.entrypoints.aws.settings import AwsSettings
 from vendorpay.entrypoints.aws.started import started
+from vendorpay.entrypoints.aws.steps import taken
 from vendorpay.usecases.deps import Deps
 from vendorpay.workers.schedule import Timer, schedule
-
-STEP_S: Final = 15.0
-"""No further step begins with less time than this: one may take as long."""
-STEPS_MAX: Final = 10_000
 
 
 class UnknownTimer(Exception):
@@ -38,11 +34,8 @@ def handler(event: object, context: Context) -> dict[str, Any]:
 
     async def work(deps: Deps) -> dict[str, Any]:
         placed = replace(able_to_score(deps, settings), checkpoints=_checkpoints(settings))
-        for steps in range(1, STEPS_MAX + 1):
-            more = await timer.step(placed)
-            if not more or context.get_remaining_time_in_millis() / 1000 < STEP_S:
-                return {"timer": timer.name, "steps": steps, "more": more}
-        return {"timer": timer.name, "steps": STEPS_MAX, "more": True}
+        steps, more = await taken(timer, placed, context)
+        return {"timer": timer.name, "steps": steps, "more": more}
 
     did = environment.run(work, context)
     observe.info("a timer ran", part=timer.name, count=did["steps"])
