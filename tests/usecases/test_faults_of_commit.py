@@ -22,8 +22,11 @@ from vendorpay.usecases.carry_out import _CommitUnanswered, _was_committed
 pytestmark = pytest.mark.anyio
 LOCKS = b"pg_try_advisory"
 WRITES = b"INSERT INTO payments"
-AT_ONCE = b"unclaimed"
-"""In the one statement that writes on the guess that nothing is in its way."""
+AT_ONCE = b"\0straight_"
+"""Where the one statement is executed that writes on the guess that nothing is in its way: its name behind that of its
+portal, which has none."""
+PREPARED = b"unclaimed"
+"""Where it is prepared before, once for each connection: in its text."""
 
 
 async def _creations(world: World, count: int) -> list[Payment]:
@@ -65,12 +68,13 @@ async def test_a_line_that_is_cut_anywhere_leaves_every_command_done_and_answere
         assert (await world.audit()).clean
 
 
+@pytest.mark.parametrize("trigger", [PREPARED, AT_ONCE])
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
 async def test_a_line_that_is_cut_while_one_creates_alone_leaves_it_done_once(
-    database_urls: DatabaseUrls, fault: Fault
+    database_urls: DatabaseUrls, fault: Fault, trigger: bytes
 ) -> None:
     async with wire_to(database_urls.app) as (wire, url), open_world(database_urls, app_url=url) as world:
-        wire.strike_at(AT_ONCE, fault, times=2)
+        wire.strike_at(trigger, fault, times=2)
         (made,) = await asyncio.wait_for(_creations(world, 1), 20)
         assert wire.struck >= 1
         assert [row["payment_id"] for row in world.rows("SELECT payment_id FROM payments")] == [made.payment_id]

@@ -95,9 +95,8 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("relay_leases", name) for name in ("announce", "appear", "disappear", "lay_out", "release", "renew")),
     *(("relay_leases", name) for name in ("standing_of_lines", "take", "withdraw")),  # whose relay works on what, of everybody
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
-    *(
-        ("batch_writer", name) for name in ("write_and_commit", "write_if_unclaimed")
-    ),  # each row in `rows` names its own
+    ("batch_writer", "write_and_commit"),  # each row in `rows` names its own
+    ("guarded_writer", "write_if_unclaimed"),  # likewise, and each claim
     *(("fraud_backfill", name) for name in ("about", "held", "lacking", "take_turn")),  # the walk's, of everybody
     ("fraud_history", "keep"),  # each row in `kept` names its organisation
     *(("fraud_history", name) for name in ("to_score", "windows")),  # each payment asked for names its organisation
@@ -105,6 +104,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("read_payments", "by_ids"),  # each question names its scope
     ("limit_rows", "used"),  # each row asked for names its organisation
     *(("db", name) for name in ("execute", "rows")),  # run what the functions above hand them
+    ("straight", "one_value"),  # likewise
 }
 
 ABOUT_THE_DATABASE_ITSELF = frozenset({"migrate", "set_up", "catalog", "readiness"})

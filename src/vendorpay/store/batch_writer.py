@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,13 +9,10 @@ from typing import Any, Final
 
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
-from vendorpay.store.claims import Wanted, lock_hash, lockable
 from vendorpay.store.db import Connection, execute
 
 Row = Sequence[Any]
 
-_ARRAYS: Final = re.compile(r"unnest\(((?:\s*%\([\w.]+\)s::\w+\[\],?)+)\)")
-_NAMED: Final = re.compile(r"\)\s+AS \w+ \([^)]*\)\Z")
 
 MIXTURES_MAX: Final = 256
 """How many statements for different mixtures of blocks are kept; batches of one kind of command are alike."""
@@ -127,8 +123,6 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The columns of each block of writes.sql, in the order its rows bring them."""
 
-KEY_PARTS: Final = ("org_id", "operation", "caller", "key")
-JOB_PARTS: Final = ("org_id", "incident_id", "vendor_id", "reference")
 
 IN_UTF_8: Final = frozenset({"audit.canonical", "commands.answer"})
 """Columns of bytes that are text, and go as such."""
@@ -161,93 +155,37 @@ async def write_and_commit(connection: Connection, rows: Rows) -> None:
     nobody knows (correctness.md 5).
     """
     async with connection.pipeline():
-        await execute(connection, _statement(_used(rows)), _parameters(rows))
+        await execute(connection, _statement(used_blocks(rows)), _parameters(rows))
         await connection.execute(b"COMMIT")
 
 
-async def write_if_unclaimed(connection: Connection, wanted: Wanted, rows: Rows) -> bool:
-    """Writes all rows and commits in one statement, unless something that is wanted is locked or taken; whether it did.
-
-    Raises as `write_and_commit`; also for what was taken since the statement began, by a unique key.
-    """
-    alone = len(wanted.jobs) == 1
-    single = frozenset(name for name, found in rows.by_block.items() if alone and len(found) == 1)
-    parameters = {
-        "claims.hashes": literal(map(lock_hash, lockable(wanted))),
-        **(_one_claim(wanted) if alone else _many_claims(wanted)),
-        **_parameters(Rows({name: found for name, found in rows.by_block.items() if name not in single})),
-    }
-    for block in single:
-        parameters |= _values(block, rows.by_block[block][0])
-    statement = _guarded_statement("claims" if alone else "claims_of_many", _used(rows), single)
-    cursor = await execute(connection, statement, parameters)
-    (found,) = await cursor.fetchall()
-    return bool(found["unclaimed"])
-
-
-def _one_claim(wanted: Wanted) -> dict[str, Any]:
-    (key,), (job,) = wanted.keys or (None,), wanted.jobs
-    return {
-        **{f"claims.{name}": getattr(key, name, None) for name in KEY_PARTS},
-        **{f"claims.job_{name}": getattr(job, name) for name in JOB_PARTS},
-        "claims.policy_version": next((str(one.known) for one in wanted.policies), None),
-    }
-
-
-def _many_claims(wanted: Wanted) -> dict[str, str]:
-    return {
-        **{f"claims.{name}s": literal(getattr(key, name) for key in wanted.keys) for name in KEY_PARTS},
-        **{f"claims.job_{name}s": literal(getattr(job, name) for job in wanted.jobs) for name in JOB_PARTS},
-        "claims.policy_org_ids": literal(one.org_id for one in wanted.policies),
-        "claims.policy_versions": literal(one.known for one in wanted.policies),
-    }
-
-
-def _used(rows: Rows) -> tuple[str, ...]:
+def used_blocks(rows: Rows) -> tuple[str, ...]:
+    """The blocks that have rows, in the order they are written."""
     return tuple(name for name in COLUMNS if name in rows.by_block)
 
 
 @lru_cache(maxsize=MIXTURES_MAX)
 def _statement(used: tuple[str, ...]) -> str:
     blocks = queries.load("writes.sql")
-    return _joined({name: blocks[name] for name in used}, "SELECT")
+    return joined({name: blocks[name] for name in used}, "SELECT")
 
 
-@lru_cache(maxsize=MIXTURES_MAX)
-def _guarded_statement(guard: str, used: tuple[str, ...], single: frozenset[str]) -> str:
-    """The same blocks behind a guard; those in `single` take values, which cost less than arrays of one."""
-    blocks = queries.load("writes.sql")
-    parts = {"claims": blocks[guard]}
-    for name in used:
-        text = _of_values(blocks[name]) if name in single else blocks[name]
-        parts[name] = "\n".join((text, blocks["if_unclaimed"]))
-    return _joined(parts, "SELECT unclaimed FROM claims")
-
-
-def _joined(parts: Mapping[str, str], end: str) -> str:
+def joined(parts: Mapping[str, str], end: str) -> str:
+    """Blocks as one WITH statement."""
     return "WITH " + ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items()) + f"\n{end}"
 
 
-def _of_values(block: str) -> str:
-    """A block for one row: `unnest(%(a)s::t[], ..)` becomes `(VALUES (%(a)s::t, ..))`."""
-    one = _ARRAYS.sub(lambda found: f"(VALUES ({found[1].replace('[]', '')}))", block)
-    return one if _NAMED.search(one) else f"{one} AS one"
-
-
-def _values(block: str, row: Row) -> dict[str, Any]:
-    """Numbers go as text: psycopg gives small and large ones different types, and each has a statement of its own."""
-    found = {f"{block}.{column}": value for column, value in zip(COLUMNS[block], row, strict=True)}
-    return {
-        name: value.decode() if name in IN_UTF_8 else str(value) if isinstance(value, int) else value
-        for name, value in found.items()
-    }
+def arrays(block: str, rows: Sequence[Row]) -> list[str]:
+    """The rows of one block as one array literal per column."""
+    return [
+        literal(map(bytes.decode, values) if f"{block}.{column}" in IN_UTF_8 else values)
+        for column, values in zip(COLUMNS[block], zip(*rows, strict=True), strict=True)
+    ]
 
 
 def _parameters(rows: Rows) -> dict[str, str]:
-    """`<block>.<column>` for each block that has rows, one array per column."""
-    parameters: dict[str, str] = {}
-    for block, found in rows.by_block.items():
-        for column, values in zip(COLUMNS[block], zip(*found, strict=True), strict=True):
-            name = f"{block}.{column}"
-            parameters[name] = literal(map(bytes.decode, values) if name in IN_UTF_8 else values)
-    return parameters
+    return {
+        f"{block}.{column}": array
+        for block, found in rows.by_block.items()
+        for column, array in zip(COLUMNS[block], arrays(block, found), strict=True)
+    }

@@ -14,9 +14,10 @@ import psycopg
 
 from vendorpay.domain.errors import DatabaseUnavailable
 from vendorpay.store import claims
-from vendorpay.store.batch_writer import Rows, write_if_unclaimed
+from vendorpay.store.batch_writer import Rows
 from vendorpay.store.claims import Held, Wanted
 from vendorpay.store.db import Database, explained, is_lost
+from vendorpay.store.guarded_writer import write_if_unclaimed
 from vendorpay.usecases.command import Command, Done
 from vendorpay.usecases.fate import found_out
 
