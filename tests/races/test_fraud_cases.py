@@ -1,14 +1,28 @@
 """A flagged payment whose case is decided while it is held, edited, scored anew and approved, in two processes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.usecases.world import ADMIN, DISPATCHER, ORG, World, a_caller, a_new_payment, a_patch, rounds, seeded
+from tests.database import DatabaseUrls
+from tests.usecases.world import (
+    ADMIN,
+    DISPATCHER,
+    ORG,
+    World,
+    a_caller,
+    a_new_payment,
+    a_patch,
+    open_world,
+    rounds,
+    seeded,
+)
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -19,6 +33,10 @@ from vendorpay.domain.errors import (
     PaymentHeld,
     ScorePending,
 )
+from vendorpay.domain.fraud.facts import FraudFacts
+from vendorpay.domain.fraud.finding import Assessment, FraudStatus
+from vendorpay.domain.fraud.rows import FraudRow
+from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud_cases import CaseReason, Decision
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Role
@@ -31,8 +49,8 @@ pytestmark = pytest.mark.anyio
 Worlds = tuple[World, World]
 
 PEOPLE = tuple(a_caller(Role.ADMIN if number < 2 else Role.DISPATCHER, f"person-{number}") for number in range(5))
-FLAGGED = 5_000_00
-"""A new vendor's first payment of this is flagged; so is its new content."""
+FLAGGED = 5_000_01
+"""What is odd is flagged by this test's engine."""
 APPROVALS = 14
 EXPECTED = (
     AlreadyApproved
@@ -44,6 +62,25 @@ EXPECTED = (
     | PaymentHeld
     | ScorePending
 )
+
+
+class Suspicious(EmbeddedFraud):
+    """The engine, with an opinion that does not change with the history: odd sums are flagged."""
+
+    async def score(self, row: FraudRow, facts: FraudFacts, rule_set: RuleSet, snoozed: Collection[str]) -> Assessment:
+        found = await super().score(row, facts, rule_set, snoozed)
+        is_odd = bool(row.amount_cents % 2)
+        status = FraudStatus.FLAGGED if is_odd else FraudStatus.LOW_RISK
+        return msgspec.structs.replace(found, score=0.9 if is_odd else 0.1, status=status)
+
+
+@pytest.fixture
+async def gated_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[Worlds]:
+    async with (
+        open_world(database_urls, by_policy=True, fraud_provider=Suspicious()) as one,
+        open_world(database_urls, by_policy=True, fraud_provider=Suspicious()) as two,
+    ):
+        yield one, two
 
 
 @dataclass
@@ -131,6 +168,7 @@ def crowd(world: World, made: Payment, case_id: Any, chance: Random) -> list[Com
             reason_code=CaseReason.OTHER,
         )
 
+    edited = FLAGGED + chance.choice([1, 2])
     commands: list[Command] = [world.approval(made.payment_id, by=chance.choice(PEOPLE)) for _ in range(APPROVALS)]
     others = [
         decision(Decision.CLEARED),
@@ -144,7 +182,7 @@ def crowd(world: World, made: Payment, case_id: Any, chance: Random) -> list[Com
         ),
         world.hold(made.payment_id, by=ADMIN),
         world.release(made.payment_id, by=ADMIN),
-        world.edit(made.payment_id, a_patch(lines=[(1, FLAGGED - 1)]), by=chance.choice([DISPATCHER, *PEOPLE])),
+        world.edit(made.payment_id, a_patch(lines=[(1, edited)]), by=chance.choice([DISPATCHER, *PEOPLE])),
     ]
     for command in others:
         commands.insert(chance.randrange(len(commands) // 2), command)

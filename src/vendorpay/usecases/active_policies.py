@@ -57,13 +57,17 @@ class ActivePolicies:
         return self._kept.get(org_id)
 
     def learn(self, org_id: str, version: int, document: str | None) -> bool:
-        """Takes note of what applies; False when that was known already."""
+        """Takes note of what applies; False when that was known already, True when whoever looked has to look again."""
         if version == self.version(org_id):
             return False
+        if document is None and version != DEFAULT_VERSION:
+            return (
+                True  # it was known when they looked: since then others have learnt a newer one, or all was forgotten
+            )
         if version == DEFAULT_VERSION:
             policy = DEFAULT
         else:
-            assert document is not None, "a version that is not known comes with its document"
+            assert document is not None
             policy = policies.stored(document)
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()

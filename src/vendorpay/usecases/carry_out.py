@@ -7,7 +7,7 @@ tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -89,12 +89,12 @@ def _knows_enough(path: WritePath, commands: Sequence[Command]) -> bool:
 
 async def _guessed(path: WritePath, commands: Sequence[Command]) -> list[Result]:
     now, wanted = path.now(), _wanted(path, commands)
-    tried = await at_once(
-        path.database,
-        commands,
-        wanted,
-        lambda held, rows: [_decided(path, command, held, now, rows) for command in commands],
-    )
+
+    def decided(held: Held, rows: Rows) -> list[Result]:
+        applying = _applying(path, held)
+        return [_decided(path, command, held, applying, now, rows) for command in commands]
+
+    tried = await at_once(path.database, commands, wanted, decided)
     if tried.answers is not None:
         return list(tried.answers)
     results = await _batch(path, commands, wait=False)
@@ -149,10 +149,11 @@ async def _one_by_one(path: WritePath, commands: Sequence[Command], *, wait: boo
 async def _attempt(path: WritePath, commands: Sequence[Command], *, wait: bool) -> list[Result]:
     async with path.database.connection() as connection:
         held = await _taken(path, connection, commands, wait=wait)
+        applying = _applying(path, held)  # before anything is waited for: others may learn of another policy meanwhile
         rows = Rows()
         now = path.now()
         used = await _limits_used(connection, commands, held, now)
-        results = [_decided(path, command, held, now, rows, used) for command in commands]
+        results = [_decided(path, command, held, applying, now, rows, used) for command in commands]
         if not rows:
             await connection.execute(b"ROLLBACK")
             return results
@@ -212,16 +213,17 @@ def _wanted(path: WritePath, commands: Sequence[Command]) -> Wanted:
             if known is not None
         ],
         delegations=sorted(set(_present(command.delegation_question() for command in commands)), key=repr),
-        vendors=_present(_vendor(path, command) for command in asking),
+        vendors=_present(
+            _vendor(command, asked=known is not None and known.asks_for_history(command.caller.org_id))
+            for command in asking
+        ),
     )
 
 
-def _vendor(path: WritePath, command: Command) -> VendorQuestion | None:
+def _vendor(command: Command, *, asked: bool) -> VendorQuestion | None:
     """The vendor of a new job, where the policy asks for their past."""
-    job, org_id = command.job_claim(), command.caller.org_id
-    if path.policies is None or job is None or not path.policies.asks_for_history(org_id):
-        return None
-    return VendorQuestion(org_id, job.vendor_id)
+    job = command.job_claim() if asked else None
+    return None if job is None else VendorQuestion(command.caller.org_id, job.vendor_id)
 
 
 def _present(found: Iterable[T | None]) -> list[T]:
@@ -229,7 +231,13 @@ def _present(found: Iterable[T | None]) -> list[T]:
 
 
 def _decided(
-    path: WritePath, command: Command, held: Held, now: datetime, rows: Rows, used: dict[LimitRow, int] | None = None
+    path: WritePath,
+    command: Command,
+    held: Held,
+    applying: Mapping[str, ActivePolicy],
+    now: datetime,
+    rows: Rows,
+    used: dict[LimitRow, int] | None = None,
 ) -> Result:
     """One command's result; what it leads to is added to `rows`, and what it takes of limits to `used`."""
     if command.key:
@@ -245,23 +253,7 @@ def _decided(
     unlocked = [claim for claim in (job, event, feed, books) if claim is not None and claim not in held.locked]
     if unlocked or (subject is not None and subject not in held.states and subject.subject_id in held.present):
         return Straggler()
-    state = held.states.get(subject) if subject else None
-    facts = Facts(
-        now=now,
-        new_id=lambda: path.new_id(now),
-        state=state if isinstance(state, PaymentState) else None,
-        endpoint=state if isinstance(state, EndpointState) else None,
-        delegation_state=state if isinstance(state, DelegationState) else None,
-        policy_state=state if isinstance(state, PolicyState) else None,
-        feed=held.feeds.get(feed) if feed else None,
-        twin=held.twins.get(job) if job else None,
-        seen=held.seen.get(event) if event else None,
-        policy=_policy(path, command, held),
-        delegations=held.delegations.get(asked, ()) if (asked := command.delegation_question()) else (),
-        vendor_is_new=None if (vendor := _vendor(path, command)) is None else vendor not in held.known_vendors,
-        scoring=path.scoring,
-        limits_used=used or {},
-    )
+    facts = _facts(path, command, held, applying, now, used)
     own = Rows()
     try:
         outcome: Outcome = command.decide(facts)
@@ -274,6 +266,38 @@ def _decided(
     return Done(answer=outcome.answer, payment_id=outcome.payment_id)
 
 
+def _facts(
+    path: WritePath,
+    command: Command,
+    held: Held,
+    applying: Mapping[str, ActivePolicy],
+    now: datetime,
+    used: dict[LimitRow, int] | None,
+) -> Facts:
+    """What was found for one command."""
+    job, event, feed = command.job_claim(), command.event_claim(), command.feed_claim()
+    subject = command.subject_claim()
+    state = held.states.get(subject) if subject else None
+    policy = applying.get(command.caller.org_id) if command.asks_policy() else None
+    vendor = _vendor(command, asked=policy is not None and policy.policy.asks_for_history)
+    return Facts(
+        now=now,
+        new_id=lambda: path.new_id(now),
+        state=state if isinstance(state, PaymentState) else None,
+        endpoint=state if isinstance(state, EndpointState) else None,
+        delegation_state=state if isinstance(state, DelegationState) else None,
+        policy_state=state if isinstance(state, PolicyState) else None,
+        feed=held.feeds.get(feed) if feed else None,
+        twin=held.twins.get(job) if job else None,
+        seen=held.seen.get(event) if event else None,
+        policy=policy,
+        delegations=held.delegations.get(asked, ()) if (asked := command.delegation_question()) else (),
+        vendor_is_new=None if vendor is None else vendor not in held.known_vendors,
+        scoring=path.scoring,
+        limits_used=used or {},
+    )
+
+
 def _count(used: dict[LimitRow, int], outcome: Outcome, org_id: str) -> None:
     """Lets the next command of the batch see what this one takes and gives back."""
     if isinstance(outcome.change, PaymentChange):
@@ -282,15 +306,17 @@ def _count(used: dict[LimitRow, int], outcome: Outcome, org_id: str) -> None:
                 used[one.row(org_id)] = used.get(one.row(org_id), 0) + sign * one.amount_cents
 
 
-def _policy(path: WritePath, command: Command, held: Held) -> ActivePolicy | None:
-    """The policy that applies, for commands that ask for it."""
-    org_id = command.caller.org_id
-    if path.policies is None or not command.asks_policy():
-        return None
-    known, found = path.policies.get(org_id), held.policies[org_id]
-    assert known is not None, "what was found was learnt"
-    assert known.version == found.version, "nobody learns anything while a batch decides"
-    return msgspec.structs.replace(known, last_version=found.last_version)
+def _applying(path: WritePath, held: Held) -> dict[str, ActivePolicy]:
+    """The policies that apply by what was just found, by organisation; none where policies are off."""
+    if path.policies is None:
+        return {}
+    applying = {}
+    for org_id, found in held.policies.items():
+        known = path.policies.get(org_id)
+        assert known is not None, "what was found was learnt"
+        assert known.version == found.version, "nothing was waited for since"
+        applying[org_id] = msgspec.structs.replace(known, last_version=found.last_version)
+    return applying
 
 
 async def _was_committed(database: Database, unanswered: _CommitUnanswered) -> bool | None:
