@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
 from tests.database import DatabaseUrls
-from tests.usecases.world import ADMIN, ORG, OTHER_DISPATCHER, World
+from tests.usecases.world import ADMIN, ORG, OTHER_DISPATCHER, World, a_patch
 from tests.workers.test_scoring import FIVE_THOUSAND, by_event, scored, scoring_world
 from vendorpay.domain.fraud.rule_set import DEFAULT
 from vendorpay.domain.fraud_cases import CaseReason, CaseStatus, Decision
@@ -46,6 +47,34 @@ async def test_fault_16_what_is_not_known_is_kept_as_unknown_and_never_as_nought
         assert "high_amount" in {reason.code for reason in payment.fraud_reasons}, "the rule set's prior decided"
 
 
+async def test_fault_78_a_payment_is_no_part_of_its_own_statistics_nor_are_other_currencies(
+    database_urls: DatabaseUrls,
+) -> None:
+    """Its row is in the history before its windows are read, so only the question can leave it out: when it is scored
+    first, and when new content is scored, of which the history has had another before.
+    """
+    async with scoring_world(database_urls) as world:
+        vendor = str(uuid4())
+        usual = [{"basePrice": 12_000 + number, "mileageCharge": 800} for number in range(4)]
+        for pricing in usual:
+            await scored(world, await by_event(world, vendorId=vendor, pricing=pricing))
+        in_yen = await by_event(world, vendorId=vendor, currency="JPY", pricing=FIVE_THOUSAND)
+        await scored(world, in_yen)
+        last = await by_event(world, vendorId=vendor, pricing=FIVE_THOUSAND)
+        await scored(world, last)
+        await world.update(last, a_patch(lines=((1, 700_000),)))
+        await scored(world, last)
+        found = world.rows("SELECT facts FROM fraud_scores WHERE payment_id = %s ORDER BY content_version", last)
+        assert len(found) == 2
+        for row in found:
+            assert row["facts"]["habits"]["rows"] == 5, "the four, and the one in yen; never itself"
+        first = found[0]["facts"]["amount"]["vendor"]["usual"]
+        assert first["count"] == 4, "sums are compared with those of its own currency"
+        assert first["most"] < 13_000
+        (yen,) = world.rows("SELECT facts FROM fraud_scores WHERE payment_id = %s", in_yen)
+        assert yen["facts"]["amount"]["vendor"] is None
+
+
 async def test_fault_69_whatever_is_flagged_can_be_cleared_and_then_leaves_the_list(
     database_urls: DatabaseUrls,
 ) -> None:
@@ -59,6 +88,10 @@ async def test_fault_69_whatever_is_flagged_can_be_cleared_and_then_leaves_the_l
         cases = {case.payment_id: case.case_id for case in await open_cases(world)}
         assert cases.keys() == set(ids)
         await world.cancel(ids[0])
+        first = await fraud_cases.flagged(world.deps, ADMIN, limit=2, cursor=None)
+        rest = await fraud_cases.flagged(world.deps, ADMIN, limit=2, cursor=first.next_cursor)
+        assert [payment.payment_id for payment in (*first.payments, *rest.payments)] == ids, "each on one page"
+        assert (first.next_cursor is None, rest.next_cursor) == (False, None)
         for number, decision in enumerate((Decision.CLEARED, Decision.CONFIRMED, Decision.CLEARED)):
             case_id = cases[ids[number]]
             await fraud_cases.decide(

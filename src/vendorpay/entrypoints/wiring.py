@@ -91,19 +91,21 @@ def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
         required_approvals=work.required_approvals or 1,
         webhooks_to_private=work.webhooks_to_private,
         checkpoints=_checkpoints(work),
-        fraud_provider=_fraud_provider(work),
+        fraud_provider=fraud_provider_of(work.fraud_provider, work.fraud_detector),
     )
 
 
-def _fraud_provider(work: Work) -> FraudProvider:
-    """With `off` our own engine still scores what waits for a score from before; nothing new does."""
-    if work.fraud_provider != "frauddetector":
+def fraud_provider_of(name: str, detector: str | None) -> FraudProvider:
+    """Who scores, by the setting. With `off` our own engine still scores what waits for a score from before; nothing
+    new does.
+    """
+    if name != "frauddetector":
         return EmbeddedFraud()
     from vendorpay.adapters.aws.clients import AwsClient
     from vendorpay.adapters.aws.fraud_detector import FraudDetector
 
-    assert work.fraud_detector is not None, "the settings insist on it"
-    detector_id, event_type = work.fraud_detector.split("/")
+    assert detector is not None, "the settings insist on it"
+    detector_id, event_type = detector.split("/")
     return FraudDetector(AwsClient("frauddetector"), detector_id=detector_id, event_type=event_type)
 
 
