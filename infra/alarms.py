@@ -30,6 +30,9 @@ OUTBOX_LAG_S_MAX: Final = 300
 OVERDUE_S_MAX: Final = 900
 UNSCORED_S_MAX: Final = 120
 """A score takes seconds, the pump up to a minute to begin anew; until then a payment waits, and so do its approvers."""
+SCORE_P99_S_MAX: Final = 1.0
+"""Half of what a provider may take (score_payment.PROVIDER_S_MAX): what takes longer than that is flagged for want of a
+score, and people have to look at it."""
 UNCOVERED_S_MAX: Final = 3 * _HOUR_S
 PARTITION_MONTHS_MIN: Final = 6
 WORK_WAITS_S_MAX: Final = 600
@@ -185,7 +188,14 @@ def _of_database(stage: Stage) -> list[Watched]:
 
 def _of_how_things_stand(stage: Stage) -> list[Watched]:
     def one(
-        name: str, metric: ours.Metric, at: float, *, below: bool = False, periods: int = 1, silence: bool = False
+        name: str,
+        metric: ours.Metric,
+        at: float,
+        *,
+        below: bool = False,
+        periods: int = 1,
+        silence: bool = False,
+        statistic: str | None = None,
     ) -> Watched:
         return Watched(
             name=name,
@@ -193,7 +203,7 @@ def _of_how_things_stand(stage: Stage) -> list[Watched]:
             namespace=ours.NAMESPACE,
             metric=metric.name,
             dimensions={ours.STAGE_DIMENSION: stage.name},
-            statistic="Minimum" if below else "Maximum",
+            statistic=statistic or ("Minimum" if below else "Maximum"),
             at=at,
             below=below,
             periods=periods,
@@ -209,6 +219,7 @@ def _of_how_things_stand(stage: Stage) -> list[Watched]:
         one("bus-late", ours.BUS_OLDEST, OVERDUE_S_MAX),
         one("dead-letters", ours.DEAD_LETTERS, 1),
         one("unscored", ours.UNSCORED_OLDEST, UNSCORED_S_MAX),
+        one("slow-scores", ours.SCORE_SECONDS, SCORE_P99_S_MAX, periods=3, statistic="p99"),
         one("oldest-fraud-case", ours.CASES_OLDEST, stage.waits_alarm_h * _HOUR_S),
         one("oldest-approval", ours.APPROVALS_OLDEST, stage.waits_alarm_h * _HOUR_S),
         one("quarantine", ours.QUARANTINED, 1),

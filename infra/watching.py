@@ -129,6 +129,6 @@ def _of(stage: Stage, metric: ours.Metric) -> cloudwatch.IMetric:
         namespace=ours.NAMESPACE,
         metric_name=metric.name,
         dimensions_map={ours.STAGE_DIMENSION: stage.name},
-        statistic="Maximum",
+        statistic="Maximum" if isinstance(metric, ours.OfStanding) else "p99",
         unit=cloudwatch.Unit[metric.unit.name],
     )

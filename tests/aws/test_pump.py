@@ -19,7 +19,7 @@ from tests.aws.told import ORG, rows, told
 from tests.database import DatabaseUrls
 from tests.usecases.world import SOAK, open_world, work_completed
 from vendorpay.entrypoints.aws.functions import MESSAGES_HANDLER, PUMP_HANDLER
-from vendorpay.entrypoints.aws.metric_names import METRICS, NAMESPACE, STAGE_DIMENSION
+from vendorpay.entrypoints.aws.metric_names import NAMESPACE, STAGE_DIMENSION, STANDING
 
 OURS = {"source": ["roadcall.payment-service"]}
 WHILE_S = 9.0
@@ -130,9 +130,9 @@ def test_each_invocation_tells_cloudwatch_how_things_stand(pump: Make, database_
     assert directive["Namespace"] == NAMESPACE
     assert directive["Dimensions"] == [[STAGE_DIMENSION]]
     assert told_of[STAGE_DIMENSION] == "test"
-    assert [metric["Name"] for metric in directive["Metrics"]] == [metric.name for metric in METRICS]
+    assert [metric["Name"] for metric in directive["Metrics"]] == [metric.name for metric in STANDING]
     assert {metric["Unit"] for metric in directive["Metrics"]} == {"Seconds", "Count"}
-    assert all(isinstance(told_of[metric.name], float) for metric in METRICS)
+    assert all(isinstance(told_of[metric.name], float) for metric in STANDING)
     assert (told_of["DatabaseUp"], told_of["DeadLetters"]) == (1.0, 0.0)
     assert told_of["PartitionMonthsLeft"] >= 2
     assert abs(told_of["_aws"]["Timestamp"] / 1000 - time.time()) < 60

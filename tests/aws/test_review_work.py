@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,9 @@ from tests.usecases.world import a_new_payment, open_world
 from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.entrypoints.aws import review_work
 from vendorpay.entrypoints.aws.functions import REVIEW_WORK_HANDLER
+from vendorpay.entrypoints.aws.metric_names import NAMESPACE, SCORE_SECONDS, STAGE_DIMENSION
 from vendorpay.usecases.deps import Deps
+from vendorpay.usecases.score_payment import PROVIDER_S_MAX
 from vendorpay.workers.schedule import Timer
 
 NAME = "review-work"
@@ -95,6 +98,12 @@ def test_it_scores_what_waits_too_long_and_then_approves_it(
     (row,) = rows(database_urls, "SELECT status, fraud_gate, fraud_score FROM payments")
     assert (row["status"], row["fraud_gate"]) == ("approved", "clear")
     assert row["fraud_score"] is not None
+    (line,) = [json.loads(line) for line in reviewing.log().splitlines() if line.startswith('{"_aws"')]
+    (took_s,) = line[SCORE_SECONDS.name]
+    assert 0 < took_s < PROVIDER_S_MAX
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == (NAMESPACE, [[STAGE_DIMENSION]])
+    assert directive["Metrics"] == [{"Name": SCORE_SECONDS.name, "Unit": "Seconds"}]
 
 
 def test_it_escalates_what_is_due(reviewing: LambdaFunction, queue: Queue, database_urls: DatabaseUrls) -> None:

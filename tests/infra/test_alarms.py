@@ -13,6 +13,7 @@ from tests.infra.templates import Templates, listed, plain
 from tests.style.rules.source import ROOT
 from vendorpay.entrypoints.aws import metric_names as ours
 from vendorpay.entrypoints.aws.functions import FUNCTIONS
+from vendorpay.usecases.score_payment import PROVIDER_S_MAX
 
 PAGE = ROOT / "docs" / "aws.md"
 RUNBOOK = re.compile(r"What to do: docs/aws\.md#([a-z0-9-]+)\Z")
@@ -25,6 +26,7 @@ BOUNDS_S = {
     "BusOldestPendingSeconds": (60, 3600),
     "OldestUnscoredPaymentSeconds": (60, 900),
     "OldestFraudCaseSeconds": (3600, 7 * 86400),
+    "FraudScoreSeconds": (0.1, PROVIDER_S_MAX),
 }
 """What is sensible for what is counted in seconds: a threshold in minutes or hours would be far below."""
 
@@ -97,6 +99,7 @@ def test_every_queue_is_watched_for_a_hundred_messages(own: Templates) -> None:
         ("dead-letters", "DeadLetters"),
         ("bus-late", "BusOldestPendingSeconds"),
         ("unscored", "OldestUnscoredPaymentSeconds"),
+        ("slow-scores", "FraudScoreSeconds"),
         ("oldest-fraud-case", "OldestFraudCaseSeconds"),
         ("partitions", "PartitionMonthsLeft"),
         ("checkpoints", "CheckpointUncoveredSeconds"),
@@ -108,6 +111,13 @@ def test_what_must_be_watched_is(own: Templates, name: str, metric: str) -> None
     assert alarms(own)[name]["MetricName"] == metric
 
 
+def test_scores_are_slow_when_one_in_a_hundred_is(own: Templates) -> None:
+    """The largest alone would ring for one that a machine's pause made slow; no scores at all are no slow ones."""
+    alarm = alarms(own)["slow-scores"]
+    assert (alarm["ExtendedStatistic"], alarm["EvaluationPeriods"]) == ("p99", 3)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
 def test_silence_of_the_pump_is_an_alarm_too(own: Templates) -> None:
     """Who says how things stand says nothing when it is dead, and nothing is below every threshold."""
     alarm = alarms(own)["database-away"]
@@ -116,7 +126,7 @@ def test_silence_of_the_pump_is_an_alarm_too(own: Templates) -> None:
     assert (alarm["Threshold"], alarm["Statistic"]) == (0, "Minimum")
 
 
-def test_our_own_metrics_are_those_that_the_pump_writes_under_its_names(own: Templates) -> None:
+def test_our_own_metrics_are_those_that_the_functions_write_under_their_names(own: Templates) -> None:
     """origin 89: the dashboard showed what nobody wrote, under units that were not those it was written in."""
     known = {metric.name: metric for metric in ours.METRICS}
     read = [alarm for alarm in alarms(own).values() if alarm["Namespace"] == ours.NAMESPACE]

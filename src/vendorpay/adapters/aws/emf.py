@@ -13,20 +13,23 @@ from typing import Final
 import msgspec
 
 METRICS_MAX: Final = 100
-"""CloudWatch takes no more in one line."""
+VALUES_MAX: Final = 100
+"""CloudWatch takes no more metrics in one line, and no more values of one (embedded metric format, specification)."""
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """One number; `unit` by CloudWatch's own names."""
+    """One number, or several of which CloudWatch makes a distribution; `unit` by its own names."""
 
     name: str
     unit: str
-    value: float
+    value: float | tuple[float, ...]
 
 
 def line(namespace: str, dimensions: Mapping[str, str], measured: Sequence[Measured], *, at: datetime) -> str:
     """The line, without its end; all of it under the same dimensions."""
     assert 0 < len(measured) <= METRICS_MAX, "CloudWatch reads one to a hundred metrics from a line"
+    for one in measured:
+        assert not isinstance(one.value, tuple) or 0 < len(one.value) <= VALUES_MAX, one.name
     directive = {
         "Namespace": namespace,
         "Dimensions": [list(dimensions)],

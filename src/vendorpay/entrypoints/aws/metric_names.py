@@ -1,7 +1,8 @@
-"""What CloudWatch is told of how things stand, as one table: the pump writes these, and the alarms of infra/ read them.
+"""What CloudWatch is told, as one table: functions write these into their logs, and the alarms of infra/ read them.
 
-They come from the database, once a minute, and stand for the whole stage: so they have one dimension, the stage, and
-only one function writes them. Where the database does not answer, `DatabaseUp` is 0 and the others are missing.
+How things stand comes from the database, once a minute, and stands for the whole stage: so it has one dimension, the
+stage, and only the pump writes it. Where the database does not answer, `DatabaseUp` is 0 and the others are missing.
+How long scores take, each function that scores tells of its own; under one dimension they are one distribution.
 """
 
 from __future__ import annotations
@@ -25,10 +26,16 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric: of the series of `family` (all of them, or those with `labels`) the sum, or the largest."""
+    """One metric, by the name under which it is written and read."""
 
     name: str
     unit: Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfStanding(Metric):
+    """One of how things stand: of the series of `family` (all, or those with `labels`) the sum, or the largest."""
+
     family: Family
     labels: tuple[str, ...] = ()
     adds_up: bool = False
@@ -41,35 +48,45 @@ class Metric:
         return sum(wanted) if self.adds_up else max(wanted)
 
 
-DATABASE_UP: Final = Metric(name="DatabaseUp", unit=Unit.COUNT, family=families.DATABASE_UP)
-OUTBOX_LAG: Final = Metric(name="OutboxLagSeconds", unit=Unit.SECONDS, family=families.SEQUENCER_LAG, labels=("feed",))
-AUDIT_LAG: Final = Metric(name="AuditLagSeconds", unit=Unit.SECONDS, family=families.SEQUENCER_LAG, labels=("audit",))
-DELIVERIES_PENDING: Final = Metric(
+DATABASE_UP: Final = OfStanding(name="DatabaseUp", unit=Unit.COUNT, family=families.DATABASE_UP)
+OUTBOX_LAG: Final = OfStanding(
+    name="OutboxLagSeconds", unit=Unit.SECONDS, family=families.SEQUENCER_LAG, labels=("feed",)
+)
+AUDIT_LAG: Final = OfStanding(
+    name="AuditLagSeconds", unit=Unit.SECONDS, family=families.SEQUENCER_LAG, labels=("audit",)
+)
+DELIVERIES_PENDING: Final = OfStanding(
     name="DeliveriesPending", unit=Unit.COUNT, family=families.DELIVERIES_PENDING, adds_up=True
 )
-DELIVERIES_OVERDUE: Final = Metric(
+DELIVERIES_OVERDUE: Final = OfStanding(
     name="DeliveriesOverdueSeconds", unit=Unit.SECONDS, family=families.DELIVERIES_OVERDUE
 )
-BUS_OLDEST: Final = Metric(
+BUS_OLDEST: Final = OfStanding(
     name="BusOldestPendingSeconds", unit=Unit.SECONDS, family=families.DELIVERIES_OLDEST, labels=("bus",)
 )
 """While the bus is away, what waits for it is looked at every few seconds, and so never long overdue."""
-DEAD_LETTERS: Final = Metric(name="DeadLetters", unit=Unit.COUNT, family=families.DELIVERIES_DEAD, adds_up=True)
-APPROVALS_PENDING: Final = Metric(name="PendingApprovals", unit=Unit.COUNT, family=families.APPROVALS_PENDING)
-APPROVALS_OLDEST: Final = Metric(
+DEAD_LETTERS: Final = OfStanding(name="DeadLetters", unit=Unit.COUNT, family=families.DELIVERIES_DEAD, adds_up=True)
+APPROVALS_PENDING: Final = OfStanding(name="PendingApprovals", unit=Unit.COUNT, family=families.APPROVALS_PENDING)
+APPROVALS_OLDEST: Final = OfStanding(
     name="OldestPendingApprovalSeconds", unit=Unit.SECONDS, family=families.APPROVALS_OLDEST
 )
-UNSCORED_OLDEST: Final = Metric(name="OldestUnscoredPaymentSeconds", unit=Unit.SECONDS, family=families.UNSCORED_OLDEST)
-CASES_OLDEST: Final = Metric(name="OldestFraudCaseSeconds", unit=Unit.SECONDS, family=families.FRAUD_CASES_OLDEST)
-QUARANTINED: Final = Metric(name="QuarantinedEvents", unit=Unit.COUNT, family=families.QUARANTINE_OPEN)
-PARTITIONS_AHEAD: Final = Metric(name="PartitionMonthsLeft", unit=Unit.COUNT, family=families.PARTITION_MONTHS)
-CHECKPOINT_UNCOVERED: Final = Metric(
+UNSCORED_OLDEST: Final = OfStanding(
+    name="OldestUnscoredPaymentSeconds", unit=Unit.SECONDS, family=families.UNSCORED_OLDEST
+)
+CASES_OLDEST: Final = OfStanding(name="OldestFraudCaseSeconds", unit=Unit.SECONDS, family=families.FRAUD_CASES_OLDEST)
+QUARANTINED: Final = OfStanding(name="QuarantinedEvents", unit=Unit.COUNT, family=families.QUARANTINE_OPEN)
+PARTITIONS_AHEAD: Final = OfStanding(name="PartitionMonthsLeft", unit=Unit.COUNT, family=families.PARTITION_MONTHS)
+CHECKPOINT_UNCOVERED: Final = OfStanding(
     name="CheckpointUncoveredSeconds", unit=Unit.SECONDS, family=families.CHECKPOINT_UNCOVERED
 )
 
-METRICS: Final[tuple[Metric, ...]] = (
+SCORE_SECONDS: Final = Metric(name="FraudScoreSeconds", unit=Unit.SECONDS)
+"""How long the provider took for a score, its facts once read; one that broke off counts with what it took."""
+
+STANDING: Final[tuple[OfStanding, ...]] = (
     *(DATABASE_UP, OUTBOX_LAG, AUDIT_LAG),
     *(DELIVERIES_PENDING, DELIVERIES_OVERDUE, BUS_OLDEST, DEAD_LETTERS),
     *(UNSCORED_OLDEST, CASES_OLDEST),
     *(APPROVALS_PENDING, APPROVALS_OLDEST, QUARANTINED, PARTITIONS_AHEAD, CHECKPOINT_UNCOVERED),
 )
+METRICS: Final[tuple[Metric, ...]] = (*STANDING, SCORE_SECONDS)

@@ -18,7 +18,7 @@ from vendorpay.adapters.aws.clients import AwsClient
 from vendorpay.adapters.aws.emf import Measured
 from vendorpay.adapters.aws.event_bus import EventBridgeBus
 from vendorpay.adapters.webhook_sender import HttpWebhookSender
-from vendorpay.entrypoints.aws.metric_names import METRICS, NAMESPACE, STAGE_DIMENSION
+from vendorpay.entrypoints.aws.metric_names import NAMESPACE, STAGE_DIMENSION, STANDING
 from vendorpay.entrypoints.aws.runtime import Context
 from vendorpay.entrypoints.aws.scoring import able_to_score
 from vendorpay.entrypoints.aws.settings import AwsSettings
@@ -49,7 +49,8 @@ def handler(event: object, context: Context) -> dict[str, int]:
         began = asyncio.get_running_loop().time()
         print(measured(settings, await StandingReader(deps).values(), deps), file=sys.stderr, flush=True)
         left_s = context.get_remaining_time_in_millis() / 1000
-        await pump(able_to_score(deps, settings), settings, for_s=max(left_s - END_S, left_s / 3))
+        with able_to_score(deps, settings) as scoring:
+            await pump(scoring, settings, for_s=max(left_s - END_S, left_s / 3))
         return {"seconds": round(asyncio.get_running_loop().time() - began)}
 
     return environment.run(work, context)
@@ -74,7 +75,7 @@ def measured(settings: AwsSettings, values: Mapping[Series, list[float]], deps: 
     by_family: dict[str, dict[tuple[Any, ...], float]] = {}
     for (name, labels), (value,) in values.items():
         by_family.setdefault(name, {})[tuple(labels)] = value
-    found = [(metric, metric.of(by_family.get(metric.family.name, {}))) for metric in METRICS]
+    found = [(metric, metric.of(by_family.get(metric.family.name, {}))) for metric in STANDING]
     numbers = [
         Measured(name=metric.name, unit=metric.unit.value, value=value) for metric, value in found if value is not None
     ]

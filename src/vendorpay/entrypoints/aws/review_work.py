@@ -34,7 +34,8 @@ def handler(event: object, context: Context) -> Failures:
     environment, settings = started()
 
     async def work(deps: Deps) -> bool:
-        return await all_of(_timers(), able_to_score(deps, settings), context)
+        with able_to_score(deps, settings) as scoring:
+            return await all_of(_timers(), scoring, context)
 
     try:
         more = environment.run(work, context)

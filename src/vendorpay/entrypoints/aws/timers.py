@@ -33,8 +33,8 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     timer = _timer(event, settings)
 
     async def work(deps: Deps) -> dict[str, Any]:
-        placed = replace(able_to_score(deps, settings), checkpoints=_checkpoints(settings))
-        steps, more = await taken(timer, placed, context)
+        with able_to_score(deps, settings) as scoring:
+            steps, more = await taken(timer, replace(scoring, checkpoints=_checkpoints(settings)), context)
         return {"timer": timer.name, "steps": steps, "more": more}
 
     did = environment.run(work, context)
