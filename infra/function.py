@@ -75,7 +75,7 @@ def add_function(scope: Construct, row: Function, around: Surroundings, layers: 
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
         handler=row.handler,
-        code=lambda_.Code.from_asset(str(around.packages.code)),
+        code=lambda_.Code.from_asset(str(around.packages.hot if row.hot else around.packages.code)),
         layers=list(layers.of(row)),
         memory_size=row.memory_mb,
         timeout=Duration.seconds(row.timeout_s),

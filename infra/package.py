@@ -15,23 +15,24 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from infra.packages_folder import BUILT, COMPLETE, FOLDER
+from infra.packed_code import copy_code, copy_hot_code
+from infra.packed_libraries import NotUnderstood, shorten
 
 ROOT: Final = FOLDER.parent
 LAYERS: Final = {
-    "core": ("msgspec", "psycopg", "psycopg-binary", "psycopg-pool", "typing-extensions"),
+    "core": ("msgspec", "psycopg", "psycopg-binary", "psycopg-pool"),
     "outbound": ("anyio", "certifi", "h11", "httpcore", "idna"),
 }
-"""What every function imports, and what only those do that send webhooks. boto3 comes with Lambda's Python."""
-NOT_ON_LAMBDA: Final = ("entrypoints/cli", "entrypoints/docs", "entrypoints/embedded_postgres", "client")
-"""Folders and files of the package that no function imports; a test starts every function without them."""
-HOT_BYTES_MAX: Final = 18_000_000
-"""Of the code and the core layer, unpacked: it has to be fetched at a cold start. 14.0 million of it are the libraries
-in psycopg's wheel for arm64 (libpq, OpenSSL, Kerberos, LDAP), which all hang together; that for x86-64 has 10.6."""
+"""What every function imports, and what only those do that send webhooks. boto3 comes with Lambda's Python, and before
+3.13 alone psycopg and msgspec want typing-extensions."""
+HOT_BYTES_MAX: Final = 15_000_000
+"""Of hot functions' code and the core layer, unpacked: it has to be fetched at a cold start. 8.9 million are
+libraries of psycopg's wheel for arm64 (OpenSSL, libpq, Kerberos, LDAP), which all hang together (docs/aws.md)."""
 LAMBDAS_PYTHON: Final = (3, 13)
 BUNDLE: Final = "vendorpay/rds-global-bundle.pem"
 """In a layer, which Lambda unpacks in /opt: where AwsSettings.ca_bundle looks."""
@@ -77,28 +78,18 @@ def pins(names: tuple[str, ...]) -> Iterator[str]:
 def finish() -> None:
     """Everything after the libraries. Raises Refused for what must not be deployed."""
     copy_code(BUILT / "code")
+    copy_hot_code(BUILT / "hot")
     bundle = os.environ.get("RDS_CA_BUNDLE", "")
     write_bundle(Path(bundle) if bundle else None, BUILT / "core" / BUNDLE)
-    for folder in (BUILT / "core", BUILT / "outbound"):
-        tidy(folder)
-    compile_all()
-    size = bytes_in(BUILT / "code", BUILT / "core")
+    for layer in LAYERS:
+        tidy(BUILT / layer)
+        (BUILT / f"{layer}.txt").unlink()
+    compile_all([BUILT / name for name in ("code", "hot", *LAYERS)])
+    size = bytes_in(BUILT / "hot", BUILT / "core")
     if size > HOT_BYTES_MAX:
         raise Refused(f"a hot function has {size:,} bytes unpacked, more than {HOT_BYTES_MAX:,}: see what grew")
-    for layer in LAYERS:
-        (BUILT / f"{layer}.txt").unlink()
     COMPLETE.write_text(f"{size}\n", "utf-8")
     print(f"packaged into {BUILT}: a hot function has {size:,} bytes unpacked")
-
-
-def copy_code(target: Path) -> None:
-    """The package without what no function imports."""
-    left_out = [ROOT / "src" / "vendorpay" / name for name in NOT_ON_LAMBDA]
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name == "__pycache__" or (Path(folder) / name).with_suffix("") in left_out}
-
-    shutil.copytree(ROOT / "src" / "vendorpay", target / "vendorpay", ignore=ignored)
 
 
 def write_bundle(source: Path | None, target: Path) -> None:
@@ -133,26 +124,39 @@ def amazon_roots() -> list[str]:
 
 
 def tidy(folder: Path) -> None:
-    """Takes away what no function reads: what installers leave, and tests."""
+    """Takes away what no function reads: what installers leave and tests have, and what makes libraries long.
+
+    Licences stay, and what tells a package its own version. Raises Refused for a library that cannot be shortened.
+    """
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and path.name in {"__pycache__", "tests", "bin"}:
             shutil.rmtree(path)
-        elif path.is_file() and path.suffix in {".pyi", ".pyx", ".c"}:
+        elif path.is_file() and (path.suffix in {".pyi", ".pyx", ".c"} or _about_the_installation(path)):
             path.unlink()
+        elif path.is_file() and ".so" in path.suffixes:
+            try:
+                shorten(path)
+            except NotUnderstood as error:
+                raise Refused(f"{path.name} cannot be shortened: {error}") from error
 
 
-def compile_all() -> None:
+def _about_the_installation(path: Path) -> bool:
+    inside = [folder.name for folder in path.parents]
+    kept = path.name == "METADATA" or "licenses" in inside
+    return not kept and any(name.endswith(".dist-info") for name in inside)
+
+
+def compile_all(folders: Sequence[Path], python: str | None = None) -> None:
     """Bytecode instead of sources: Lambda's folders are read-only, so each start would compile everything anew.
 
     Raises Refused without a Python of Lambda's version. A traceback still has files and lines, for whoever has the
-    sources of that version.
+    sources of that version; columns it has not, which Python shows below a source line only.
     """
-    python = lambdas_python()
+    python = python or lambdas_python()
     if python is None:
         wanted = ".".join(map(str, LAMBDAS_PYTHON))
         raise Refused(f"Python {wanted} is needed to compile for it: install it, or name it in LAMBDAS_PYTHON")
-    arguments = ["-m", "compileall", "-q", "-b", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    folders = [BUILT / name for name in ("code", "core", "outbound")]
+    arguments = ["-X", "no_debug_ranges", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     for folder in folders:
         # -s: no path of this machine in a traceback.

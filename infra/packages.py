@@ -17,9 +17,11 @@ ARCHITECTURE: Final = lambda_.Architecture.ARM_64
 
 @dataclass(frozen=True, kw_only=True)
 class Packages:
-    """The folders that become assets: the service's code, what every function imports, what only some do."""
+    """The folders that become assets: the service's code, the part of it that hot functions come to, the libraries that
+    every function imports, and those that only some do."""
 
     code: Path
+    hot: Path
     core: Path
     outbound: Path
 
@@ -27,9 +29,9 @@ class Packages:
     def built(cls) -> Self:
         """What `make package` left. Raises NotPackaged."""
         require_built()
-        return cls(code=BUILT / "code", core=BUILT / "core", outbound=BUILT / "outbound")
+        return cls(code=BUILT / "code", hot=BUILT / "hot", core=BUILT / "core", outbound=BUILT / "outbound")
 
     @classmethod
     def placeholder(cls) -> Self:
         """One file for all of them: enough for templates, and refused by `make deploy`, which asks for `built`."""
-        return cls(code=PLACEHOLDER, core=PLACEHOLDER, outbound=PLACEHOLDER)
+        return cls(code=PLACEHOLDER, hot=PLACEHOLDER, core=PLACEHOLDER, outbound=PLACEHOLDER)

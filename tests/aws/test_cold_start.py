@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib import metadata
 
 import pytest
 
 from tests.aws.conftest import IDENTITY
 from tests.scenarios.serving import clean_environment
+from vendorpay.entrypoints.aws import lean_start
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, Function
 
 NEVER = (
@@ -84,3 +86,8 @@ def test_there_are_hot_functions_and_the_rule_finds_what_it_forbids() -> None:
         "botocore.client",
         "jwt.api_jwt",
     }
+
+
+def test_what_a_start_says_of_versions_is_true() -> None:
+    installed = {name: metadata.version(name.replace("_", "-")) for name in lean_start.VERSIONS}
+    assert installed == lean_start.VERSIONS

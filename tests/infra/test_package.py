@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from infra import package
-from infra.package import AMAZON_ROOTS, LAYERS, NOT_ON_LAMBDA, Refused
+from infra import package, packed_code
+from infra.package import AMAZON_ROOTS, HOT_BYTES_MAX, LAYERS, Refused, bytes_in
+from infra.packed_code import NOT_ON_LAMBDA, ONLY_AT_THE_TOP, copy_code, copy_hot_code, hot_modules
+from infra.packed_here import OLDER_PYTHONS_TOO, pack_here
 from tests.infra.test_settings import AS_DEPLOYED
 from tests.style.rules.source import ROOT
-from vendorpay.entrypoints.aws.functions import FUNCTIONS
+from vendorpay.entrypoints.aws.functions import FUNCTIONS, Function
 from vendorpay.entrypoints.aws.settings import CA_BUNDLE
 
 HANDLERS = sorted({row.handler.rpartition(".")[0] for row in FUNCTIONS})
@@ -32,13 +34,18 @@ print(json.dumps([sorted(ours), sorted(theirs)]))
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The service's code, as it is packaged."""
     folder = tmp_path_factory.mktemp("package") / "code"
-    package.copy_code(folder)
+    copy_code(folder)
     return folder
 
 
-@pytest.mark.parametrize("module", HANDLERS)
-def test_every_function_starts_with_what_is_packaged_and_with_nothing_else(code: Path, module: str) -> None:
-    row = next(row for row in FUNCTIONS if row.handler.startswith(module))
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What a hot function gets, the service's code and libraries, compiled for this machine."""
+    return pack_here(tmp_path_factory.mktemp("hot"))
+
+
+def imported(row: Function, *places: Path) -> tuple[set[str], set[str]]:
+    """What a function has loaded when it asks for work: files of ours, and the names of others' packages."""
     told = {
         "VENDORPAY_FUNCTION": row.name,
         "AWS_REGION": "eu-west-1",
@@ -50,20 +57,72 @@ def test_every_function_starts_with_what_is_packaged_and_with_nothing_else(code:
         "COGNITO_CLIENT_IDS": AS_DEPLOYED["PeopleConsole"],
         "EVENT_BUS_NAME": AS_DEPLOYED["RefBus"],
         "VENDORPAY_CHECKPOINT_BUCKET": AS_DEPLOYED["RefCheckpoints"],
-        "PYTHONPATH": str(code),
+        "PYTHONPATH": os.pathsep.join(map(str, places)),
         "PATH": os.environ["PATH"],
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING, module], env=told, capture_output=True, text=True, timeout=60, check=False
-    )
+    argv = [sys.executable, "-c", IMPORTING, row.handler.rpartition(".")[0]]
+    done = subprocess.run(argv, env=told, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     ours, theirs = json.loads(done.stdout)
+    return set(ours), set(theirs)
+
+
+@pytest.mark.parametrize("module", HANDLERS)
+def test_every_function_starts_with_what_is_packaged_and_with_nothing_else(code: Path, module: str) -> None:
+    row = next(row for row in FUNCTIONS if row.handler.startswith(module))
+    ours, theirs = imported(row, code)
     assert ours
     assert all(Path(file).is_relative_to(code) for file in ours)
     layers = {"core", "outbound"} if "reach_the_internet" in row.rights else {"core"}
-    packaged = {name.replace("-", "_") for layer in layers for name in LAYERS[layer]}
-    assert {name for name in theirs if not name.startswith("_")} <= packaged
+    packaged = {name for layer in layers for name in LAYERS[layer]} | set(OLDER_PYTHONS_TOO)
+    assert {name for name in theirs if not name.startswith("_")} <= {name.replace("-", "_") for name in packaged}
+
+
+def test_a_hot_function_starts_with_its_part_of_the_code(hot: tuple[Path, Path]) -> None:
+    for row in (row for row in FUNCTIONS if row.hot):
+        ours, theirs = imported(row, *hot)
+        assert ours
+        assert all(Path(file).is_relative_to(hot[0]) for file in ours)
+        assert not theirs, "all that is not the service's own comes from the packaged libraries, too"
+
+
+def test_a_hot_function_is_small(hot: tuple[Path, Path]) -> None:
+    """With this machine's libraries; `make package` refuses those of arm64 that are larger."""
+    assert HOT_BYTES_MAX <= 15_000_000
+    assert bytes_in(*hot) <= HOT_BYTES_MAX
+
+
+def test_what_hot_functions_import_later_is_packaged_too() -> None:
+    packaged = hot_modules()
+    assert "vendorpay.usecases.fraud_reads" in packaged, "usecases.deps imports it when it is asked for"
+    assert not {"vendorpay.api.openapi", "vendorpay.api.operations.webhooks", "vendorpay.store.migrations"} & packaged
+    assert packaged >= ONLY_AT_THE_TOP, "an exception that nobody needs"
+
+
+def test_what_is_imported_for_types_alone_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vendorpay").mkdir()
+    for name in ("__init__", "one", "two", "three", "four"):
+        (tmp_path / f"vendorpay/{name}.py").touch()
+    (tmp_path / "vendorpay/one.py").write_text(
+        "from typing import TYPE_CHECKING\nimport vendorpay.two\n"
+        "if TYPE_CHECKING:\n    from vendorpay import three\n"
+        "class A:\n    def b(self):\n        try:\n            from vendorpay.four import c\n"
+        "        finally:\n            pass\n"
+    )
+    monkeypatch.setattr(packed_code, "SOURCE", tmp_path)
+    assert set(packed_code.imports_of("vendorpay.one")) == {"vendorpay", "vendorpay.two", "vendorpay.four"}
+    monkeypatch.setattr(packed_code, "ONLY_AT_THE_TOP", frozenset({"vendorpay.one"}))
+    assert set(packed_code.imports_of("vendorpay.one")) == {"vendorpay", "vendorpay.two"}
+
+
+def test_the_sql_of_hot_functions_is_packaged(tmp_path: Path) -> None:
+    copy_hot_code(tmp_path)
+    store = ROOT / "src" / "vendorpay" / "store"
+    assert {path.name for path in (tmp_path / "vendorpay/store").glob("*.sql")} == {
+        path.name for path in store.glob("*.sql")
+    }
+    assert not (tmp_path / "vendorpay/store/migrations").exists()
 
 
 def test_what_no_function_imports_is_left_out(code: Path) -> None:
@@ -111,13 +170,27 @@ def test_without_authorities_for_rds_nothing_is_packaged(tmp_path: Path, source:
 
 
 def test_what_installers_leave_is_taken_away(tmp_path: Path) -> None:
-    for name in ("a/__init__.py", "a/_c.pyx", "a/a.pyi", "a/tests/test_a.py", "bin/a", "a/__pycache__/a.pyc"):
+    installed = ("a-1.dist-info/RECORD", "a-1.dist-info/sboms/a.json", "a-1.dist-info/licenses/LICENSE")
+    for name in (
+        "a/__init__.py",
+        "a/_c.pyx",
+        "a/a.pyi",
+        "a/tests/test_a.py",
+        "bin/a",
+        "a/__pycache__/a.pyc",
+        *installed,
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     package.tidy(tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == [
-        "a/__init__.py"
-    ]
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"a/__init__.py", "a-1.dist-info/licenses/LICENSE"}
+
+
+def test_a_library_that_cannot_be_shortened_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "libpq.so.5").write_bytes(b"who knows what")
+    with pytest.raises(Refused, match=r"libpq\.so\.5 cannot be shortened: it is no shared object"):
+        package.tidy(tmp_path)
 
 
 def _another_authority() -> str:

@@ -7,8 +7,8 @@ import sys
 from types import ModuleType
 from typing import Final
 
-UNKNOWN: Final = "0"
-ASKED_FOR_VERSIONS: Final = ("psycopg", "psycopg_binary", "psycopg_pool")
+VERSIONS: Final = {"psycopg": "3.3.9", "psycopg_binary": "3.3.9", "psycopg_pool": "3.3.3"}
+"""Those of requirements/core.txt; the pool asks psycopg's to know what a connection can do."""
 
 
 def begin() -> None:
@@ -28,11 +28,11 @@ def end() -> None:
 
 def _spare_versions() -> None:
     """These packages ask the metadata of their installation for their version, and to read it Python imports its email
-    package: another tenth. Nobody here asks for a version, and a package for Lambda may leave metadata out.
+    package: another tenth.
     """
-    for package in ASKED_FOR_VERSIONS:
+    for package, number in VERSIONS.items():
         name = f"{package}.version"
         if name not in sys.modules:
             version = ModuleType(name, "Stands in for a file that would read the package's metadata.")
-            version.__dict__["__version__"] = UNKNOWN
+            version.__dict__["__version__"] = number
             sys.modules[name] = version
