@@ -19,6 +19,10 @@ DATABASE_IS_NEWER = "this version does not know"
 """What the migrations say of a database that a newer version has migrated (store/migrate.py)."""
 
 
+ONE_AT_A_TIME = "ReservedFunctionConcurrentInvocationLimitExceeded"
+"""Lambda's word for it that a function runs as often already as it may: of the migrations, once."""
+
+
 class Failed(Exception):
     """The phase did not succeed; the message is for whoever deploys."""
 
@@ -61,9 +65,10 @@ def carried_out(event: dict[str, Any], within_s: float) -> str:
 
 
 def _invoked(payload: bytes, within_s: float) -> tuple[str | None, str]:
-    """The error's kind, or None, and what the migrations function said."""
+    """The error's kind, or None, and what the migrations function said. Raises Failed while another deploy's run."""
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import ClientError
 
     # Never a second time by itself: a run that is cut off here may still be at work, and holds the migrations' lock.
     # Alive while it is silent: what stands between two machines forgets a connection that says nothing for minutes.
@@ -73,9 +78,16 @@ def _invoked(payload: bytes, within_s: float) -> tuple[str | None, str]:
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
     )
-    answer = boto3.client("lambda", config=patience).invoke(
-        FunctionName=os.environ["MIGRATIONS_FUNCTION"], Payload=payload
-    )
+    client = boto3.client("lambda", config=patience)
+    try:
+        answer = client.invoke(FunctionName=os.environ["MIGRATIONS_FUNCTION"], Payload=payload)
+    except ClientError as error:
+        if error.response.get("Reason") != ONE_AT_A_TIME:
+            raise
+        raise Failed(
+            "Another deploy of this stage is running its migrations at this moment. This one has changed nothing: wait "
+            "until that one has ended, then deploy again."
+        ) from error
     return answer.get("FunctionError"), answer["Payload"].read().decode()
 
 

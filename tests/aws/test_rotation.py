@@ -20,7 +20,7 @@ from tests.aws.aurora import PASSWORDS, Aurora, aurora, secret_text
 from tests.aws.moto_server import MotoServer
 from tests.usecases.world import DISPATCHER, a_new_payment, rounds
 from vendorpay.domain.errors import DatabaseUnavailable
-from vendorpay.entrypoints.aws.database import conninfo_of, open_database
+from vendorpay.entrypoints.aws.database import login_of, open_database
 from vendorpay.entrypoints.aws.database_login import ROTATION_PAUSES_S
 from vendorpay.entrypoints.aws.functions import DatabaseRole
 from vendorpay.entrypoints.ids import new_id, new_salt, system_now
@@ -181,5 +181,7 @@ async def test_a_secret_that_is_wrong_for_good_is_503_soon_and_heals_when_it_is_
 async def test_a_secret_for_somebody_else_is_not_used(database: Aurora) -> None:
     """origin 21: two secrets mixed up let nobody in as whom he should not be."""
     mixed_up = database.settings(APP, AURORA_SECRET_ARN=database.arns["vendorpay_owner"])
+    login = login_of(mixed_up, DatabaseRole.APP)
+    assert not isinstance(login, str)
     with pytest.raises(SecretUnavailable, match="its username must be vendorpay_app"):
-        await conninfo_of(mixed_up, DatabaseRole.APP)
+        await login.conninfo()

@@ -24,6 +24,7 @@ class Aws:
     """Lambda's Invoke and the place where CloudFormation waits for answers, on one port."""
 
     url: str = ""
+    status: int = 200
     answer: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     invoked: list[tuple[str, Any]] = field(default_factory=list)
@@ -50,9 +51,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             found.invoked.append((self.path, json.loads(self._body())))
-            self.send_response(200)
+            self.send_response(found.status)
             if found.error is not None:
-                self.send_header("X-Amz-Function-Error", found.error)
+                self.send_header("X-Amz-Function-Error" if found.status == 200 else "X-Amzn-ErrorType", found.error)
             self._say(json.dumps(found.answer).encode())
 
         def do_PUT(self) -> None:
@@ -130,6 +131,19 @@ def test_migrations_that_fail_stop_the_deploy_and_say_why(aws: Aws, step: Module
     assert told["Status"] == "FAILED"
     assert "A table was in use." in told["Reason"]
     assert "[1]abc" in told["Reason"]
+
+
+def test_a_second_deploy_at_once_is_told_so(aws: Aws, step: ModuleType) -> None:
+    """Of the migrations only one may run; Lambda's own words were that a rate was exceeded."""
+    aws.status, aws.error = 429, "TooManyRequestsException"
+    aws.answer = {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate .."}
+    step.handler(request(aws, "Update"), Context())
+    assert len(aws.invoked) == 1
+    assert aws.told[0]["Status"] == "FAILED"
+    assert aws.told[0]["Reason"].startswith("Another deploy of this stage is running its migrations at this moment.")
+    aws.answer = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
+    step.handler(request(aws, "Update"), Context())
+    assert "Rate Exceeded." in aws.told[1]["Reason"], "the account has no room: that is something else"
 
 
 def test_a_deploy_that_is_rolled_back_leaves_the_newer_schema(aws: Aws, step: ModuleType) -> None:

@@ -30,6 +30,13 @@ def is_password_refused(error: psycopg.OperationalError) -> bool:
     return error.pgconn is not None and bool(error.pgconn.used_password)
 
 
+async def connected(to: str | Login, **kwargs: Any) -> AsyncConnection[Any]:
+    """One connection, as whoever a URL names or a login lets in; as psycopg's own `connect` besides."""
+    if isinstance(to, str):
+        return await AsyncConnection.connect(to, **kwargs)
+    return await connecting_by(to).connect(**kwargs)
+
+
 def connecting_by(login: Login) -> type[AsyncConnection[DictRow]]:
     """The class of connections that get in by a login."""
 

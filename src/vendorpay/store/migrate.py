@@ -2,7 +2,8 @@
 
 `NNNN_pre_what.sql` runs before new code is deployed, `NNNN_post_what.sql` after the old code is gone. A file whose
 first line is `-- no-transaction` runs outside of one (CREATE INDEX CONCURRENTLY). Every run holds an advisory lock
-and a lock_timeout, so that two starting services do not race and a busy table is not blocked.
+and a lock_timeout, so that two starting services do not race and a busy table is not blocked. A run that was cut off
+is simply run again: what it did is in the ledger, and what it had begun was undone.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+
+from vendorpay.store.logins import Login, connected
+from vendorpay.store.scripts import StatementFailed, named, run_script
 
 LOCK_KEY: Final = 0x76656E646F72  # "vendor"
 LOCK_TIMEOUT: Final = "10s"
@@ -30,8 +34,23 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )"""
 
 
+_WHO_MIGRATES = """
+SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM pg_locks l
+JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::bigint << 32 | l.objid::bigint = %s
+      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())"""
+
+
 class MigrationError(Exception):
-    """The migrations cannot be run; the message says why and what to do."""
+    """The migrations cannot be run; the message says why and what to do, and quotes no row.
+
+    `said` is the database's own words, where it said anything: they may quote rows, and so are for the terminal or the
+    log of whoever runs the migrations, and for nobody else.
+    """
+
+    def __init__(self, message: str, *, said: str | None = None) -> None:
+        self.said = said
+        super().__init__(message)
 
 
 class Phase(StrEnum):
@@ -81,18 +100,20 @@ def shipped(folder: Traversable | None = None) -> list[Migration]:
     return sorted(found, key=lambda migration: migration.name)
 
 
-async def migrate(url: str, migrations: Sequence[Migration] | None = None, *, phase: Phase | None = None) -> list[str]:
+async def migrate(
+    owner: str | Login, migrations: Sequence[Migration] | None = None, *, phase: Phase | None = None
+) -> list[str]:
     """Sets up the roles and runs what has not run, all of it or what belongs to one phase; returns the names.
 
     Raises MigrationError when a file was changed after it ran, when the database is newer than this program, when the
-    other phase has to run first, or when the role behind `url` may not do what is needed.
+    other phase has to run first, when another run is at work, or when `owner` may not do what is needed.
     """
     wanted = shipped() if migrations is None else migrations
     ran: list[str] = []
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await connected(owner, autocommit=True) as connection:
         await _require_version(connection)
         await connection.execute(sql.SQL("SET lock_timeout = {}").format(LOCK_TIMEOUT))
-        await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+        await _take_turn(connection)
         try:
             await set_up_roles(connection)
             await connection.execute(_LEDGER)
@@ -107,7 +128,8 @@ async def migrate(url: str, migrations: Sequence[Migration] | None = None, *, ph
                 "and CREATEROLE, or create the roles vendorpay_app and vendorpay_readonly and grant them to it."
             ) from error
         except psycopg.errors.LockNotAvailable as error:
-            raise MigrationError("A table was in use for too long; nothing was changed. Run it again.") from error
+            kept = f"{', '.join(ran)} ran and stay" if ran else "nothing was changed"
+            raise MigrationError(f"A table was in use for too long; {kept}. Run it again.") from error
     return ran
 
 
@@ -121,18 +143,31 @@ async def status(url: str) -> list[Standing]:
     return [Standing(name=migration.name, applied=migration.name in done) for migration in wanted]
 
 
-async def _require_version(connection: psycopg.AsyncConnection) -> None:
+async def _take_turn(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Waits while another run is at work, for as long as for any lock. Raises MigrationError."""
+    try:
+        await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+    except psycopg.errors.LockNotAvailable as error:
+        row = await (await connection.execute(_WHO_MIGRATES, (LOCK_KEY,))).fetchone()
+        who = "" if row is None else f" (PostgreSQL's process {row[0]}, connected since {row[1]} UTC)"
+        raise MigrationError(
+            f"Another run of the migrations is at work{who}: a second deploy, or a service that starts. This one has "
+            "changed nothing. Wait until that one has ended, then run this again: nothing is done twice."
+        ) from error
+
+
+async def _require_version(connection: psycopg.AsyncConnection[Any]) -> None:
     if connection.info.server_version < 150000:
         raise MigrationError(f"PostgreSQL 15 or newer is needed, this is {connection.info.server_version // 10000}.")
 
 
-async def set_up_roles(connection: psycopg.AsyncConnection) -> None:
+async def set_up_roles(connection: psycopg.AsyncConnection[Any]) -> None:
     """Makes vendorpay_app and vendorpay_readonly, with their timeouts, where the server does not have them yet."""
     text = (resources.files("vendorpay.store") / "roles.sql").read_text("utf-8")
     await connection.execute(text.encode())
 
 
-async def _applied(connection: psycopg.AsyncConnection) -> dict[str, str]:
+async def _applied(connection: psycopg.AsyncConnection[Any]) -> dict[str, str]:
     rows = await (await connection.execute("SELECT name, sha256 FROM schema_migrations")).fetchall()
     return dict(rows)
 
@@ -169,17 +204,27 @@ def _due(wanted: Sequence[Migration], done: dict[str, str], phase: Phase | None)
     return due
 
 
-async def _run(connection: psycopg.AsyncConnection, migration: Migration) -> None:
+async def _run(connection: psycopg.AsyncConnection[Any], migration: Migration) -> None:
     record = ("INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (migration.name, migration.sha256))
+    whole = not migration.text.startswith(NO_TRANSACTION)
     try:
-        if migration.text.startswith(NO_TRANSACTION):
-            await connection.execute(migration.text.encode())
+        if whole:
+            async with connection.transaction():
+                await run_script(connection, migration.text)
+                await connection.execute(*record)
+        else:
+            await run_script(connection, migration.text)
             await connection.execute(*record)
-            return
-        async with connection.transaction():
-            await connection.execute(migration.text.encode())
-            await connection.execute(*record)
+    except StatementFailed as failed:
+        if isinstance(failed.error, psycopg.errors.InsufficientPrivilege | psycopg.errors.LockNotAvailable):
+            raise failed.error from failed
+        raise _failed(migration, str(failed), failed.error, whole=whole) from failed
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
         raise
-    except psycopg.Error as error:
-        raise MigrationError(f"Migration {migration.name} failed and was rolled back: {error}") from error
+    except psycopg.Error as error:  # a broken connection, or what is checked at the commit
+        raise _failed(migration, named(error), error, whole=whole) from error
+
+
+def _failed(migration: Migration, what: str, error: psycopg.Error, *, whole: bool) -> MigrationError:
+    undone = "was rolled back" if whole else "is not rolled back, for it runs outside of a transaction"
+    return MigrationError(f"Migration {migration.name} failed and {undone}: {what}.", said=str(error).strip())

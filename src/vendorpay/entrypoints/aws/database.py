@@ -72,15 +72,6 @@ def login_of(settings: AwsSettings, role: DatabaseRole, *, from_reader: bool = F
     )
 
 
-async def conninfo_of(settings: AwsSettings, role: DatabaseRole) -> str:
-    """libpq's connection string of this moment, for what connects once: a migration.
-
-    Raises SecretUnavailable, CredentialsMissing.
-    """
-    login = login_of(settings, role)
-    return login if isinstance(login, str) else await login.conninfo()
-
-
 async def database_secret(settings: AwsSettings, name: str) -> DatabaseSecret:
     """The login that a secret holds now. Raises SecretUnavailable."""
     return secret_of(await secrets_of(settings).current(name), name)

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 
 from vendorpay import observe
-from vendorpay.entrypoints.aws.database import conninfo_of, database_secret, pending_database_secret
+from vendorpay.entrypoints.aws.database import database_secret, login_of, pending_database_secret
 from vendorpay.entrypoints.aws.database_login import DatabaseSecret
 from vendorpay.entrypoints.aws.functions import DatabaseRole
 from vendorpay.entrypoints.aws.runtime import Context
 from vendorpay.entrypoints.aws.settings import BY_IAM, AwsSettings
 from vendorpay.entrypoints.ids import system_now
-from vendorpay.store.migrate import Phase, migrate
+from vendorpay.store.logins import connected
+from vendorpay.store.migrate import MigrationError, Phase, migrate
+from vendorpay.store.scripts import named
 from vendorpay.store.set_up import close_to_others, ensure_partitions, let_in
 
 CONNECT_S_MAX: Final = 10
 RESOURCE: Final = "vendorpay-migrations-{}"
+IN_THE_LOG: Final = "What it said is in the log of the migrations function."
 
 
 class NoPhase(Exception):
@@ -47,11 +52,37 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         return {"PhysicalResourceId": RESOURCE.format(phase)}
     settings = AwsSettings.read(os.environ)
     observe.configure(settings.log_level)
-    did: dict[str, Any] = {"phase": phase.value, **asyncio.run(_bring_up_to_date(settings, phase))}
+    with _quoting_no_row():
+        did: dict[str, Any] = {"phase": phase.value, **asyncio.run(_bring_up_to_date(settings, phase))}
     observe.info("migrations ran", migrations=did["ran"], part=phase.value)
     if "RequestType" in event:
         return {"PhysicalResourceId": RESOURCE.format(phase), "Data": did}
     return did
+
+
+@contextmanager
+def _quoting_no_row() -> Iterator[None]:
+    """Whatever fails, its message can be shown to whoever deploys: CloudFormation keeps it, for everybody to read.
+
+    The database's own words go to this function's log alone, whole: whoever mends the migration needs them.
+    """
+    try:
+        yield
+    except MigrationError as error:
+        if error.said is None:
+            raise
+        _tell(error.said)
+        raise MigrationError(f"{error} {IN_THE_LOG}") from None
+    except psycopg.Error as error:
+        _tell(str(error))
+        if error.sqlstate is None:  # no connection: there was nobody who could quote anything
+            raise
+        raise MigrationError(f"The database refused: {named(error)}. {IN_THE_LOG}") from None
+
+
+def _tell(said: str) -> None:
+    # Not through `observe`, which takes out of a line what quotes rows.
+    print(f"The database said: {said}", file=sys.stderr, flush=True)
 
 
 def _phase(event: Mapping[str, Any]) -> Phase:
@@ -64,16 +95,16 @@ def _phase(event: Mapping[str, Any]) -> Phase:
 
 
 async def _bring_up_to_date(settings: AwsSettings, phase: Phase) -> dict[str, Any]:
-    url = await conninfo_of(settings, DatabaseRole.OWNER)
-    ran = await migrate(url, phase=phase)
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_S_MAX) as owner:
+    login = login_of(settings, DatabaseRole.OWNER)  # asked anew at each connection: migrations may outlast a password
+    ran = await migrate(login, phase=phase)
+    async with await connected(login, autocommit=True, connect_timeout=CONNECT_S_MAX) as owner:
         ahead = await ensure_partitions(owner, system_now())  # else upkeep makes them, within the minute
         await close_to_others(owner, owner.info.dbname)
-        logins = await _let_roles_in(owner, settings, url)
+        logins = await _let_roles_in(owner, settings)
     return {"ran": ran, "partitionsAhead": ahead, "logins": logins}
 
 
-async def _let_roles_in(owner: psycopg.AsyncConnection[Any], settings: AwsSettings, url: str) -> list[str]:
+async def _let_roles_in(owner: psycopg.AsyncConnection[Any], settings: AwsSettings) -> list[str]:
     """Makes the functions' roles logins; returns those that were not, or not with the password of their secret."""
     secrets = {
         DatabaseRole.APP: settings.aurora_app_secret_arn,
@@ -86,26 +117,26 @@ async def _let_roles_in(owner: psycopg.AsyncConnection[Any], settings: AwsSettin
             continue
         if secret is None:  # a database named by a URL has its logins already
             continue
-        password = await _password_to_set(settings, role, secret, url)
+        password = await _password_to_set(settings, role, secret, owner.info.dsn)
         if password is not None:
             await let_in(owner, role.value, password)
             changed.append(role.value)
     return changed
 
 
-async def _password_to_set(settings: AwsSettings, role: DatabaseRole, secret: str, url: str) -> str | None:
+async def _password_to_set(settings: AwsSettings, role: DatabaseRole, secret: str, place: str) -> str | None:
     """The password of a role's secret, where the role needs it; None where it has the right one.
 
     While it rotates, the right one is not the secret's current yet: put back then, the old one would lock everybody out
     as soon as the rotation ends.
     """
     current = await _login_for(settings, role, secret)
-    if await _gets_in(url, role.value, current.password):
+    if await _gets_in(place, role.value, current.password):
         return None
     pending = await pending_database_secret(settings, secret)
     newest = await _login_for(settings, role, secret)  # the rotation may have ended between the two questions
     for login in (pending, newest):
-        if login is not None and login != current and await _gets_in(url, role.value, login.password):
+        if login is not None and login != current and await _gets_in(place, role.value, login.password):
             return None
     return newest.password
 
@@ -117,11 +148,11 @@ async def _login_for(settings: AwsSettings, role: DatabaseRole, secret: str) -> 
     return login
 
 
-async def _gets_in(url: str, user: str, password: str) -> bool:
-    """Whether the password is right already."""
+async def _gets_in(place: str, user: str, password: str) -> bool:
+    """Whether the password is right already, where somebody else is connected."""
     try:
         connecting = psycopg.AsyncConnection.connect(
-            url, user=user, password=password, connect_timeout=CONNECT_S_MAX, autocommit=True
+            place, user=user, password=password, connect_timeout=CONNECT_S_MAX, autocommit=True
         )
         async with await connecting:
             return True

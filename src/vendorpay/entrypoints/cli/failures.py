@@ -33,6 +33,10 @@ def report(error: Exception) -> int:
         return FAILED
     if isinstance(error, CommandFailed | OSError) or _is_explained(error):
         _say(str(error))
+        if said := getattr(error, "said", None):  # by the database, to a migration
+            from vendorpay.observe import scrub
+
+            _say(f"The database said: {scrub(said)}")
         return FAILED
     from vendorpay import observe
 
