@@ -88,9 +88,12 @@ class Replay:
     """What the rules say of a payment after each entry of its chain."""
 
     made_by: str
+    edited_cents: int
+    cents: int = FLAGGED
     status: str = "pending_approval"
     gate: str = "score_pending"
     case: bool = False
+    confirmed: bool = False
     scored: bool = False
     held: bool = False
     editor: str = ""
@@ -102,9 +105,10 @@ class Replay:
         match entry.action:
             case "payment_scored":
                 assert self.gate == "score_pending" or not self.scored
-                self.scored, self.gate = True, "review_required" if self.case else "clear"
+                shut = self.case or self.confirmed or self.cents % 2
+                self.scored, self.gate = True, "review_required" if shut else "clear"
             case "fraud_case_opened":
-                assert not self.case
+                assert (self.case, self.gate, self.scored) == (False, "review_required", True)
                 self.case, self.gate = True, "review_required"
             case "fraud_case_cleared":
                 assert self.case
@@ -113,7 +117,7 @@ class Replay:
             case "fraud_case_confirmed":
                 assert self.case
                 assert actor not in strangers
-                self.case, self.gate = False, "review_required"
+                self.case, self.confirmed = False, True
             case "payment_rejected":
                 assert self.status == "pending_approval"
                 self.status = "rejected"
@@ -127,6 +131,7 @@ class Replay:
             case "payment_updated":
                 assert self.status in ("pending_approval", "approved")
                 self.editor, self.status, self.scored, self.approvers = actor, "pending_approval", False, []
+                self.cents = self.edited_cents
                 self.gate = "review_required" if self.case else "score_pending"
             case "approval_recorded" | "payment_approved":
                 assert (self.status, self.gate, self.held) == ("pending_approval", "clear", False)
@@ -201,17 +206,18 @@ async def assert_explained(world: World, made: Payment, ended: Sequence[Done | B
     """The chain, replayed by the rules, is allowed at every step and ends where the row stands."""
     refused = [one for one in ended if isinstance(one, BaseException)]
     assert all(isinstance(one, EXPECTED) for one in refused), refused
-    replay = Replay(made_by=made.created_by)
+    payment = await read_payment.get(world.deps, ADMIN, made.payment_id)
+    replay = Replay(made_by=made.created_by, edited_cents=payment.amount_cents)
     entries = await read_audit_log.entries(world.deps, ADMIN, made.payment_id)
     for entry in entries[1:]:
         replay.take(entry)
-        assert entry.new_status == replay.status or entry.action.startswith("fraud_case_confirmed")
-    payment = await read_payment.get(world.deps, ADMIN, made.payment_id)
+        assert entry.new_status == replay.status
     (row,) = world.rows(
         "SELECT fraud_gate, fraud_case_id IS NOT NULL AS is_open FROM payments WHERE payment_id = %s", made.payment_id
     )
     assert (row["fraud_gate"], row["is_open"]) == (replay.gate, replay.case)
     assert (payment.status, bool(payment.holds)) == (replay.status, replay.held)
     assert [each.approver_id for each in payment.approvals] == replay.approvers
+    assert payment.amount_cents == replay.cents
     cases = world.rows("SELECT status FROM fraud_cases WHERE payment_id = %s", made.payment_id)
     assert sum(each["status"] == "open" for each in cases) == replay.case
