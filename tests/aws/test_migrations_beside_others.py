@@ -78,7 +78,8 @@ def test_a_migration_that_fails_quotes_no_row_but_in_its_log(
         migrations.handler({"phase": "pre"}, _Context())
     assert str(caught.value) == (
         "Migration 9000_pre_people failed and was rolled back: its statement 2 failed: SQLSTATE 23505 "
-        "(UniqueViolation), constraint people_mail_key, table people. What it said is in the log of the migrations function."
+        "(UniqueViolation), constraint people_mail_key, table people. "
+        "What it said is in the log of the migrations function."
     )
     assert caught.value.__cause__ is None
     assert f"Key (mail)=({MAIL}) already exists" in capsys.readouterr().err
