@@ -25,22 +25,56 @@ from vendorpay.entrypoints.aws.functions import MIGRATIONS_HANDLER
 from vendorpay.store.migrate import shipped
 
 ROOT = Path(__file__).parents[2]
-OLD = "5cf14dc53a26e5a3a5785dc758b42dbc3bf2e185"
-"""The last version before there was anything of AWS in the schema: 15 migrations."""
-OLD_MIGRATIONS = 15
+MIGRATIONS = "src/vendorpay/store/migrations"
+BEFORE_AWS = "5cf14dc53a26e5a3a5785dc758b42dbc3bf2e185"
+"""The last version before there was anything of AWS, fraud or policies in the schema: whoever skipped releases."""
 MIGRATE = "import asyncio, sys; from vendorpay.store.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
 PATIENCE_S = 60.0
+LOOKED_AT_MAX = 100
 
 
-@pytest.fixture(scope="module")
-def old_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The old version's files."""
-    made = subprocess.run(["git", "archive", OLD, "src", "tests"], cwd=ROOT, capture_output=True, check=False)
+@pytest.fixture(scope="module", params=["the version before", "the version before AWS"])
+def old_tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An old version's files. Without the history nothing would be tested, and nobody would notice."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("these sources came without their repository, and so without an old version")
+    commit = the_version_before() if request.param == "the version before" else BEFORE_AWS
+    made = subprocess.run(["git", "archive", commit, "src", "tests"], cwd=ROOT, capture_output=True, check=False)
     if made.returncode:
-        pytest.skip(f"the history has no {OLD}: a shallow clone")
+        said = made.stderr.decode().strip()
+        pytest.fail(f"this clone's history does not reach back to {commit}: git fetch --unshallow ({said})")
     tree = tmp_path_factory.mktemp("old")
     subprocess.run(["tar", "-x", "-C", str(tree)], input=made.stdout, check=True)
     return tree
+
+
+def the_version_before() -> str:
+    """The newest commit that lacks a migration of ours, and has the others as they are."""
+    ours = {name: hash_of(name) for name in sorted(os.listdir(ROOT / MIGRATIONS)) if name.endswith(".sql")}
+    changes = git("log", f"--max-count={LOOKED_AT_MAX}", "--format=%H", "--", MIGRATIONS).split()
+    assert changes, "git has no history of the migrations"
+    for commit in ("HEAD", *(f"{change}^" for change in changes)):
+        # An entry is: mode, type, hash, a tab, the path.
+        found = [line.split("\t") for line in git("ls-tree", f"{commit}:{MIGRATIONS}").splitlines()]
+        theirs = {name: about.split()[2] for about, name in found if name.endswith(".sql")}
+        if theirs and len(theirs) < len(ours) and theirs.items() <= ours.items():
+            return commit
+    pytest.fail(f"no version among the last {LOOKED_AT_MAX} changes of migrations: git fetch --unshallow")
+
+
+def hash_of(name: str) -> str:
+    """A migration's, as git names it."""
+    return git("hash-object", f"{MIGRATIONS}/{name}").strip()
+
+
+def git(*arguments: str) -> str:
+    """What git says; nothing for a commit that is not there."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+
+def migrations_of(tree: Path) -> int:
+    """How many a version ships."""
+    return len(list((tree / MIGRATIONS).glob("*.sql")))
 
 
 class Life:
@@ -100,12 +134,12 @@ def test_old_and_new_code_work_side_by_side_once_pre_has_run(
 ) -> None:
     urls, many = empty_database_urls, rounds(5, 500)
     subprocess.run([sys.executable, "-c", MIGRATE, urls.owner], env=of_tree(old_tree), check=True)
-    assert count(urls, "schema_migrations") == OLD_MIGRATIONS
+    assert count(urls, "schema_migrations") == migrations_of(old_tree)
     given: dict[str, Any] = told("migrations", urls, VENDORPAY_DATABASE_URL=urls.owner)
     with lambda_function(MIGRATIONS_HANDLER, given) as migrations, at_work(old_tree, urls, tmp_path / "old") as old:
         old.lives_on(many)
         ran = migrations.invoke({"phase": "pre"}, timeout_s=60)["ran"]
-        assert ran == [one.name for one in shipped()[OLD_MIGRATIONS:] if one.phase == "pre"]
+        assert ran == [one.name for one in shipped()[migrations_of(old_tree) :] if one.phase == "pre"]
         old.lives_on(many)
         with at_work(ROOT, urls, tmp_path / "new") as new:
             new.lives_on(many)
