@@ -52,7 +52,8 @@ async def test_an_approval_in_anothers_name_counts_between_the_gift_and_its_end_
         refused = [await in_the_name_of_the_admin(chance, ruled_worlds, each) for each in afterwards]
         assert not any(all_done_or_forbidden(refused)), "whoever begins after the end may not"
         assert sum(counted) == approvals_of(one, made)
-    assert (await one.audit()).clean
+    report = await one.audit()
+    assert report.clean, report.faults
 
 
 async def in_the_name_of_the_admin(chance: Random, worlds: Worlds, payment: Payment) -> Done | Exception:

@@ -79,7 +79,8 @@ async def test_what_people_do_while_clocks_jump_is_counted_by_the_time_it_has_on
             assert all(isinstance(each, EXPECTED) for each in refused), refused
         await end(chance.choice(ruled_worlds), given, by=PEOPLE[1])
         assert_counted(one)
-    assert (await one.audit()).clean
+    report = await one.audit()
+    assert report.clean, report.faults
 
 
 def small(chance: Random) -> Any:
