@@ -47,7 +47,7 @@ def wait_beyond(urls: DatabaseUrls, count: int, process: subprocess.Popen[bytes]
 
 async def test_killed_and_given_again_it_fills_every_gap_once(database_urls: DatabaseUrls) -> None:
     rng = seed_of("backfill")
-    kills = rounds(2, 40)
+    kills = rounds(1, 40)
     payments = 300 * (kills + 1)
     async with open_world(database_urls) as world:
         world.clock.at -= timedelta(hours=1)

@@ -29,7 +29,7 @@ async def test_an_approval_in_anothers_name_counts_between_the_gift_and_its_end_
 ) -> None:
     chance = seeded("delegations")
     one, two = ruled_worlds
-    for _ in range(rounds(quick=6, soak=200)):
+    for _ in range(rounds(quick=3, soak=200)):
         two.clock.at = one.clock.at
         made = [await one.create(a_new_payment(lines=[(1, SOME)])) for _ in range(3 * PAYMENTS)]
         early, late, afterwards = made[:PAYMENTS], made[PAYMENTS : 2 * PAYMENTS], made[2 * PAYMENTS :]

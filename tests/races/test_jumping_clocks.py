@@ -66,7 +66,7 @@ async def test_what_people_do_while_clocks_jump_is_counted_by_the_time_it_has_on
     for world in ruled_worlds:
         world.clock.at = noon
     await under(one, ESCALATES, limits=LIMITS)
-    for _ in range(rounds(quick=6, soak=200)):
+    for _ in range(rounds(quick=2, soak=200)):
         made = [(await chance.choice(ruled_worlds).create(small(chance))).payment_id for _ in range(AT_ONCE)]
         given = await give(one, to=PEOPLE[0], by=PEOPLE[1], ends_at=one.clock.at + timedelta(hours=6))
         for _ in range(STEPS):

@@ -156,7 +156,7 @@ async def test_a_payment_rejected_meanwhile_is_never_taken_for_alive(
     monkeypatch.setattr(fraud_gaps, "ROWS_MAX", 5)
     chance = seeded("filling")
     async with open_world(database_urls) as one, open_world(database_urls) as two:
-        for _ in range(rounds(quick=4, soak=200)):
+        for _ in range(rounds(quick=2, soak=200)):
             made = await create_payments.create(one.deps, DISPATCHER, [a_new_payment() for _ in range(20)], None)
             ids = [each.payment_id for each in made if not isinstance(each, Exception) and each.payment_id]
             two.clock.at = one.clock.at
