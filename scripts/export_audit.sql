@@ -40,7 +40,27 @@ COPY (
                      'delegateId', d.delegate_id, 'delegatorId', d.delegator_id, 'delegatorRole', d.delegator_role,
                      'endsAt', to_char(d.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                      'startsAt', to_char(d.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-          FROM delegations d) h
+          FROM delegations d
+          UNION ALL
+          SELECT l.listing_id, l.audit_seq, l.audit_head,
+                 CASE WHEN l.ended_at IS NOT NULL THEN 'ended'
+                      WHEN l.kind = 'block' OR l.confirmed_at IS NOT NULL THEN 'active' ELSE 'proposed' END,
+                 l.digest,
+                 -- (One of before there were chains begins its own with its next change.)
+                 CASE WHEN EXISTS (SELECT FROM payment_audit_log a WHERE a.subject_id = l.listing_id AND a.seq = 1
+                                   AND a.action = 'fraud_listing_added') THEN l.listed_by END,
+                 NULL, coalesce(l.ended_by, l.confirmed_by),
+                 json_build_object(
+                     'caseId', l.case_id, 'kind', l.kind, 'reasonCode', l.reason_code, 'signal', l.signal,
+                     'vendorId', l.vendor_id,
+                     'expiresAt', to_char(l.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+          FROM fraud_listings l WHERE l.audit_seq IS NOT NULL
+          UNION ALL
+          SELECT r.rule_set_id, r.audit_seq, r.audit_head, r.stage, r.digest,
+                 CASE WHEN EXISTS (SELECT FROM payment_audit_log a WHERE a.subject_id = r.rule_set_id AND a.seq = 1
+                                   AND a.action = 'fraud_rule_set_proposed') THEN r.proposed_by END,
+                 NULL, NULL, r.document::json
+          FROM fraud_rule_sets r WHERE r.audit_seq IS NOT NULL) h
 ) TO STDOUT (FORMAT csv);
 
 \o positions.csv

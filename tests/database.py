@@ -128,6 +128,7 @@ def add_entry(
     new: str | None,
     *,
     actor: str = APPROVER,
+    actor_type: str = "user",
     notes: str | None = None,
 ) -> None:
     """Puts the next audit entry into `rows` and its seq and hash into `target`, the payment's columns."""
@@ -143,7 +144,7 @@ def add_entry(
         "seq": seq,
         "action": action,
         "actor_id": actor,
-        "actor_type": "user",
+        "actor_type": actor_type,
         "previous_status": previous,
         "new_status": new,
         "reason_code": None,
@@ -177,14 +178,20 @@ def add_event(rows: Rows, target: Row, event_type: str) -> None:
 
 
 def change(
-    payment: Row, *, action: str = "payment_updated", actor: str = APPROVER, notes: str | None = None, **sets: Any
+    payment: Row,
+    *,
+    action: str = "payment_updated",
+    actor: str = APPROVER,
+    actor_type: str = "user",
+    notes: str | None = None,
+    **sets: Any,
 ) -> Rows:
     """The rows of a change of a stored payment: next version, audit entry and event, and `sets` over them."""
     counters: Row = {name: payment[name] for name in ("audit_seq", "audit_head", "event_seq")}
     rows = Rows(payment=payment, sets={"version": payment["version"] + 1, **counters})
     assert rows.sets is not None
     status = sets.get("status", payment["status"])
-    add_entry(rows, rows.sets, action, payment["status"], status, actor=actor, notes=notes)
+    add_entry(rows, rows.sets, action, payment["status"], status, actor=actor, actor_type=actor_type, notes=notes)
     add_event(rows, rows.sets, "PaymentUpdated")
     rows.sets.update(sets)
     return rows
@@ -207,18 +214,19 @@ def approval(payment: Row, approver: str = APPROVER, **columns: Any) -> Row:
     }
 
 
-def approving(payment: Row, approver: str = APPROVER) -> Rows:
+def approving(payment: Row, approver: str = APPROVER, role: str = "dispatcher") -> Rows:
     """The rows of the last approval that a waiting back-office payment needs."""
     rows = change(
         payment,
         action="payment_approved",
         actor=approver,
+        actor_type="admin" if role == "admin" else "user",
         status="approved",
         approvals_valid=payment["approvals_valid"] + 1,
         approved_by=approver,
         approved_at=payment["updated_at"],
     )
-    rows.approvals.append(approval(payment, approver))
+    rows.approvals.append(approval(payment, approver, approver_role=role))
     return rows
 
 

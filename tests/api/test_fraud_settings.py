@@ -28,10 +28,17 @@ def listing(kind: str, **fields: Any) -> dict[str, Any]:
 async def test_a_vendor_is_listed_for_a_time_and_the_listing_can_be_ended(service: Caller) -> None:
     created = await service.ask("POST", "/fraud/listings", body=listing("allow", expiresAt=in_days(30)))
     assert created.status == 201
+    confirm = f"/fraud/listings/{created.json['listingId']}/confirm"
+    assert (await service.ask("POST", confirm)).code == "four_eyes", "nobody trusts a vendor alone"
+    confirmed = await service.ask("POST", confirm, sub=SECOND)
+    assert (confirmed.status, confirmed.json["confirmedBy"]) == (200, SECOND)
+    assert (await service.ask("POST", confirm, sub=str(uuid4()))).json == confirmed.json, "once"
+    assert (await service.ask("POST", confirm, sub=SECOND, role="dispatcher")).code == "forbidden"
     place = f"/fraud/listings/{created.json['listingId']}/end"
     ended = (await service.ask("POST", place, sub=SECOND)).json
     assert ended["endedBy"] == SECOND
     assert (await service.ask("POST", place)).json["endedBy"] == SECOND, "once"
+    assert (await service.ask("POST", confirm, sub=SECOND)).code == "already_decided"
     await service.ask("POST", "/fraud/listings", body={**listing("block"), "vendorId": str(uuid4())})
     page = (await service.ask("GET", "/fraud/listings?limit=1", role="auditor")).json
     rest = (await service.ask("GET", f"/fraud/listings?cursor={page['nextCursor']}")).json
@@ -72,6 +79,8 @@ async def test_a_rule_set_is_tried_by_who_brought_it_and_put_in_force_by_another
     (shown,) = (await service.ask("GET", "/fraud/rule-sets", role="auditor")).json["ruleSets"]
     assert (shown["version"], shown["mode"]) == ("2026-03", "live")
     assert (await service.ask("POST", place, body={"mode": "now"})).faults.keys() == {"mode"}
+    end = f"/fraud/rule-sets/{brought.json['ruleSetId']}/end-shadow"
+    assert (await service.ask("POST", end)).json["mode"] == "live", "it goes on deciding"
     missing = f"/fraud/rule-sets/{uuid4()}/use"
     assert (await service.ask("POST", missing, body={"mode": "shadow"})).code == "not_found"
     wrong = {"version": "x y", "signals": {"moods": {"weight": 2}}}
@@ -94,3 +103,19 @@ async def test_each_wrong_figure_of_a_rule_set_is_named(service: Caller) -> None
     body = {"version": "2", "priors": [prior, {**prior, "serviceType": "tow\u0000"}]}
     answer = await service.ask("POST", "/fraud/rule-sets", body=body)
     assert answer.faults.keys() == {"priors[1].serviceType"}
+
+
+async def test_a_trial_ends_and_any_rule_set_can_be_used_however_old(service: Caller) -> None:
+    """Also one that is on no first page."""
+    oldest, *_ = [await service.ask("POST", "/fraud/rule-sets", body={"version": f"v{n}"}) for n in range(3)]
+    page = (await service.ask("GET", "/fraud/rule-sets?limit=2")).json
+    assert [one["version"] for one in page["ruleSets"]] == ["v2", "v1"]
+    rest = (await service.ask("GET", f"/fraud/rule-sets?cursor={page['nextCursor']}")).json
+    assert ([one["version"] for one in rest["ruleSets"]], rest["nextCursor"]) == (["v0"], None)
+    place = f"/fraud/rule-sets/{oldest.json['ruleSetId']}"
+    assert (await service.ask("POST", f"{place}/use", body={"mode": "shadow"})).json["mode"] == "shadow"
+    for _ in range(2):
+        assert (await service.ask("POST", f"{place}/end-shadow", sub=SECOND)).json["mode"] is None
+    assert (await service.ask("POST", f"/fraud/rule-sets/{uuid4()}/end-shadow")).code == "not_found"
+    shown = (await service.ask("GET", "/fraud/rule-sets")).json["ruleSets"]
+    assert {one["mode"] for one in shown} == {None}

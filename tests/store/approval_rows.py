@@ -1,4 +1,4 @@
-"""Rows of a valid approval policy and of a valid delegation, as the service writes them by one statement each."""
+"""Valid rows of policies, delegations, listings and rule sets, as the service writes them: by one statement each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from psycopg.types.json import Json
 from tests.database import DIGEST, Row, new_id, now
 from vendorpay.domain.audit import GENESIS, canonical_bytes, link
 
-TABLES: Final = {"policy": ("policies", "policy_id"), "delegation": ("delegations", "delegation_id")}
+TABLES: Final = {
+    "policy": ("policies", "policy_id"),
+    "delegation": ("delegations", "delegation_id"),
+    "fraud_listing": ("fraud_listings", "listing_id"),
+    "fraud_rule_set": ("fraud_rule_sets", "rule_set_id"),
+}
 
 
 @dataclass(kw_only=True)
@@ -29,6 +34,8 @@ class SubjectRows:
     entries: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     applies: int | None = None
+    uses: Row | None = None
+    """How a rule set is used from now on."""
 
     @property
     def subject_id(self) -> Any:
@@ -60,6 +67,17 @@ def activating(policy: Row, by: str = "admin-2", **sets: Any) -> SubjectRows:
     return rows
 
 
+def apply_policy(connection: Connection[TupleRow], document: Row) -> int:
+    """Proposes a document and lets it apply; its version."""
+    found = connection.execute(
+        "SELECT coalesce(max(version), 0) + 1 FROM policies WHERE org_id = 'roadcall'"
+    ).fetchone()
+    assert found is not None
+    stored = put(connection, a_policy(version=found[0], document=Json(document)))
+    put(connection, activating(stored))
+    return int(found[0])
+
+
 def a_delegation(**columns: Any) -> SubjectRows:
     """The rows of a delegation for a day; `columns` win over the defaults."""
     at = now()
@@ -83,6 +101,76 @@ def ending(delegation: Row, by: str = "ann", **sets: Any) -> SubjectRows:
     """The rows by which a stored delegation ends; `sets` win."""
     rows = _changed("delegation", delegation, "delegation_ended", "DelegationEnded", by)
     rows.sets = {**(rows.sets or {}), "ended_at": now(), "ended_by": by, **sets}
+    return rows
+
+
+def a_listing(kind: str = "allow", **columns: Any) -> SubjectRows:
+    """The rows of a vendor that is listed; trust and snoozes are for a day."""
+    at = now()
+    listing = {
+        "listing_id": new_id(at),
+        "org_id": "roadcall",
+        "vendor_id": uuid4(),
+        "kind": kind,
+        "signal": "high_amount" if kind == "snooze" else None,
+        "reason_code": "known_pattern",
+        "listed_by": "admin-1",
+        "listed_at": at,
+        "expires_at": None if kind == "block" else at + timedelta(days=1),
+        "digest": DIGEST,
+        **columns,
+    }
+    rows = SubjectRows(kind="fraud_listing", row=listing)
+    return _new(rows, "fraud_listing_added", "FraudListingAdded", listing["listed_by"])
+
+
+def confirming(listing: Row, by: str = "admin-2", **sets: Any) -> SubjectRows:
+    """The rows by which a stored listing comes to count; `sets` win."""
+    rows = _changed("fraud_listing", listing, "fraud_listing_confirmed", "FraudListingConfirmed", by)
+    rows.sets = {**(rows.sets or {}), "confirmed_by": by, "confirmed_at": now(), **sets}
+    return rows
+
+
+def ending_listing(listing: Row, by: str = "admin-1", **sets: Any) -> SubjectRows:
+    """The rows by which a stored listing ends; `sets` win."""
+    rows = _changed("fraud_listing", listing, "fraud_listing_ended", "FraudListingEnded", by)
+    rows.sets = {**(rows.sets or {}), "ended_by": by, "ended_at": now(), **sets}
+    return rows
+
+
+def a_rule_set(version: str = "2", **columns: Any) -> SubjectRows:
+    """The rows of a rule set that is brought; `columns` win over the defaults."""
+    at = now()
+    rule_set = {
+        "rule_set_id": new_id(at),
+        "org_id": "roadcall",
+        "version": version,
+        "document": Json({"version": version}),
+        "proposed_by": "admin-1",
+        "proposed_at": at,
+        "stage": "proposed",
+        "digest": DIGEST,
+        **columns,
+    }
+    rows = SubjectRows(kind="fraud_rule_set", row=rule_set)
+    return _new(rows, "fraud_rule_set_proposed", "FraudRuleSetProposed", rule_set["proposed_by"])
+
+
+def using(rule_set: Row, mode: str, by: str = "admin-2", **use: Any) -> SubjectRows:
+    """The rows by which a stored rule set comes to be used; `use` wins over what is said of its use."""
+    stored = {**rule_set, "stage": mode}
+    rows = _changed("fraud_rule_set", stored, "fraud_rule_set_activated", "FraudRuleSetActivated", by)
+    rows.sets = {**(rows.sets or {}), "stage": mode}
+    rows.uses = {
+        "use_id": new_id(now()),
+        "org_id": rule_set["org_id"],
+        "mode": mode,
+        "rule_set_id": rule_set["rule_set_id"],
+        "proposed_by": rule_set["proposed_by"],
+        "set_by": by,
+        "set_at": now(),
+        **use,
+    }
     return rows
 
 
@@ -117,7 +205,7 @@ def _put(rows: SubjectRows, target: Row, action: str, event: str, actor: str) ->
         "actor_id": actor,
         "actor_type": "admin",
         "previous_status": None,
-        "new_status": None,
+        "new_status": rows.row.get("stage"),
         "reason_code": None,
         "content_digest": rows.row["digest"],
         "notes_digest": None,
@@ -159,6 +247,8 @@ def put(connection: Connection[TupleRow], rows: SubjectRows) -> Row:
             )
         )
         values += [rows.row["org_id"], rows.applies]
+    if rows.uses is not None:
+        _insert(parts, values, "fraud_rule_set_uses", rows.uses)
     for name, found in (("payment_audit_log", rows.entries), ("outbox", rows.events)):
         for row in found:
             _insert(parts, values, name, row)

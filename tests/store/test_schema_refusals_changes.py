@@ -52,11 +52,6 @@ def unpublish(_: Row, rows: Rows) -> None:
     sets(rows, event_seq=1)
 
 
-def overdraw(connection: Connection[TupleRow]) -> None:
-    connection.execute("INSERT INTO limit_usage VALUES ('o', 'vendor', 'v', 'USD', 'day', now(), 99, 100)")
-    connection.execute("UPDATE limit_usage SET used_cents = used_cents + 2")
-
-
 IDENTITY = (
     "payment_id",
     "org_id",
@@ -237,13 +232,6 @@ CHANGES = table(
         for column in IDENTITY
     ),
     Refusal("58", "a payment deleted", sql("DELETE FROM payments WHERE payment_id = %(payment_id)s"), DENIED),
-    Refusal(
-        "9",
-        "a limit overdrawn",
-        sql("INSERT INTO limit_usage VALUES (%(org_id)s, 'vendor', 'v', 'USD', 'day', now(), 101, 100)"),
-        "limit_usage_within_max",
-    ),
-    Refusal("9", "a limit overdrawn later", overdraw, "limit_usage_within_max"),
 )
 
 

@@ -24,6 +24,7 @@ from tests.database import (
     releasing,
     write,
 )
+from tests.store.test_schema_refusals_rules import under
 
 Outcome = list[psycopg.Error | None]
 
@@ -250,12 +251,12 @@ def test_limits_are_counted_by_one_at_a_time(
 ) -> None:
     """Rule 9: two payments of 60 do not fit under a limit of 100, whoever reads what."""
     first, second = connections
-    row = "('o', 'approver', 'race', 'USD', 'day', '2026-01-01', 0, 100)"
-    first.execute(f"INSERT INTO limit_usage VALUES {row}".encode())
+    limit = {"per": "approver", "period": "day", "currency": "USD", "maxAmountCents": 100}
+    columns = under(first, {"anyOf": [[{"role": "dispatcher"}]], "limits": [limit]}, required_approvals=1)
+    payments = [write(first, new_payment(lines=((1, 60),), **columns)) for _ in range(2)]
     first.commit()
-    spend = b"UPDATE limit_usage SET used_cents = used_cents + 60 WHERE subject_id = 'race'"
-    first.execute(spend)
-    with meanwhile(second, lambda: second.execute(spend)) as outcome:
+    write(first, approving(payments[0]))
+    with meanwhile(second, lambda: write(second, approving(payments[1]))) as outcome:
         wait_until_blocked(first, second)
         first.commit()
     assert outcome[0] is not None

@@ -24,6 +24,7 @@ from tests.database import (
     new_payment,
     write,
 )
+from tests.store.approval_rows import apply_policy
 from tests.store.refusals import DENIED, Attempt, Refusal, born_with, expect_refusal, sets, sql, table
 from vendorpay.domain.approval import standing
 from vendorpay.domain.approval_rule import ChosenRule
@@ -44,26 +45,51 @@ def ruled(rule: Row, **columns: Any) -> Row:
     return {"approval_rule": whole, "required_approvals": 2, **columns}
 
 
+def under(connection: Connection[TupleRow], rule: Row, **columns: Any) -> Row:
+    """The same, once a policy applies that has this rule for every payment."""
+    given = ruled(rule, **columns)
+    demand = given["approval_rule"]
+    document = {
+        "rules": [
+            *(
+                {**_of_policy(of_status), "when": {"fraudStatuses": [status]}}
+                for status, of_status in demand.get("byFraudStatus", {}).items()
+            ),
+            _of_policy(demand),
+        ],
+        "limits": demand.get("limits", []),
+    }
+    given["approval_rule"] = {**demand, "version": apply_policy(connection, document)}
+    return given
+
+
+def _of_policy(demand: Row) -> Row:
+    """What a payment's rule asks for, as a policy says it."""
+    return {
+        "name": demand["rule"],
+        **{name: demand[name] for name in ("effect", "anyOf", "escalation") if name in demand},
+    }
+
+
 def approved_by(rule: Row, *people: tuple[str, str], **columns: Any) -> Attempt:
     """Approving a payment of that rule by people with roles, all of whom are counted: nobody is missing in numbers."""
 
     def attempt(connection: Connection[TupleRow]) -> None:
-        payment = write(connection, new_payment(**ruled(rule, **columns)))
+        payment = write(connection, new_payment(**under(connection, rule, **columns)))
         for n, (person, role) in enumerate(people, start=1):
             last = n == len(people)
-            rows = approving(payment, person) if last else recording(payment, person)
+            rows = approving(payment, person, role) if last else recording(payment, person, role)
             sets(rows, required_approvals=n if last else n + 1)
-            rows.approvals[:] = [approval(payment, person, approver_role=role)]
             payment = write(connection, rows)
 
     return attempt
 
 
-def recording(payment: Row, person: str = APPROVER, **columns: Any) -> Rows:
+def recording(payment: Row, person: str = APPROVER, role: str = "dispatcher", **columns: Any) -> Rows:
     """An approval that leaves the payment waiting."""
-    valid = payment["approvals_valid"] + 1
-    rows = change(payment, action="approval_recorded", actor=person, approvals_valid=valid)
-    rows.approvals.append(approval(payment, person, **columns))
+    valid, actor_type = payment["approvals_valid"] + 1, "admin" if role == "admin" else "user"
+    rows = change(payment, action="approval_recorded", actor=person, actor_type=actor_type, approvals_valid=valid)
+    rows.approvals.append(approval(payment, person, approver_role=role, **columns))
     return rows
 
 
@@ -73,7 +99,7 @@ def spoilt(
     """A change of a waiting payment with a rule."""
 
     def attempt(connection: Connection[TupleRow]) -> None:
-        payment = write(connection, new_payment(**ruled(rule, **columns)))
+        payment = write(connection, new_payment(**under(connection, rule, **columns)))
         rows = make(payment)
         then(payment, rows)
         write(connection, rows)
@@ -93,7 +119,9 @@ def by_payee_changer(connection: Connection[TupleRow]) -> None:
 
 
 def escalated_twice(connection: Connection[TupleRow]) -> None:
-    payment = write(connection, new_payment(**ruled(NAMED), escalate_at=new_payment().payment["created_at"]))
+    payment = write(
+        connection, new_payment(**under(connection, NAMED), escalate_at=new_payment().payment["created_at"])
+    )
     payment = write(connection, change(payment, escalated_at=payment["escalate_at"]))
     write(connection, change(payment, escalated_at=payment["escalate_at"] + timedelta(hours=1)))
 
@@ -111,7 +139,7 @@ RULES = table(
     Refusal(
         "52",
         "waiting with all it needs",
-        spoilt(TWO, lambda p: recording(p, approver_role=A)),
+        spoilt(TWO, lambda p: recording(p, role=A)),
         LACKING,
     ),
     Refusal("52", "an easier rule", spoilt(BOTH, lambda p: change(p, **ruled(ONE))), KEPT),
@@ -186,9 +214,9 @@ def test_what_is_refused_above_is_otherwise_taken(
 
 
 def test_new_content_brings_another_rule_and_fewer_approvals(app_connection: Connection[TupleRow]) -> None:
-    payment = write(app_connection, new_payment(**ruled(BOTH)))
+    payment = write(app_connection, new_payment(**under(app_connection, BOTH)))
     rows = change(payment, content_version=2, digest=OTHER_DIGEST, line_count=1, amount_cents=7, edited_by=APPROVER)
-    sets(rows, **ruled(ONE, required_approvals=1))
+    sets(rows, **under(app_connection, ONE, required_approvals=1))
     rows.lines = line_items(payment, ((1, 7),), content_version=2)
     assert write(app_connection, rows)["required_approvals"] == 1
 
@@ -199,7 +227,7 @@ def test_the_schema_judges_as_the_program_does(app_connection: Connection[TupleR
     verdicts = []
     for _ in range(60):
         rule, people = _by_chance(chance)
-        columns = ruled(msgspec.to_builtins(rule), required_approvals=20)
+        columns = under(app_connection, msgspec.to_builtins(rule), required_approvals=20)
         payment = write(app_connection, new_payment(**columns))
         satisfied = standing(rule, people, None).open == 0
         app_connection.execute("SAVEPOINT before")
@@ -208,7 +236,16 @@ def test_the_schema_judges_as_the_program_does(app_connection: Connection[TupleR
         rows.entries.clear()
         sets(rows, audit_seq=payment["audit_seq"], audit_head=payment["audit_head"])
         for person in people:
-            add_entry(rows, rows.sets or {}, "payment_approved", None, "approved", actor=person.approver_id)
+            of_type = "admin" if person.role == A else "user"
+            add_entry(
+                rows,
+                rows.sets or {},
+                "payment_approved",
+                None,
+                "approved",
+                actor=person.approver_id,
+                actor_type=of_type,
+            )
             signed = approval(payment, person.approver_id, approver_role=person.role)
             rows.approvals.append({**signed, "audit_seq": (rows.sets or {})["audit_seq"]})
         rows.approvals.pop(0)
@@ -253,5 +290,5 @@ def test_what_the_score_changes_applies(app_connection: Connection[TupleRow]) ->
 
 
 def _approved_by_one(connection: Connection[TupleRow]) -> Row:
-    payment = write(connection, new_payment(**ruled(BY_SCORE, required_approvals=1)))
+    payment = write(connection, new_payment(**under(connection, BY_SCORE, required_approvals=1)))
     return write(connection, approving(payment))

@@ -19,12 +19,15 @@ from tests.usecases.world import (
     work_completed,
 )
 from vendorpay.domain import policy as documents
-from vendorpay.domain.errors import FourEyes, NotFound, PaymentHeld, PoliciesOff, PolicyDenied
+from vendorpay.domain.errors import FourEyes, NotFound, PaymentHeld, PoliciesOff, PolicyDenied, PolicyLapsed
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.policies import PolicyStatus, PolicyVersion
 from vendorpay.domain.policy import DEFAULT
 from vendorpay.domain.policy_document import Policy
 from vendorpay.domain.roles import Caller, Role
+from vendorpay.store import batch_writer
+from vendorpay.store.batch_writer import Rows
+from vendorpay.store.db import Connection
 from vendorpay.usecases import list_policies, record_event
 from vendorpay.usecases.activate_policy import ActivatePolicy
 from vendorpay.usecases.command import Done
@@ -101,19 +104,45 @@ async def test_another_process_gives_the_new_rules_from_the_first_payment_on(
     assert versions == ["0", "1", *["2"] * 5]
 
 
-async def test_an_older_version_is_activated_again(ruled_world: World) -> None:
+async def test_what_was_replaced_comes_back_only_when_it_is_proposed_again(ruled_world: World) -> None:
+    """Nobody alone goes to and fro between versions to which others agreed long ago."""
     first, second = await under(ruled_world), await under(ruled_world)
-    assert (await activate(ruled_world, first)).version == 1
-    assert await rule_at_birth(ruled_world) == (1, "all others")
+    forgotten, third = await propose(ruled_world, a_policy()), await propose(ruled_world, first.document)
+    await activate(ruled_world, third)
+    for lapsed in (first, second, forgotten):
+        with pytest.raises(PolicyLapsed):
+            await activate(ruled_world, lapsed, by=a_caller(Role.ADMIN, "admin-3"))
+    again = await activate(ruled_world, third)
     page = await list_policies.page(ruled_world.deps, ADMIN, limit=10)
     assert [(one.version, one.status) for one in page.policies] == [
+        (4, PolicyStatus.ACTIVE),
+        (3, PolicyStatus.LAPSED),
         (2, PolicyStatus.REPLACED),
-        (1, PolicyStatus.ACTIVE),
+        (1, PolicyStatus.REPLACED),
     ]
-    assert page.active.version == 1
-    again = await activate(ruled_world, first)
-    assert again.activated_at == page.active.activated_at
-    assert second.version == 2
+    assert again.activated_at == page.active.activated_at, "and once"
+    assert await rule_at_birth(ruled_world) == (4, "all others")
+    assert (await ruled_world.audit()).clean
+
+
+async def test_a_payment_whose_rule_was_chosen_before_an_activation_gets_another(
+    ruled_world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is activated between the look and the write, the schema sees, and the payment is decided about again."""
+    real, tries = batch_writer.write_and_commit, 0
+
+    async def late(connection: Connection, rows: Rows) -> None:
+        nonlocal tries
+        tries += "payments" in rows.by_block
+        if tries == 1 and "payments" in rows.by_block:
+            await under(ruled_world)
+        await real(connection, rows)
+
+    async with open_world(database_urls, by_policy=True) as other:
+        monkeypatch.setattr("vendorpay.usecases.carry_out._knows_enough", lambda *_: False)
+        monkeypatch.setattr("vendorpay.usecases.carry_out.write_and_commit", late)
+        assert await rule_at_birth(other) == (1, "all others")
+    assert (tries, ruled_world.count("payments")) == (2, 1)
     assert (await ruled_world.audit()).clean
 
 

@@ -85,6 +85,9 @@ TAMPERED_PAYMENTS = {
     "an approval that is voided": "UPDATE approvals SET voided_at = now() WHERE payment_id = %(id)s",
     "whose approval it is": "UPDATE approvals SET approver_id = 'x' WHERE payment_id = %(id)s",
     "an approval's entry": "UPDATE approvals SET audit_seq = 1 WHERE payment_id = %(id)s",
+    "as what somebody approved": "UPDATE approvals SET approver_role = 'admin' WHERE payment_id = %(id)s",
+    "when somebody approved": "UPDATE approvals SET approved_at = now() WHERE payment_id = %(id)s",
+    "in whose name somebody approved": "UPDATE approvals SET on_behalf_of = 'x' WHERE payment_id = %(id)s",
 }
 HELD = "WHERE payment_id = %(id)s AND released_at IS NULL"
 FREE = "WHERE payment_id = %(id)s AND released_at IS NOT NULL"

@@ -32,9 +32,11 @@ from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet, Thresholds
 from vendorpay.domain.fraud_cases import CaseReason, Decision
-from vendorpay.domain.fraud_listings import ListingKind, NewListing
+from vendorpay.domain.fraud_listing import Listing, ListingKind
+from vendorpay.domain.fraud_listings import NewListing
+from vendorpay.domain.fraud_rule_sets import StoredRuleSet, UseMode
 from vendorpay.domain.payment import Payment
-from vendorpay.domain.roles import Role
+from vendorpay.domain.roles import Caller, Role
 from vendorpay.ports import NoScore
 from vendorpay.usecases import (
     create_payments,
@@ -47,8 +49,8 @@ from vendorpay.usecases import (
 )
 from vendorpay.usecases.backtest_fraud import backtest
 from vendorpay.usecases.consume_events import ConsumerTarget
-from vendorpay.usecases.fraud_listings import ListVendor
-from vendorpay.usecases.fraud_rule_sets import UseMode
+from vendorpay.usecases.fraud_listings import ConfirmListing, ListVendor
+from vendorpay.usecases.fraud_rule_sets import EndShadow, UseRuleSet
 from vendorpay.workers.routes import ROUTES, switched_off
 
 pytestmark = pytest.mark.anyio
@@ -325,7 +327,20 @@ async def listed(world: World, vendor_id: UUID, kind: ListingKind, signal: str |
         reason_code=CaseReason.KNOWN_PATTERN,
         expires_at=world.clock() + timedelta(days=1),
     )
-    await world.submit(ListVendor(command_id=world.new_command_id(), caller=ADMIN, new=new))
+    done = await world.submit(ListVendor(command_id=world.new_command_id(), caller=ADMIN, new=new))
+    if kind is not ListingKind.BLOCK:
+        await confirmed(world, msgspec.json.decode(done.answer, type=Listing))
+
+
+async def confirmed(world: World, listing: Listing) -> None:
+    """A second person agrees."""
+    command_id = world.new_command_id()
+    await world.submit(ConfirmListing(command_id=command_id, caller=OTHER_ADMIN, listing_id=listing.listing_id))
+
+
+async def using(world: World, rule_set_id: UUID, mode: UseMode, by: Caller) -> None:
+    """A rule set is used from now on."""
+    await world.submit(UseRuleSet(command_id=world.new_command_id(), caller=by, rule_set_id=rule_set_id, mode=mode))
 
 
 async def judged(world: World, vendor_id: UUID, cents: int) -> tuple[str | None, set[str]]:
@@ -359,15 +374,53 @@ async def test_a_rule_set_in_shadow_is_kept_beside_and_touches_nothing(database_
     async with scoring_world(database_urls) as world:
         strict = RuleSet(version="strict", thresholds=Thresholds(medium=0.01, high=0.02, flagged=0.03))
         done = await fraud_rule_sets.propose(world.deps, ADMIN, strict, None)
-        rule_set_id = msgspec.json.decode(done.answer, type=fraud_rule_sets.StoredRuleSet).rule_set_id
-        await fraud_rule_sets.use(world.deps, ADMIN, rule_set_id, None, mode=UseMode.SHADOW)
+        rule_set_id = msgspec.json.decode(done.answer, type=StoredRuleSet).rule_set_id
+        await using(world, rule_set_id, UseMode.SHADOW, ADMIN)
         assert (await judged(world, uuid4(), 10_500))[0] != "flagged"
         rows = world.rows("SELECT shadow, status, rule_set_version FROM fraud_scores ORDER BY shadow")
         assert [(row["shadow"], row["rule_set_version"]) for row in rows] == [(False, "1"), (True, "strict")]
         assert rows[1]["status"] == "flagged"
         assert world.count("fraud_cases") == 0
-        await fraud_rule_sets.use(world.deps, OTHER_ADMIN, rule_set_id, None, mode=UseMode.LIVE)
+        await world.submit(EndShadow(command_id=world.new_command_id(), caller=OTHER_ADMIN, rule_set_id=rule_set_id))
+        await judged(world, uuid4(), 10_500)
+        assert world.count("fraud_scores") == 3, "it is tried no more"
+        await using(world, rule_set_id, UseMode.LIVE, OTHER_ADMIN)
         assert (await judged(world, uuid4(), 10_500))[0] == "flagged"
+        assert (await world.audit()).clean
+        kinds = world.rows("SELECT event_type FROM outbox WHERE aggregate_type = 'fraud_rule_set' ORDER BY sequence")
+        assert [row["event_type"] for row in kinds] == [
+            "FraudRuleSetProposed",
+            "FraudRuleSetShadowed",
+            "FraudRuleSetShadowEnded",
+            "FraudRuleSetActivated",
+        ]
+
+
+async def test_trust_counts_when_a_second_person_has_confirmed_it(database_urls: DatabaseUrls) -> None:
+    """One admin alone would otherwise let any vendor past the scorer; a block counts at once."""
+    async with scoring_world(database_urls) as world:
+        vendor = uuid4()
+        new = NewListing(
+            vendor_id=vendor,
+            kind=ListingKind.ALLOW,
+            reason_code=CaseReason.KNOWN_PATTERN,
+            expires_at=world.clock() + timedelta(days=1),
+        )
+        done = await world.submit(ListVendor(command_id=world.new_command_id(), caller=ADMIN, new=new))
+        assert "vendor_allowed" not in (await judged(world, vendor, 900_000))[1]
+        await confirmed(world, msgspec.json.decode(done.answer, type=Listing))
+        assert "vendor_allowed" in (await judged(world, vendor, 800_000))[1]
+        actions = world.rows(
+            "SELECT action, actor_id, new_status FROM payment_audit_log WHERE subject_type = 'fraud_listing'"
+            " ORDER BY seq"
+        )
+        assert [tuple(row.values()) for row in actions] == [
+            ("fraud_listing_added", ADMIN.sub, "proposed"),
+            ("fraud_listing_confirmed", OTHER_ADMIN.sub, "active"),
+        ]
+        kinds = world.rows("SELECT event_type FROM outbox WHERE aggregate_type = 'fraud_listing' ORDER BY sequence")
+        assert [row["event_type"] for row in kinds] == ["FraudListingAdded", "FraudListingConfirmed"]
+        assert (await world.audit()).clean
 
 
 async def test_twins_that_are_scored_at_the_same_time_are_found_whatever_the_order_of_their_events(

@@ -11,13 +11,17 @@ from vendorpay.domain import errors
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.fraud import rule_set
 from vendorpay.domain.fraud.rule_set import RuleSet
-from vendorpay.usecases.fraud_rule_sets import UseMode
+from vendorpay.domain.fraud_rule_sets import UseMode
 
 
 class ListingsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
     """Whose listings; all vendors' without one."""
 
     vendor_id: UUID | None = None
+
+
+class RuleSetsQuery(PageQuery, frozen=True, kw_only=True, rename="camel"):
+    """Which page of the rule sets."""
 
 
 class UseBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

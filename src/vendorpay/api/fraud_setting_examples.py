@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from vendorpay.api.examples import APPROVER, CREATED_AT, VENDOR_ID
+from vendorpay.api.examples import APPROVER, CREATED_AT, CREATOR, VENDOR_ID
 from vendorpay.api.fraud_examples import CASE_ID
 from vendorpay.domain.fraud import rule_set
 
@@ -29,10 +29,20 @@ LISTED: Final[dict[str, Any]] = {
     "listedBy": APPROVER,
     "listedAt": CREATED_AT,
     "caseId": CASE_ID,
+    "confirmedBy": None,
+    "confirmedAt": None,
     "endedBy": None,
     "endedAt": None,
 }
 ENDED: Final = {**LISTED, "endedBy": APPROVER, "endedAt": CREATED_AT}
+CONFIRMED: Final = {
+    **LISTED,
+    **SNOOZE,
+    "listedBy": CREATOR,
+    "caseId": None,
+    "confirmedBy": APPROVER,
+    "confirmedAt": CREATED_AT,
+}
 LISTINGS: Final = {"listings": [LISTED], "nextCursor": None}
 RULE_SET: Final[dict[str, Any]] = {
     "version": "2026-03",
@@ -48,4 +58,4 @@ STORED: Final[dict[str, Any]] = {
     "document": msgspec.json.decode(rule_set.written(rule_set.read(msgspec.json.encode(RULE_SET)))),
 }
 IN_SHADOW: Final = {**STORED, "mode": "shadow"}
-RULE_SETS: Final = {"ruleSets": [IN_SHADOW]}
+RULE_SETS: Final = {"ruleSets": [IN_SHADOW], "nextCursor": None}

@@ -7,12 +7,14 @@ import msgspec
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.call import Call
-from vendorpay.api.fraud_setting_bodies import ListingsQuery, UseBody
+from vendorpay.api.fraud_setting_bodies import ListingsQuery, RuleSetsQuery, UseBody
 from vendorpay.domain.fraud.rule_set import RuleSet
-from vendorpay.domain.fraud_listings import Listing, NewListing
+from vendorpay.domain.fraud_listing import Listing
+from vendorpay.domain.fraud_listings import NewListing
+from vendorpay.domain.fraud_rule_sets import StoredRuleSet
 from vendorpay.usecases import fraud_listings, fraud_rule_sets
-from vendorpay.usecases.fraud_listings import ListVendor
-from vendorpay.usecases.fraud_rule_sets import StoredRuleSet
+from vendorpay.usecases.fraud_listings import ConfirmListing, EndListing, ListVendor
+from vendorpay.usecases.fraud_rule_sets import EndShadow, UseRuleSet
 
 
 async def list_vendor(call: Call) -> Answer:
@@ -22,8 +24,20 @@ async def list_vendor(call: Call) -> Answer:
     return rendering.rendered(listing, status=201, replayed=done.replayed)
 
 
+async def confirm_listing(call: Call) -> Answer:
+    return await _changed(
+        call, ConfirmListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
+    )
+
+
 async def end_listing(call: Call) -> Answer:
-    done = await fraud_listings.end(call.deps, call.caller, call.id, call.key)
+    return await _changed(
+        call, EndListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
+    )
+
+
+async def _changed(call: Call, command: ConfirmListing | EndListing) -> Answer:
+    done = await call.deps.commands.submit(command)
     return rendering.rendered(msgspec.json.decode(done.answer, type=Listing), replayed=done.replayed)
 
 
@@ -41,9 +55,23 @@ async def propose(call: Call) -> Answer:
 
 
 async def use(call: Call) -> Answer:
-    done = await fraud_rule_sets.use(call.deps, call.caller, call.id, call.key, mode=call.body(UseBody).mode)
+    mode = call.body(UseBody).mode
+    return await _used(
+        call, UseRuleSet(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id, mode=mode)
+    )
+
+
+async def end_shadow(call: Call) -> Answer:
+    return await _used(call, EndShadow(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id))
+
+
+async def _used(call: Call, command: UseRuleSet | EndShadow) -> Answer:
+    done = await call.deps.commands.submit(command)
     return rendering.rendered(msgspec.json.decode(done.answer, type=StoredRuleSet), replayed=done.replayed)
 
 
 async def rule_sets(call: Call) -> Answer:
-    return rendering.rendered(await fraud_rule_sets.every(call.deps, call.caller))
+    query = call.query(RuleSetsQuery)
+    return rendering.rendered(
+        await fraud_rule_sets.page(call.deps, call.caller, limit=query.limit, cursor=query.cursor)
+    )

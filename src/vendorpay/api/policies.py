@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import msgspec
 
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.bodies import NotesBody
 from vendorpay.api.call import Call
-from vendorpay.api.policy_bodies import DelegationsQuery, PoliciesQuery, ProposalBody, SimulationBody
+from vendorpay.api.policy_bodies import DEFAULT, DelegationsQuery, PoliciesQuery, ProposalBody, SimulationBody
 from vendorpay.domain.delegations import Delegation, NewDelegation
 from vendorpay.domain.policies import PolicyVersion
+from vendorpay.domain.policy_document import Policy
 from vendorpay.usecases import delegations, list_policies, simulate_policy
 from vendorpay.usecases.activate_policy import ActivatePolicy
 from vendorpay.usecases.command import Done
@@ -20,10 +23,18 @@ from vendorpay.usecases.propose_policy import ProposePolicy
 
 async def propose(call: Call) -> Answer:
     body = call.body(ProposalBody)
+    document = body.document or await _again(call, body.again or DEFAULT)
     command = ProposePolicy(
-        command_id=call.new_id(), caller=call.caller, key=call.key, document=body.document, notes=body.notes
+        command_id=call.new_id(), caller=call.caller, key=call.key, document=document, notes=body.notes
     )
     return _version(await call.deps.commands.submit(command), 201)
+
+
+async def _again(call: Call, earlier: str) -> Policy:
+    """The document of an earlier version, or the default one. Raises NotFound."""
+    if earlier == DEFAULT:
+        return list_policies.default(call.caller.scope().org_id).document
+    return (await list_policies.one(call.deps, call.caller, UUID(earlier))).document
 
 
 async def activate(call: Call) -> Answer:

@@ -36,6 +36,7 @@ DOCUMENT: Final[dict[str, Any]] = {
     "limits": [{"per": "approver", "period": "day", "currency": "USD", "maxAmountCents": 5_000_000}],
 }
 PROPOSAL: Final = {"document": DOCUMENT, "notes": "Small tows need nobody any more."}
+PROPOSAL_AGAIN: Final = {"again": "default", "notes": "As it was before."}
 PROPOSED: Final[dict[str, Any]] = {
     "policyId": POLICY_ID,
     "orgId": _ORG,

@@ -8,7 +8,7 @@ from typing import Any
 
 from vendorpay.client.answers import Pages
 from vendorpay.client.asking import Asking
-from vendorpay.client.fraud_values import FraudListing, FraudListingPage, FraudRuleSet, FraudRuleSetList
+from vendorpay.client.fraud_values import FraudListing, FraudListingPage, FraudRuleSet, FraudRuleSetPage
 from vendorpay.client.request import Id, given, path
 
 
@@ -25,7 +25,7 @@ class FraudSettingOperations(Asking):
         expires_at: datetime | str | None = None,
         key: str | None = None,
     ) -> FraudListing:
-        """Trusts (allow) or blocks a vendor, or snoozes a signal for it."""
+        """Blocks a vendor; or proposes to trust it (allow), or to snooze a signal for it."""
         body = given(vendor_id=vendor_id, kind=kind, reason_code=reason_code, signal=signal, expires_at=expires_at)
         return self._post(FraudListing, "/fraud/listings", body, key)
 
@@ -35,6 +35,10 @@ class FraudSettingOperations(Asking):
         """Listings, oldest first."""
         asked = {"vendorId": vendor_id, "limit": limit}
         return Pages(lambda after: self._get(FraudListingPage, "/fraud/listings", **asked, cursor=after), cursor)
+
+    def confirm_fraud_listing(self, listing_id: Id, *, key: str | None = None) -> FraudListing:
+        """Lets trust or a snooze count; Problem 403 for who listed it, 409 where it is over."""
+        return self._post(FraudListing, path("fraud", "listings", listing_id, "confirm"), given(), key)
 
     def end_fraud_listing(self, listing_id: Id, *, key: str | None = None) -> FraudListing:
         """Ends a listing."""
@@ -53,10 +57,16 @@ class FraudSettingOperations(Asking):
         body = given(version=version, thresholds=thresholds, priors=priors, signals=signals)
         return self._post(FraudRuleSet, "/fraud/rule-sets", body, key)
 
-    def list_fraud_rule_sets(self) -> FraudRuleSetList:
+    def list_fraud_rule_sets(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[FraudRuleSetPage, FraudRuleSet]:
         """Rule sets, newest first."""
-        return self._get(FraudRuleSetList, "/fraud/rule-sets")
+        return Pages(lambda after: self._get(FraudRuleSetPage, "/fraud/rule-sets", limit=limit, cursor=after), cursor)
 
     def use_fraud_rule_set(self, rule_set_id: Id, *, mode: str, key: str | None = None) -> FraudRuleSet:
         """Lets a rule set decide (live), or tries it (shadow)."""
         return self._post(FraudRuleSet, path("fraud", "rule-sets", rule_set_id, "use"), given(mode=mode), key)
+
+    def end_fraud_shadow(self, rule_set_id: Id, *, key: str | None = None) -> FraudRuleSet:
+        """Tries a rule set no longer."""
+        return self._post(FraudRuleSet, path("fraud", "rule-sets", rule_set_id, "end-shadow"), given(), key)

@@ -74,6 +74,8 @@ class FraudListing(Answered, frozen=True, kw_only=True, rename="camel"):
     signal: str | None = None
     expires_at: datetime | None = None
     case_id: UUID | None = None
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None
     ended_by: str | None = None
     ended_at: datetime | None = None
 
@@ -96,7 +98,8 @@ class FraudRuleSet(Answered, frozen=True, kw_only=True, rename="camel"):
     mode: str | None = None
 
 
-class FraudRuleSetList(Answered, frozen=True, kw_only=True, rename="camel"):
-    """An organisation's rule sets, newest first."""
+class FraudRuleSetPage(Page[FraudRuleSet], frozen=True, kw_only=True, rename="camel"):
+    """One page of rule sets, newest first."""
 
     rule_sets: tuple[FraudRuleSet, ...]
+    next_cursor: str | None = None

@@ -15,10 +15,16 @@ class PolicyOperations(Asking):
     """Say who must approve what, and who acts for whom."""
 
     def propose_policy(
-        self, *, document: Mapping[str, Any], notes: str | None = None, key: str | None = None
+        self,
+        *,
+        document: Mapping[str, Any] | None = None,
+        again: Id | None = None,
+        notes: str | None = None,
+        key: str | None = None,
     ) -> PolicyVersion:
-        """Proposes a policy; nothing changes until somebody else activates it."""
-        return self._post(PolicyVersion, "/policies", given(document=document, notes=notes), key)
+        """Proposes a policy, or one `again`: an earlier version's id, or "default". Nothing changes until somebody else
+        activates it."""
+        return self._post(PolicyVersion, "/policies", given(document=document, again=again, notes=notes), key)
 
     def list_policies(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[PolicyPage, PolicyVersion]:
         """Versions, newest first; each page says which one applies."""
@@ -29,7 +35,7 @@ class PolicyOperations(Asking):
         return self._get(PolicyVersion, path("policies", policy_id))
 
     def activate_policy(self, policy_id: Id, *, notes: str | None = None, key: str | None = None) -> PolicyVersion:
-        """Lets a version apply from now on; Problem 403 for whoever proposed it."""
+        """Lets a version apply from now on; Problem 403 for whoever proposed it, 409 where a newer one applied."""
         return self._post(PolicyVersion, path("policies", policy_id, "activate"), given(notes=notes), key)
 
     def simulate_policy(

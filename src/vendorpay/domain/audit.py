@@ -32,6 +32,8 @@ class SubjectType(StrEnum):
     WEBHOOK_ENDPOINT = "webhook_endpoint"
     POLICY = "policy"
     DELEGATION = "delegation"
+    FRAUD_LISTING = "fraud_listing"
+    FRAUD_RULE_SET = "fraud_rule_set"
 
 
 class AuditAction(StrEnum):
@@ -66,6 +68,13 @@ class AuditAction(StrEnum):
     DELEGATION_GIVEN = "delegation_given"
     DELEGATION_ENDED = "delegation_ended"
     PAYMENT_ESCALATED = "payment_escalated"
+    FRAUD_LISTING_ADDED = "fraud_listing_added"
+    FRAUD_LISTING_CONFIRMED = "fraud_listing_confirmed"
+    FRAUD_LISTING_ENDED = "fraud_listing_ended"
+    FRAUD_RULE_SET_PROPOSED = "fraud_rule_set_proposed"
+    FRAUD_RULE_SET_ACTIVATED = "fraud_rule_set_activated"
+    FRAUD_RULE_SET_SHADOWED = "fraud_rule_set_shadowed"
+    FRAUD_RULE_SET_SHADOW_ENDED = "fraud_rule_set_shadow_ended"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

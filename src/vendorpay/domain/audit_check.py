@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
@@ -10,13 +11,18 @@ import msgspec
 
 from vendorpay.domain.audit import GENESIS, AuditAction, AuditEntry, SubjectType, canonical_bytes, link, notes_digest
 from vendorpay.domain.payment import HoldKind, LineItem, PayerType, content_digest
+from vendorpay.domain.roles import ActorType, Role
 
 
 class Approved(msgspec.Struct, frozen=True, kw_only=True):
-    """A valid approval as its row has it."""
+    """A valid approval as its row has it; `delegated`, whether whoever it names had delegated that role by then, null
+    where it names nobody else."""
 
     approver_id: str
     audit_seq: int
+    role: str
+    at: datetime
+    delegated: bool | None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +83,7 @@ class SubjectHead(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     digest: str
     content: str
-    created_by: str
+    created_by: str | None
     changed_by: str | None
 
 
@@ -105,6 +111,8 @@ class AuditFault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     what: str
 
 
+_ACTOR_TYPES = {Role.ADMIN.value: ActorType.ADMIN, Role.SERVICE.value: ActorType.SYSTEM}
+"""As what the log has who approves; the trigger of approvals says the same (0021)."""
 _GIVEN = frozenset({AuditAction.APPROVAL_RECORDED, AuditAction.PAYMENT_APPROVED})
 _COLUMNS = tuple(name for name in AuditEntry.__struct_fields__ if name not in {"canonical", "prev_hash", "hash"})
 
@@ -162,7 +170,7 @@ def _wrong_with_head(head: ChainHead | SubjectHead | None, links: Sequence[Link]
 
 def _wrong_with_subject(head: SubjectHead, links: Sequence[Link]) -> str | None:
     called, first, last = named(head.subject_type), links[0].entry.actor_id, links[-1].entry.actor_id
-    if head.created_by != first:
+    if head.created_by not in (None, first):
         return f"the {called} says {head.created_by} created it, but its first entry is by {first}"
     if head.changed_by not in (None, last):
         return f"the {called} says {head.changed_by} changed it last, but its newest entry is by {last}"
@@ -215,7 +223,21 @@ def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
         return f"the payment says {head.approved_by} approved it, but its entries say {approver}"
     if {(one.audit_seq, one.approver_id) for one in head.approvals} != valid:
         return f"its valid approvals are not those of its entries {sorted(seq for seq, _ in valid)}"
-    return _wrong_with_holds(head, links)
+    return _wrong_with_approvals(head, links) or _wrong_with_holds(head, links)
+
+
+def _wrong_with_approvals(head: ChainHead, links: Sequence[Link]) -> str | None:
+    """An entry says what its actor was; who acts for another has that one's role, by a delegation."""
+    entries = {found.entry.seq: found.entry for found in links}
+    for one in head.approvals:
+        entry = entries[one.audit_seq]
+        if one.delegated is None and entry.actor_type != _ACTOR_TYPES.get(one.role, ActorType.USER):
+            return f"the approval of its entry {one.audit_seq} is as {one.role}, but the entry is by {entry.actor_type}"
+        if one.delegated is False:
+            return f"the approval of its entry {one.audit_seq} is in a name that nobody had delegated"
+        if one.at != entry.timestamp:
+            return f"the approval of its entry {one.audit_seq} is of another time than the entry"
+    return None
 
 
 def _editor_in(links: Sequence[Link]) -> str | None:

@@ -130,6 +130,12 @@ class FraudCaseDecided(VendorPayError):
     code = "already_decided"
 
 
+class FraudListingOver(VendorPayError):
+    """The listing has ended or expired; list the vendor again."""
+
+    code = "already_decided"
+
+
 class AlreadyApproved(VendorPayError):
     """You have already approved this content of the payment; another person must give the next approval."""
 
@@ -180,6 +186,12 @@ class PoliciesOff(VendorPayError):
     """Here a plain number of approvals is set (VENDORPAY_REQUIRED_APPROVALS), so that no approval policy applies."""
 
     code = "policies_off"
+
+
+class PolicyLapsed(VendorPayError):
+    """A newer version of the approval policy applies, or did; propose this one again, and let another activate it."""
+
+    code = "policy_lapsed"
 
 
 class PolicyDenied(VendorPayError):

@@ -1,10 +1,12 @@
-"""What people tell the scorer about a vendor: trusted for a time, blocked, or a signal that is not to speak of it."""
+"""What people tell the scorer about a vendor: trusted for a time, blocked, or a signal that is not to speak of it.
+
+What lets it say less (trust, a snooze) counts when a second person has confirmed it; what lets it say more, at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from msgspec import Meta
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.fraud.finding import Assessment, Finding, FraudStatus
 from vendorpay.domain.fraud_cases import CaseReason
+from vendorpay.domain.fraud_listing import Listing, ListingKind
 from vendorpay.domain.fraud_signals import CODES
 
 EXPIRES_AFTER_MAX: Final = timedelta(days=366)
@@ -22,14 +25,6 @@ BLOCKED: Final = "vendor_blocked"
 ALLOWED: Final = "vendor_allowed"
 TRUST_ENDS_AT: Final = frozenset({"duplicate_exact", "self_dealing"})
 """What these say is looked at whoever the vendor is: a bill that came twice, and ties between people."""
-
-
-class ListingKind(StrEnum):
-    """`allow`: findings flag nothing, but for TRUST_ENDS_AT; `block`: everything is flagged; `snooze`: one signal."""
-
-    ALLOW = "allow"
-    BLOCK = "block"
-    SNOOZE = "snooze"
 
 
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -44,22 +39,6 @@ class NewListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
     reason_code: CaseReason
     signal: Signal | None = None
     expires_at: Moment | None = None
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A vendor that is listed, by whom and until when; `caseId` where a confirmed case did it."""
-
-    listing_id: UUID
-    vendor_id: UUID
-    kind: ListingKind
-    reason_code: CaseReason
-    signal: str | None = None
-    expires_at: datetime | None = None
-    listed_by: str
-    listed_at: datetime
-    case_id: UUID | None = None
-    ended_by: str | None = None
-    ended_at: datetime | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +76,7 @@ def expiry_faults(expires_at: datetime | None, now: datetime) -> list[FieldFault
 
 def standing_of(listings: tuple[Listing, ...], at: datetime) -> Standing:
     """What the listings of one vendor come to at a moment."""
-    active = [one for one in listings if one.ended_at is None and (one.expires_at is None or one.expires_at > at)]
+    active = [one for one in listings if one.counts(at)]
     kinds = {one.kind for one in active}
     return Standing(
         allowed=ListingKind.ALLOW in kinds,

@@ -1,7 +1,8 @@
 """Cumulative limits: how much of an approver's or a vendor's day or week an approval takes.
 
 What is used stands in rows that are counted up under their locks (correctness.md 9): a sum over other rows would let
-two approvals both be the last that fits. Days and weeks (from Monday) are those of UTC.
+two approvals both be the last that fits. The schema counts them, with the approvals (limits_take of 0021); here is what
+it will find, so that who is past a limit is told before anything is written. Days and weeks (from Monday) are UTC's.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from vendorpay.domain.policy_document import Policy
 
 
 class PolicyStatus(StrEnum):
-    """Where a version stands; at most one of an organisation is active."""
+    """Where a version stands; at most one of an organisation is active. `lapsed`: a newer one was activated first."""
 
     PROPOSED = "proposed"
     ACTIVE = "active"
     REPLACED = "replaced"
+    LAPSED = "lapsed"
 
 
 class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,6 +7,7 @@ from typing import Final
 
 from vendorpay.domain.delegation_events import DelegationEvent
 from vendorpay.domain.events import PaymentEvent, PublishedEvent
+from vendorpay.domain.fraud_setting_events import FraudListingEvent, FraudRuleSetEvent
 from vendorpay.domain.policy_events import PolicyEvent
 from vendorpay.domain.webhook_events import EndpointEvent
 
@@ -15,6 +16,8 @@ PUBLISHED: Final[tuple[type[PublishedEvent], ...]] = (
     *EndpointEvent.__subclasses__(),
     *PolicyEvent.__subclasses__(),
     *DelegationEvent.__subclasses__(),
+    *FraudListingEvent.__subclasses__(),
+    *FraudRuleSetEvent.__subclasses__(),
 )
 
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(kind.__name__ for kind in PUBLISHED)

@@ -25,8 +25,15 @@ WHERE %(payment_id)s::uuid IS NULL OR p.payment_id = %(payment_id)s
 ORDER BY p.payment_id
 
 -- name: valid_approvals
--- Those that are not voided: they have an index by payment.
-(SELECT json_agg(json_build_object('approver_id', a.approver_id, 'audit_seq', a.audit_seq))::text
+-- Those that are not voided: they have an index by payment. Whether a delegation had been ended by then is not asked:
+-- the two moments are by clocks of two processes, and only the trigger of approvals (0020) saw which came first.
+(SELECT json_agg(json_build_object(
+            'approver_id', a.approver_id, 'audit_seq', a.audit_seq, 'role', a.approver_role, 'at', a.approved_at,
+            'delegated', CASE WHEN a.on_behalf_of IS NOT NULL THEN EXISTS (
+                SELECT FROM delegations d
+                WHERE d.org_id = a.org_id AND d.delegate_id = a.approver_id AND d.delegator_id = a.on_behalf_of
+                      AND d.delegator_role = a.approver_role AND a.approved_at >= d.starts_at
+                      AND a.approved_at < d.ends_at) END))::text
  FROM approvals a WHERE a.payment_id = p.payment_id AND a.voided_at IS NULL)
 
 -- name: all_holds

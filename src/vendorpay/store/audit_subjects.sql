@@ -24,12 +24,36 @@ SELECT 'delegation', d.delegation_id, d.org_id, d.audit_seq, d.audit_head,
        d.delegator_id, coalesce(d.ended_by, d.delegator_id)
 FROM delegations d
 WHERE %(subject_id)s::uuid IS NULL OR d.delegation_id = %(subject_id)s
+UNION ALL
+-- (One that was listed before there were chains begins its own with its next change.)
+SELECT 'fraud_listing', l.listing_id, l.org_id, l.audit_seq, l.audit_head,
+       CASE WHEN l.ended_at IS NOT NULL THEN 'ended'
+            WHEN l.kind = 'block' OR l.confirmed_at IS NOT NULL THEN 'active' ELSE 'proposed' END, l.digest,
+       json_build_object('caseId', l.case_id,
+                         'expiresAt', to_char(l.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                         'kind', l.kind, 'reasonCode', l.reason_code, 'signal', l.signal,
+                         'vendorId', l.vendor_id)::text,
+       CASE WHEN EXISTS (SELECT FROM payment_audit_log a WHERE a.subject_id = l.listing_id AND a.seq = 1
+                         AND a.action = 'fraud_listing_added') THEN l.listed_by END,
+       coalesce(l.ended_by, l.confirmed_by, l.listed_by)
+FROM fraud_listings l
+WHERE l.audit_seq IS NOT NULL AND (%(subject_id)s::uuid IS NULL OR l.listing_id = %(subject_id)s)
+UNION ALL
+SELECT 'fraud_rule_set', r.rule_set_id, r.org_id, r.audit_seq, r.audit_head, r.stage, r.digest, r.document::text,
+       CASE WHEN EXISTS (SELECT FROM payment_audit_log a WHERE a.subject_id = r.rule_set_id AND a.seq = 1
+                         AND a.action = 'fraud_rule_set_proposed') THEN r.proposed_by END, NULL
+FROM fraud_rule_sets r
+WHERE r.audit_seq IS NOT NULL AND (%(subject_id)s::uuid IS NULL OR r.rule_set_id = %(subject_id)s)
 ORDER BY subject_id
 
 -- name: heads_count
 SELECT (SELECT count(*) FROM webhook_endpoints WHERE %(subject_id)s::uuid IS NULL OR endpoint_id = %(subject_id)s)
      + (SELECT count(*) FROM policies WHERE %(subject_id)s::uuid IS NULL OR policy_id = %(subject_id)s)
-     + (SELECT count(*) FROM delegations WHERE %(subject_id)s::uuid IS NULL OR delegation_id = %(subject_id)s) AS heads
+     + (SELECT count(*) FROM delegations WHERE %(subject_id)s::uuid IS NULL OR delegation_id = %(subject_id)s)
+     + (SELECT count(*) FROM fraud_listings
+        WHERE audit_seq IS NOT NULL AND (%(subject_id)s::uuid IS NULL OR listing_id = %(subject_id)s))
+     + (SELECT count(*) FROM fraud_rule_sets
+        WHERE audit_seq IS NOT NULL AND (%(subject_id)s::uuid IS NULL OR rule_set_id = %(subject_id)s)) AS heads
 
 -- name: attached
 SELECT pg_get_expr(c.relpartbound, c.oid) AS bounds

@@ -47,10 +47,17 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "fraud_listings": (
         *("listing_id", "org_id", "vendor_id", "kind", "signal", "reason_code", "case_id", "listed_by", "listed_at"),
-        "expires_at",
+        *("expires_at", "digest", "audit_seq", "audit_head", "event_seq"),
     ),
-    "fraud_listing_ends": ("listing_id", "org_id", "ended_by", "ended_at"),
-    "fraud_rule_sets": ("rule_set_id", "org_id", "version", "document", "proposed_by", "proposed_at"),
+    "fraud_listing_changes": (
+        *("listing_id", "org_id", "confirmed_by", "confirmed_at", "ended_by", "ended_at", "digest"),
+        *("audit_seq", "audit_head", "event_seq"),
+    ),
+    "fraud_rule_sets": (
+        *("rule_set_id", "org_id", "version", "document", "proposed_by", "proposed_at", "digest"),
+        *("audit_seq", "audit_head", "event_seq"),
+    ),
+    "fraud_rule_set_changes": (*("rule_set_id", "org_id", "stage", "digest", "audit_seq", "audit_head", "event_seq"),),
     "fraud_rule_set_uses": ("use_id", "org_id", "mode", "rule_set_id", "proposed_by", "set_by", "set_at"),
     "fraud_case_changes": (
         *("case_id", "org_id", "cause", "status", "assignee", "assigned_at", "decided_by", "decided_at"),
@@ -93,8 +100,6 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("created_at", "digest", "audit_seq", "audit_head", "event_seq"),
     ),
     "delegation_ends": ("delegation_id", "org_id", "ended_at", "ended_by", "audit_seq", "audit_head", "event_seq"),
-    "limits": (*("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount", "most"),),
-    "limit_returns": ("org_id", "subject_type", "subject_id", "currency", "period", "period_start", "amount"),
     "policies": (
         *("policy_id", "org_id", "version", "document", "digest", "proposed_by", "proposed_at", "audit_seq"),
         *("audit_head", "event_seq"),

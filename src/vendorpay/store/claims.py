@@ -60,7 +60,7 @@ class FeedClaim(msgspec.Struct, frozen=True):
 
 
 class PoliciesClaim(msgspec.Struct, frozen=True):
-    """An organisation's policies: whoever proposes or activates one does so alone."""
+    """An organisation's policies and rule sets: whoever proposes or activates one does so alone."""
 
     org_id: str
 

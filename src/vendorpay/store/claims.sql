@@ -149,6 +149,52 @@ FOR NO KEY UPDATE OF d
 SELECT d.delegation_id AS subject_id FROM delegations d
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, delegation_id) USING (org_id, delegation_id)
 
+-- name: lock_fraud_listings
+SELECT @listing_columns, @listing_chain FROM fraud_listings l
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, listing_id)
+    ON w.org_id = l.org_id AND w.listing_id = l.listing_id
+ORDER BY l.listing_id
+FOR NO KEY UPDATE OF l SKIP LOCKED
+
+-- name: wait_for_fraud_listings
+SELECT @listing_columns, @listing_chain FROM fraud_listings l
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, listing_id)
+    ON w.org_id = l.org_id AND w.listing_id = l.listing_id
+ORDER BY l.listing_id
+FOR NO KEY UPDATE OF l
+
+-- name: fraud_listing_children
+SELECT l.listing_id AS subject_id FROM fraud_listings l
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, listing_id)
+    ON w.org_id = l.org_id AND w.listing_id = l.listing_id
+
+-- name: lock_fraud_rule_sets
+SELECT @rule_set_columns, @rule_set_chain FROM fraud_rule_sets r
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, rule_set_id)
+    ON w.org_id = r.org_id AND w.rule_set_id = r.rule_set_id
+ORDER BY r.rule_set_id
+FOR NO KEY UPDATE OF r SKIP LOCKED
+
+-- name: wait_for_fraud_rule_sets
+SELECT @rule_set_columns, @rule_set_chain FROM fraud_rule_sets r
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, rule_set_id)
+    ON w.org_id = r.org_id AND w.rule_set_id = r.rule_set_id
+ORDER BY r.rule_set_id
+FOR NO KEY UPDATE OF r
+
+-- name: fraud_rule_set_children
+-- Whoever uses one holds the organisation's book, so that the newest use is the newest.
+SELECT r.rule_set_id AS subject_id,
+       r.rule_set_id IS NOT DISTINCT FROM (
+           SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = r.org_id AND u.mode = 'live'
+           ORDER BY u.use_id DESC LIMIT 1) AS is_live,
+       r.rule_set_id IS NOT DISTINCT FROM (
+           SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = r.org_id AND u.mode = 'shadow'
+           ORDER BY u.use_id DESC LIMIT 1) AS is_tried
+FROM fraud_rule_sets r
+JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, rule_set_id)
+    ON w.org_id = r.org_id AND w.rule_set_id = r.rule_set_id
+
 -- name: fate
 SELECT pg_xact_status(%(xid)s::xid8) AS fate
 

@@ -20,10 +20,12 @@ from vendorpay.domain.errors import (
     Forbidden,
     FourEyes,
     FraudCaseDecided,
+    FraudListingOver,
     FraudReviewRequired,
     InvalidRequest,
     InvalidTransition,
     PaymentHeld,
+    PolicyLapsed,
     VendorPayError,
 )
 
@@ -34,11 +36,13 @@ REFUSALS: Final[Mapping[str, Callable[[], VendorPayError]]] = {
     "fraud_rule_set_uses_four_eyes": FourEyes,
     "fraud_rule_sets_one_per_version": lambda: InvalidRequest([FieldFault("version", "is taken")]),
     "fraud_cases_only_decided": FraudCaseDecided,
-    "fraud_listings_only_ended": lambda: AlreadyDecided(status="ended by somebody else"),
+    "fraud_listings_only_ended": FraudListingOver,
+    "fraud_listings_four_eyes": FourEyes,
     "payments_four_eyes_of_editor": FourEyes,
     "payments_four_eyes_of_payee_changer": FourEyes,
     "approvals_four_eyes_of_principal": FourEyes,
     "policies_four_eyes": FourEyes,
+    "policies_go_forward": PolicyLapsed,
     "payments_rule_satisfied": lambda: AlreadyDecided(status="decided by somebody else"),
     "approvals_delegated": lambda: Forbidden("You have no delegation of that person that is open."),
     "limit_usage_within_max": ApprovalLimitExceeded,
@@ -54,6 +58,9 @@ _SEEN_BY_NEXT_TRY: Final = frozenset(
     {"payments_one_live_per_job", "commands_one_per_key", "inbox_pkey", "policies_one_per_version"}
 )
 """Somebody without our locks was faster; the next look finds what they wrote."""
+
+_OF_ANOTHER_POLICY: Final = "payments_rule_of_policy"
+"""Another policy was activated since the rule was chosen; the next look chooses by that one."""
 
 
 def refusal_of(error: Exception) -> VendorPayError | None:
@@ -72,4 +79,6 @@ def worth_another_try(error: Exception) -> bool:
     """Whether the same command may go through when it is simply run again."""
     if isinstance(error, psycopg.errors.UniqueViolation):
         return error.diag.constraint_name in _SEEN_BY_NEXT_TRY
+    if isinstance(error, psycopg.errors.CheckViolation):
+        return error.diag.constraint_name == _OF_ANOTHER_POLICY
     return isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)

@@ -25,7 +25,7 @@ from vendorpay.domain.fraud.windows import (
     Windows,
     day_counts,
 )
-from vendorpay.domain.fraud_listings import Listing
+from vendorpay.domain.fraud_listing import Listing
 from vendorpay.store.arrays import literal
 from vendorpay.store.fraud_questions import (
     CREATOR,

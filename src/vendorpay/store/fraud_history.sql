@@ -114,7 +114,7 @@ SELECT 'vendor', w.n, json_build_array(v.rows, (
     SELECT json_agg(json_build_object(
                'listingId', l.listing_id, 'vendorId', l.vendor_id, 'kind', l.kind, 'signal', l.signal,
                'reasonCode', l.reason_code, 'expiresAt', l.expires_at, 'listedBy', l.listed_by,
-               'listedAt', l.listed_at))
+               'listedAt', l.listed_at, 'confirmedBy', l.confirmed_by, 'confirmedAt', l.confirmed_at))
     FROM fraud_listings l
     WHERE l.org_id = w.org_id AND l.vendor_id = w.vendor_id AND l.ended_at IS NULL))::text
 FROM unnest((SELECT %(vendor.org_id)s::text[]), (SELECT %(vendor.last_id)s::uuid[]),

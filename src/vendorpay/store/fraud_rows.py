@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -11,9 +10,6 @@ import msgspec
 from vendorpay.domain.fraud_cases import FraudCase
 from vendorpay.domain.payment import Payment, PaymentState
 from vendorpay.store.batch_writer import Rows
-
-if TYPE_CHECKING:  # it knows every signal, and every start imports this file
-    from vendorpay.domain.fraud_listings import Listing
 
 
 class GivenScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,27 +31,6 @@ class GivenScore(msgspec.Struct, frozen=True, kw_only=True):
     duration_us: int
     scored_at: datetime
     audit_seq: int | None
-
-
-class ProposedRuleSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule set with who brought it; `document` is its JSON."""
-
-    rule_set_id: UUID
-    version: str
-    document: bytes
-    proposed_by: str
-    proposed_at: datetime
-
-
-class RuleSetUse(msgspec.Struct, frozen=True, kw_only=True):
-    """That a rule set counts (`live`) or is tried (`shadow`); without one, the service's own, or none."""
-
-    use_id: UUID
-    mode: str
-    rule_set_id: UUID | None
-    proposed_by: str | None
-    set_by: str
-    set_at: datetime
 
 
 def add_judged_payment(rows: Rows, state: PaymentState) -> None:
@@ -106,37 +81,4 @@ def add_changed_case(rows: Rows, payment: Payment, case: FraudCase) -> None:
             *(case.decided_by, case.decided_at, None if case.reason_code is None else case.reason_code.value),
             *(case.vendor_blocked, case.decision_audit_seq),
         ),
-    )
-
-
-def add_listing(rows: Rows, org_id: str, listing: Listing) -> None:
-    """A vendor that is listed."""
-    rows.add(
-        "fraud_listings",
-        (
-            *(listing.listing_id, org_id, listing.vendor_id, listing.kind.value, listing.signal),
-            *(listing.reason_code.value, listing.case_id, listing.listed_by, listing.listed_at, listing.expires_at),
-        ),
-    )
-
-
-def add_listing_end(rows: Rows, org_id: str, listing_id: UUID, *, by: str, now: datetime) -> None:
-    """A listing that counts no more; nothing happens to one that was ended before."""
-    rows.add("fraud_listing_ends", (listing_id, org_id, by, now))
-
-
-def add_rule_set(rows: Rows, org_id: str, proposed: ProposedRuleSet) -> None:
-    """A rule set to choose."""
-    document = proposed.document.decode()
-    rows.add(
-        "fraud_rule_sets",
-        (proposed.rule_set_id, org_id, proposed.version, document, proposed.proposed_by, proposed.proposed_at),
-    )
-
-
-def add_rule_set_use(rows: Rows, org_id: str, use: RuleSetUse) -> None:
-    """Which rule set counts, or is tried, from now on."""
-    rows.add(
-        "fraud_rule_set_uses",
-        (use.use_id, org_id, use.mode, use.rule_set_id, use.proposed_by, use.set_by, use.set_at),
     )

@@ -1,36 +1,16 @@
-"""What is taken of cumulative limits, and given back, as the rows of a batch; and what was taken before."""
+"""What was taken of cumulative limits before. What approvals take and give back, the schema counts itself (0021)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from vendorpay.domain.limits import LimitRow, Usage
+from vendorpay.domain.limits import LimitRow
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
-from vendorpay.store.batch_writer import Rows
 from vendorpay.store.db import Connection, rows
 
 _PARTS: Final = ("org_ids", "subject_types", "subject_ids", "currencies", "periods", "period_starts")
-
-
-def add_used(batch: Rows, org_id: str, used: Sequence[Usage]) -> None:
-    """What approvals take; the database refuses what does not fit."""
-    for one in used:
-        _add(batch, one, org_id, one.amount_cents)
-
-
-def add_returned(batch: Rows, org_id: str, returned: Sequence[Usage]) -> None:
-    """What approvals that were voided had taken."""
-    for one in returned:
-        _add(batch, one, org_id, -one.amount_cents)
-
-
-def _add(batch: Rows, one: Usage, org_id: str, cents: int) -> None:
-    """Both blocks see all of it, and each of them leaves to the other what is its own."""
-    whose = one.row(org_id)
-    batch.add("limits", (*whose, cents, one.max_cents))
-    batch.add("limit_returns", (*whose, cents))
 
 
 async def used(connection: Connection, asked: Sequence[LimitRow]) -> dict[LimitRow, int]:

@@ -6,17 +6,23 @@ from psycopg.rows import DictRow
 
 from vendorpay.domain.payment import Chains
 from vendorpay.domain.policies import PolicyState, PolicyStatus, PolicyVersion
-from vendorpay.domain.policy import stored
+from vendorpay.domain.policy import DEFAULT_VERSION, stored
 
 _PLAIN = ("policy_id", "org_id", "version", "proposed_by", "proposed_at", "activated_by", "activated_at")
 
 
 def policy_of(row: DictRow, active_version: int | None) -> PolicyVersion:
     """The version in a row of `@policy`."""
-    status = PolicyStatus.PROPOSED if row["activated_at"] is None else PolicyStatus.REPLACED
-    if row["version"] == active_version:
-        status = PolicyStatus.ACTIVE
+    status = _status(row["version"], active_version or DEFAULT_VERSION, activated=row["activated_at"] is not None)
     return PolicyVersion(**{name: row[name] for name in _PLAIN}, status=status, document=stored(row["document"]))
+
+
+def _status(version: int, active_version: int, *, activated: bool) -> PolicyStatus:
+    if version == active_version:
+        return PolicyStatus.ACTIVE
+    if activated:
+        return PolicyStatus.REPLACED
+    return PolicyStatus.PROPOSED if version > active_version else PolicyStatus.LAPSED
 
 
 def state_of(row: DictRow, children: DictRow) -> PolicyState:

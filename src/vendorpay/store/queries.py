@@ -14,7 +14,7 @@ _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
 _PARAMETER = re.compile(r"%\((\w+(?:\.\w+)?)\)s")
 _FRAGMENT = re.compile(r"@(\w+)")
 POSITIONAL_MAX = 512
-SHARED = ("payments.sql", "webhooks.sql", "policies.sql", "delegations.sql")
+SHARED = ("payments.sql", "webhooks.sql", "policies.sql", "delegations.sql", "fraud_settings.sql")
 """Files whose fragments others use; no name of the one is a fragment of the other."""
 
 

@@ -14,12 +14,14 @@ import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.domain.delegations import DelegationState
+from vendorpay.domain.fraud_listing import ListingState
+from vendorpay.domain.fraud_rule_sets import RuleSetState
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.policies import PolicyState
 from vendorpay.domain.webhooks import EndpointState
-from vendorpay.store import delegation_rows, endpoint_rows, payment_rows, policy_rows
+from vendorpay.store import delegation_rows, endpoint_rows, fraud_setting_rows, payment_rows, policy_rows
 
-SubjectState = PaymentState | EndpointState | PolicyState | DelegationState
+SubjectState = PaymentState | EndpointState | PolicyState | DelegationState | ListingState | RuleSetState
 
 
 class SubjectClaim(msgspec.Struct, frozen=True):
@@ -43,6 +45,14 @@ class PolicyClaim(SubjectClaim, frozen=True):
 
 class DelegationClaim(SubjectClaim, frozen=True):
     """A delegation's row."""
+
+
+class FraudListingClaim(SubjectClaim, frozen=True):
+    """The row of a vendor that is listed."""
+
+
+class FraudRuleSetClaim(SubjectClaim, frozen=True):
+    """The row of a rule set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +99,22 @@ SUBJECTS: Final = (
         wait="wait_for_delegations",
         children="delegation_children",
         state_of=delegation_rows.state_of,
+    ),
+    Subject(
+        claim=FraudListingClaim,
+        id_column="listing_id",
+        lock="lock_fraud_listings",
+        wait="wait_for_fraud_listings",
+        children="fraud_listing_children",
+        state_of=fraud_setting_rows.listing_state_of,
+    ),
+    Subject(
+        claim=FraudRuleSetClaim,
+        id_column="rule_set_id",
+        lock="lock_fraud_rule_sets",
+        wait="wait_for_fraud_rule_sets",
+        children="fraud_rule_set_children",
+        state_of=fraud_setting_rows.rule_set_state_of,
     ),
 )
 """In the order in which their rows are locked."""

@@ -113,27 +113,49 @@ WHERE k.case_id = c.case_id AND k.org_id = c.org_id
 
 -- name: fraud_listings
 INSERT INTO fraud_listings (
-    listing_id, org_id, vendor_id, kind, signal, reason_code, case_id, listed_by, listed_at, expires_at)
+    listing_id, org_id, vendor_id, kind, signal, reason_code, case_id, listed_by, listed_at, expires_at, digest,
+    audit_seq, audit_head, event_seq)
 SELECT * FROM unnest(
     %(fraud_listings.listing_id)s::uuid[], %(fraud_listings.org_id)s::text[], %(fraud_listings.vendor_id)s::uuid[],
     %(fraud_listings.kind)s::text[], %(fraud_listings.signal)s::text[], %(fraud_listings.reason_code)s::text[],
     %(fraud_listings.case_id)s::uuid[], %(fraud_listings.listed_by)s::text[],
-    %(fraud_listings.listed_at)s::timestamptz[], %(fraud_listings.expires_at)s::timestamptz[])
+    %(fraud_listings.listed_at)s::timestamptz[], %(fraud_listings.expires_at)s::timestamptz[],
+    %(fraud_listings.digest)s::text[], %(fraud_listings.audit_seq)s::integer[],
+    %(fraud_listings.audit_head)s::bytea[], %(fraud_listings.event_seq)s::integer[])
 
--- name: fraud_listing_ends
-UPDATE fraud_listings l SET ended_by = e.ended_by, ended_at = e.ended_at
+-- name: fraud_listing_changes
+UPDATE fraud_listings l SET
+    confirmed_by = c.confirmed_by, confirmed_at = c.confirmed_at, ended_by = c.ended_by, ended_at = c.ended_at,
+    digest = c.digest, audit_seq = c.audit_seq, audit_head = c.audit_head, event_seq = c.event_seq
 FROM unnest(
-    %(fraud_listing_ends.listing_id)s::uuid[], %(fraud_listing_ends.org_id)s::text[],
-    %(fraud_listing_ends.ended_by)s::text[], %(fraud_listing_ends.ended_at)s::timestamptz[])
-    AS e (listing_id, org_id, ended_by, ended_at)
-WHERE l.listing_id = e.listing_id AND l.org_id = e.org_id
+    %(fraud_listing_changes.listing_id)s::uuid[], %(fraud_listing_changes.org_id)s::text[],
+    %(fraud_listing_changes.confirmed_by)s::text[], %(fraud_listing_changes.confirmed_at)s::timestamptz[],
+    %(fraud_listing_changes.ended_by)s::text[], %(fraud_listing_changes.ended_at)s::timestamptz[],
+    %(fraud_listing_changes.digest)s::text[], %(fraud_listing_changes.audit_seq)s::integer[],
+    %(fraud_listing_changes.audit_head)s::bytea[], %(fraud_listing_changes.event_seq)s::integer[])
+    AS c (listing_id, org_id, confirmed_by, confirmed_at, ended_by, ended_at, digest, audit_seq, audit_head, event_seq)
+WHERE l.listing_id = c.listing_id AND l.org_id = c.org_id
 
 -- name: fraud_rule_sets
-INSERT INTO fraud_rule_sets (rule_set_id, org_id, version, document, proposed_by, proposed_at)
+INSERT INTO fraud_rule_sets (
+    rule_set_id, org_id, version, document, proposed_by, proposed_at, digest, audit_seq, audit_head, event_seq)
 SELECT * FROM unnest(
     %(fraud_rule_sets.rule_set_id)s::uuid[], %(fraud_rule_sets.org_id)s::text[], %(fraud_rule_sets.version)s::text[],
     %(fraud_rule_sets.document)s::jsonb[], %(fraud_rule_sets.proposed_by)s::text[],
-    %(fraud_rule_sets.proposed_at)s::timestamptz[])
+    %(fraud_rule_sets.proposed_at)s::timestamptz[], %(fraud_rule_sets.digest)s::text[],
+    %(fraud_rule_sets.audit_seq)s::integer[], %(fraud_rule_sets.audit_head)s::bytea[],
+    %(fraud_rule_sets.event_seq)s::integer[])
+
+-- name: fraud_rule_set_changes
+UPDATE fraud_rule_sets r SET
+    stage = c.stage, digest = c.digest, audit_seq = c.audit_seq, audit_head = c.audit_head, event_seq = c.event_seq
+FROM unnest(
+    %(fraud_rule_set_changes.rule_set_id)s::uuid[], %(fraud_rule_set_changes.org_id)s::text[],
+    %(fraud_rule_set_changes.stage)s::text[], %(fraud_rule_set_changes.digest)s::text[],
+    %(fraud_rule_set_changes.audit_seq)s::integer[], %(fraud_rule_set_changes.audit_head)s::bytea[],
+    %(fraud_rule_set_changes.event_seq)s::integer[])
+    AS c (rule_set_id, org_id, stage, digest, audit_seq, audit_head, event_seq)
+WHERE r.rule_set_id = c.rule_set_id AND r.org_id = c.org_id
 
 -- name: fraud_rule_set_uses
 INSERT INTO fraud_rule_set_uses (use_id, org_id, mode, rule_set_id, proposed_by, set_by, set_at)
@@ -284,36 +306,6 @@ FROM unnest(
     %(delegation_ends.event_seq)s::integer[])
     AS e (delegation_id, org_id, ended_at, ended_by, audit_seq, audit_head, event_seq)
 WHERE d.delegation_id = e.delegation_id AND d.org_id = e.org_id
-
--- name: limits
--- Counted up under the rows' locks, in their order; what does not fit is refused by limit_usage_within_max. What a batch
--- takes and gives back of one row is counted together, for a statement changes a row only once: here, or below.
-INSERT INTO limit_usage (org_id, subject_type, subject_id, currency, period, period_start, used_cents, max_cents)
-SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount), min(l.most)
-FROM unnest(
-    %(limits.org_id)s::text[], %(limits.subject_type)s::text[], %(limits.subject_id)s::text[],
-    %(limits.currency)s::text[], %(limits.period)s::text[], %(limits.period_start)s::date[],
-    %(limits.amount)s::bigint[], %(limits.most)s::bigint[])
-    AS l (org_id, subject_type, subject_id, currency, period, period_start, amount, most)
-GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
-HAVING sum(l.amount) > 0
-ORDER BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
-ON CONFLICT (org_id, subject_type, subject_id, currency, period, period_start) DO UPDATE SET
-    used_cents = limit_usage.used_cents + excluded.used_cents, max_cents = excluded.max_cents
-
--- name: limit_returns
-UPDATE limit_usage u SET used_cents = u.used_cents + r.amount
-FROM (SELECT l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start, sum(l.amount) AS amount
-      FROM unnest(
-          %(limit_returns.org_id)s::text[], %(limit_returns.subject_type)s::text[],
-          %(limit_returns.subject_id)s::text[], %(limit_returns.currency)s::text[],
-          %(limit_returns.period)s::text[], %(limit_returns.period_start)s::date[],
-          %(limit_returns.amount)s::bigint[])
-          AS l (org_id, subject_type, subject_id, currency, period, period_start, amount)
-      GROUP BY l.org_id, l.subject_type, l.subject_id, l.currency, l.period, l.period_start
-      HAVING sum(l.amount) < 0) r
-WHERE u.org_id = r.org_id AND u.subject_type = r.subject_type AND u.subject_id = r.subject_id
-      AND u.currency = r.currency AND u.period = r.period AND u.period_start = r.period_start
 
 -- name: policies
 INSERT INTO policies (

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.audit import AuditAction
-from vendorpay.domain.errors import FourEyes, NotFound, PoliciesOff
+from vendorpay.domain.errors import FourEyes, NotFound, PoliciesOff, PolicyLapsed
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.policies import PolicyStatus
 from vendorpay.domain.policy_events import PolicyActivated
@@ -20,7 +20,9 @@ from vendorpay.usecases.policy_change import recorded
 
 @dataclass(frozen=True, kw_only=True)
 class ActivatePolicy(Command):
-    """Somebody other than the proposer agrees. An older version may be activated again, in the same way."""
+    """Somebody other than the proposer agrees, once. What is older than the version that applies is proposed anew, so
+    that nobody alone goes to and fro between versions that others proposed long ago.
+    """
 
     operation = "activate_policy"
 
@@ -46,6 +48,8 @@ class ActivatePolicy(Command):
             raise FourEyes
         if facts.policy.version == before.policy.version:
             return Outcome(answer=msgspec.json.encode(before.policy), payment_id=None)
+        if before.policy.status is not PolicyStatus.PROPOSED:
+            raise PolicyLapsed
         after = msgspec.structs.replace(
             before,
             policy=msgspec.structs.replace(

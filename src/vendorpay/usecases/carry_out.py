@@ -18,6 +18,8 @@ import psycopg
 
 from vendorpay.domain.delegations import DelegationState
 from vendorpay.domain.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, Overloaded
+from vendorpay.domain.fraud_listing import ListingState
+from vendorpay.domain.fraud_rule_sets import RuleSetState
 from vendorpay.domain.limits import LimitRow
 from vendorpay.domain.payment import PaymentState
 from vendorpay.domain.policies import PolicyState
@@ -287,6 +289,7 @@ def _facts(
         endpoint=state if isinstance(state, EndpointState) else None,
         delegation_state=state if isinstance(state, DelegationState) else None,
         policy_state=state if isinstance(state, PolicyState) else None,
+        fraud_subject=state if isinstance(state, ListingState | RuleSetState) else None,
         feed=held.feeds.get(feed) if feed else None,
         twin=held.twins.get(job) if job else None,
         seen=held.seen.get(event) if event else None,

@@ -18,6 +18,8 @@ from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.delegations import Delegation, DelegationState
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
+from vendorpay.domain.fraud_listing import ListingState
+from vendorpay.domain.fraud_rule_sets import RuleSetState
 from vendorpay.domain.limits import LimitRow, Usage
 from vendorpay.domain.payment import HoldKind, PaymentState
 from vendorpay.domain.policies import PolicyState
@@ -36,7 +38,6 @@ from vendorpay.store.subjects import SubjectClaim
 from vendorpay.usecases.active_policies import ActivePolicy
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import FraudChange
-from vendorpay.usecases.fraud_setting import FraudSetting
 from vendorpay.usecases.subject_change import SubjectChange
 
 Salt = Callable[[], bytes]
@@ -59,6 +60,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     delegation_state: DelegationState | None = None
     policy_state: PolicyState | None = None
     """The version of a policy that the command is about."""
+    fraud_subject: ListingState | RuleSetState | None = None
+    """The listing or rule set that the command is about."""
     feed: FeedStanding | None = None
     twin: Twin | None = None
     seen: UUID | None = None
@@ -93,7 +96,7 @@ class PaymentChange(msgspec.Struct, frozen=True, kw_only=True):
     hold_id: UUID | None = None
     """Set when the newest hold of `state` is new."""
     used: tuple[Usage, ...] = ()
-    """What its new approval takes of cumulative limits."""
+    """What its new approval takes of cumulative limits; the schema counts it (limits_take), whatever stands here."""
     returned: tuple[Usage, ...] = ()
     """What approvals took that are voided."""
     released: tuple[HoldKind, ...] = ()
@@ -133,7 +136,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The dead letter that is sent again."""
     redelivered: UUID | None = None
     """The delivery that is made once more."""
-    fraud_setting: FraudSetting | None = None
+    also: tuple[SubjectChange, ...] = ()
+    """What changes besides, in a chain of its own: a vendor that is blocked because of its payment's case."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,13 +12,16 @@ from vendorpay.domain.audit import AuditAction, NewEntry
 from vendorpay.domain.errors import FourEyes, FraudCaseDecided
 from vendorpay.domain.events import EventDraft, FraudCaseClosed, PaymentCancelled, PaymentRejected, PaymentUpdated
 from vendorpay.domain.fraud_cases import CaseReason, CaseStatus, Decision, FraudCase
-from vendorpay.domain.fraud_listings import Listing, ListingKind
+from vendorpay.domain.fraud_listing import Listing, ListingKind, ListingState
+from vendorpay.domain.fraud_setting_events import FraudListingAdded
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import FraudGate, Payment, PaymentState
 from vendorpay.domain.reasons import ReasonCode
 from vendorpay.usecases.change_payment import PaymentCommand, changed
 from vendorpay.usecases.command import Facts, Outcome, PaymentChange
 from vendorpay.usecases.fraud_change import FraudChange
+from vendorpay.usecases.fraud_setting_change import listing_change
+from vendorpay.usecases.subject_change import SubjectChange
 
 _ENDS = {
     PaymentStatus.PENDING_APPROVAL: PaymentStatus.REJECTED,
@@ -74,15 +77,10 @@ class DecideFraudCase(CaseCommand):
         )
         cleared = self.decision is Decision.CLEARED
         after = _cleared(state, facts) if cleared else _confirmed(state, facts)
-        listings = (self._listing(state.payment, facts),) if self.block_vendor else ()
-        return _recorded(
-            state,
-            after,
-            decided,
-            entries=self._entries(state, after),
-            events=self._events(state, after),
-            listings=listings,
+        outcome = _recorded(
+            state, after, decided, entries=self._entries(state, after), events=self._events(state, after)
         )
+        return msgspec.structs.replace(outcome, also=self._also(state.payment, facts))
 
     def _entries(self, before: PaymentState, after: PaymentState) -> tuple[NewEntry, ...]:
         was, now = before.payment.status, after.payment.status
@@ -111,8 +109,11 @@ class DecideFraudCase(CaseCommand):
         more = {"cancelled_by": by, "reason_code": code, "previous_status": was}
         return decided, EventDraft(kind=PaymentCancelled, own=more)
 
-    def _listing(self, payment: Payment, facts: Facts) -> Listing:
-        return Listing(
+    def _also(self, payment: Payment, facts: Facts) -> tuple[SubjectChange, ...]:
+        """The vendor's block, in a chain of its own."""
+        if not self.block_vendor:
+            return ()
+        listing = Listing(
             listing_id=facts.new_id(),
             vendor_id=payment.vendor_id,
             kind=ListingKind.BLOCK,
@@ -121,6 +122,9 @@ class DecideFraudCase(CaseCommand):
             listed_at=facts.now,
             case_id=self.case_id,
         )
+        state = ListingState(org_id=payment.org_id, listing=listing)
+        event = EventDraft(kind=FraudListingAdded, own={"listed_by": self.caller.sub})
+        return (listing_change(None, state, AuditAction.FRAUD_LISTING_ADDED, event),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,15 +194,12 @@ def _recorded(
     *,
     entries: tuple[NewEntry, ...],
     events: tuple[EventDraft, ...],
-    listings: tuple[Listing, ...] = (),
 ) -> Outcome:
     shown = CaseOfPayment(**msgspec.structs.asdict(case), payment=after.payment)
     return Outcome(
         answer=msgspec.json.encode(shown),
         payment_id=before.payment.payment_id,
-        change=PaymentChange(
-            state=after, entries=entries, events=events, fraud=FraudChange(changed=case, listings=listings)
-        ),
+        change=PaymentChange(state=after, entries=entries, events=events, fraud=FraudChange(changed=case)),
     )
 
 

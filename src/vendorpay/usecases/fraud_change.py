@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from vendorpay.domain.fraud_cases import FraudCase
@@ -11,9 +9,6 @@ from vendorpay.domain.payment import PaymentState
 from vendorpay.store import fraud_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.store.fraud_rows import GivenScore
-
-if TYPE_CHECKING:  # it knows every signal, and every start imports this file
-    from vendorpay.domain.fraud_listings import Listing
 
 
 class FraudChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +18,6 @@ class FraudChange(msgspec.Struct, frozen=True, kw_only=True):
     opened: FraudCase | None = None
     changed: FraudCase | None = None
     """The case that was open, after somebody was given it or decided it."""
-    listings: tuple[Listing, ...] = ()
-    """What it means for the vendor."""
 
 
 def add_fraud_change(rows: Rows, state: PaymentState, change: FraudChange) -> None:
@@ -36,5 +29,3 @@ def add_fraud_change(rows: Rows, state: PaymentState, change: FraudChange) -> No
         fraud_rows.add_opened_case(rows, state.payment, change.opened)
     if change.changed is not None:
         fraud_rows.add_changed_case(rows, state.payment, change.changed)
-    for listing in change.listings:
-        fraud_rows.add_listing(rows, state.payment.org_id, listing)

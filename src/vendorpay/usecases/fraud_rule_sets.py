@@ -1,51 +1,42 @@
-"""Propose a rule set, try it in shadow, and let it count; who brought it does not put it in force."""
+"""Propose a rule set, try it in shadow, end that, and let it count; who brought it does not put it in force."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import FieldFault, FourEyes, InvalidRequest, NotFound
+from vendorpay.domain.events import EventDraft
 from vendorpay.domain.fraud import rule_set as rule_sets
 from vendorpay.domain.fraud.rule_set import DEFAULT_VERSION, RuleSet
+from vendorpay.domain.fraud_rule_sets import RuleSetStage, RuleSetState, StoredRuleSet, UseMode
+from vendorpay.domain.fraud_setting_events import (
+    FraudRuleSetActivated,
+    FraudRuleSetProposed,
+    FraudRuleSetShadowed,
+    FraudRuleSetShadowEnded,
+)
 from vendorpay.domain.roles import Caller
-from vendorpay.store import fraud_settings
-from vendorpay.store.fraud_rows import ProposedRuleSet, RuleSetUse
+from vendorpay.store import fraud_settings, read_payments
+from vendorpay.store.claims import PoliciesClaim
+from vendorpay.store.subjects import FraudRuleSetClaim
+from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.command import Command, Done, Facts, Key, Outcome
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.fraud_setting import FraudSetting
+from vendorpay.usecases.fraud_setting_change import rule_set_proposed, rule_set_used
 
-RULE_SETS_MAX: Final = 100
-"""How many are listed, the newest first."""
-
-
-class UseMode(StrEnum):
-    """What a rule set is used for: `live`, it decides; `shadow`, its scores are kept beside and touch nothing."""
-
-    LIVE = "live"
-    SHADOW = "shadow"
+_RULE_SETS: Final = "fraud-rule-sets"
 
 
-class StoredRuleSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A rule set with who brought it. `mode` is what it is used for now, null when for nothing."""
-
-    rule_set_id: UUID
-    version: str
-    proposed_by: str
-    proposed_at: datetime
-    mode: UseMode | None = None
-    document: dict[str, Any]
-
-
-class RuleSetList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The organisation's rule sets, newest first. Where none is live, the service's own one, version 1, decides."""
+class RuleSetPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One page of rule sets, newest first. Where none is live, the service's own one, version 1, decides."""
 
     rule_sets: tuple[StoredRuleSet, ...]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,46 +54,78 @@ class ProposeRuleSet(Command):
     def decide(self, facts: Facts) -> Outcome:
         if self.taken or self.document.version == DEFAULT_VERSION:
             raise InvalidRequest([FieldFault("version", "is taken: a version never changes")])
-        proposed = ProposedRuleSet(
+        proposed = StoredRuleSet(
             rule_set_id=facts.new_id(),
             version=self.document.version,
-            document=rule_sets.written(self.document),
             proposed_by=self.caller.sub,
             proposed_at=facts.now,
+            document=msgspec.json.decode(rule_sets.written(self.document)),
         )
-        shown = StoredRuleSet(
-            rule_set_id=proposed.rule_set_id,
-            version=proposed.version,
-            proposed_by=proposed.proposed_by,
-            proposed_at=proposed.proposed_at,
-            document=msgspec.json.decode(proposed.document),
-        )
-        setting = FraudSetting(proposed=proposed)
-        return Outcome(answer=msgspec.json.encode(shown), payment_id=None, fraud_setting=setting)
+        event = EventDraft(kind=FraudRuleSetProposed, own={"proposed_by": self.caller.sub})
+        change = rule_set_proposed(RuleSetState(org_id=self.caller.org_id, rule_set=proposed), event)
+        return Outcome(answer=msgspec.json.encode(proposed), payment_id=None, change=change)
 
 
 @dataclass(frozen=True, kw_only=True)
-class UseRuleSet(Command):
-    """From now on it decides, or is tried."""
+class _OfRuleSet(Command):
+    """A command about the use of one rule set; the organisation's rule sets are used by one person at a time."""
+
+    rule_set_id: UUID
+
+    def subject_claim(self) -> FraudRuleSetClaim:
+        return FraudRuleSetClaim(self.caller.org_id, self.rule_set_id)
+
+    def policies_claim(self) -> PoliciesClaim:
+        return PoliciesClaim(self.caller.org_id)
+
+    def found(self, facts: Facts) -> RuleSetState:
+        """The rule set. Raises NotFound."""
+        if not isinstance(facts.fraud_subject, RuleSetState):
+            raise NotFound(subject="fraud rule set", id=self.rule_set_id)
+        return facts.fraud_subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseRuleSet(_OfRuleSet):
+    """From now on it decides, or is tried; what it is used for already, it stays."""
 
     operation = "use_rule_set"
 
-    rule_set: StoredRuleSet
     mode: UseMode
 
     def decide(self, facts: Facts) -> Outcome:
-        if self.mode is UseMode.LIVE and self.rule_set.proposed_by == self.caller.sub:
+        before, by = self.found(facts), self.caller.sub
+        live = self.mode is UseMode.LIVE
+        if live and before.rule_set.proposed_by == by:
             raise FourEyes
-        use = RuleSetUse(
-            use_id=facts.new_id(),
-            mode=self.mode.value,
-            rule_set_id=self.rule_set.rule_set_id,
-            proposed_by=self.rule_set.proposed_by,
-            set_by=self.caller.sub,
-            set_at=facts.now,
-        )
-        shown = msgspec.structs.replace(self.rule_set, mode=self.mode)
-        return Outcome(answer=msgspec.json.encode(shown), payment_id=None, fraud_setting=FraudSetting(used=use))
+        if before.rule_set.mode is UseMode.LIVE if live else before.is_tried:
+            return Outcome(answer=msgspec.json.encode(before.rule_set), payment_id=None)
+        if live:
+            stage, action = RuleSetStage.LIVE, AuditAction.FRAUD_RULE_SET_ACTIVATED
+            event = EventDraft(kind=FraudRuleSetActivated, own={"activated_by": by})
+        else:
+            stage, action = RuleSetStage.SHADOW, AuditAction.FRAUD_RULE_SET_SHADOWED
+            event = EventDraft(kind=FraudRuleSetShadowed, own={"shadowed_by": by})
+        change = rule_set_used(before, stage, action, event, facts, by)
+        shown = msgspec.structs.replace(before.rule_set, mode=self.mode)
+        return Outcome(answer=msgspec.json.encode(shown), payment_id=None, change=change)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndShadow(_OfRuleSet):
+    """It is tried no more; one that is not tried stays as it is."""
+
+    operation = "end_rule_set_shadow"
+
+    def decide(self, facts: Facts) -> Outcome:
+        before, by = self.found(facts), self.caller.sub
+        if not before.is_tried:
+            return Outcome(answer=msgspec.json.encode(before.rule_set), payment_id=None)
+        event = EventDraft(kind=FraudRuleSetShadowEnded, own={"ended_by": by})
+        change = rule_set_used(before, RuleSetStage.ENDED, AuditAction.FRAUD_RULE_SET_SHADOW_ENDED, event, facts, by)
+        live = before.rule_set.mode is UseMode.LIVE
+        shown = msgspec.structs.replace(before.rule_set, mode=UseMode.LIVE if live else None)
+        return Outcome(answer=msgspec.json.encode(shown), payment_id=None, change=change)
 
 
 async def propose(deps: Deps, caller: Caller, document: RuleSet, key: Key | None) -> Done:
@@ -113,30 +136,10 @@ async def propose(deps: Deps, caller: Caller, document: RuleSet, key: Key | None
     return await deps.commands.submit(command)
 
 
-async def use(deps: Deps, caller: Caller, rule_set_id: UUID, key: Key | None, *, mode: UseMode) -> Done:
-    """The rule set, used. Raises NotFound, and FourEyes for who would put their own in force."""
-    found = {one.rule_set_id: one for one in (await every(deps, caller)).rule_sets}
-    if rule_set_id not in found:
-        raise NotFound(subject="fraud rule set", id=rule_set_id)
-    command = UseRuleSet(
-        command_id=deps.new_id(deps.now()), caller=caller, key=key, rule_set=found[rule_set_id], mode=mode
-    )
-    return await deps.commands.submit(command)
-
-
-async def every(deps: Deps, caller: Caller) -> RuleSetList:
-    """The organisation's rule sets, newest first."""
+async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None) -> RuleSetPage:
+    """The organisation's rule sets, newest first. Raises InvalidRequest for a foreign cursor."""
+    before = read_payments.LAST if cursor is None else cursors.read(_RULE_SETS, cursor)
     async with deps.database.reading() as connection:
-        found = await fraud_settings.rule_sets(connection, caller.scope().org_id, limit=RULE_SETS_MAX)
-    return RuleSetList(rule_sets=tuple(_stored(row) for row in found))
-
-
-def _stored(row: fraud_settings.RuleSetRow) -> StoredRuleSet:
-    return StoredRuleSet(
-        rule_set_id=row.rule_set_id,
-        version=row.version,
-        proposed_by=row.proposed_by,
-        proposed_at=row.proposed_at,
-        mode=None if row.mode is None else UseMode(row.mode),
-        document=row.document,
-    )
+        found = await fraud_settings.rule_sets(connection, caller.scope().org_id, before=before, limit=limit + 1)
+    more = cursors.write(_RULE_SETS, found[limit - 1].rule_set_id) if len(found) > limit else None
+    return RuleSetPage(rule_sets=tuple(found[:limit]), next_cursor=more)

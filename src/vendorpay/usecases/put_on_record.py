@@ -7,13 +7,12 @@ import msgspec
 from vendorpay.domain.audit import SubjectType, chain_on
 from vendorpay.domain.events import about_payment, number
 from vendorpay.domain.payment import PaymentState
-from vendorpay.store import limit_rows, record_rows
+from vendorpay.store import record_rows
 from vendorpay.store.batch_writer import Rows
 from vendorpay.store.endpoint_writes import add_redelivery
 from vendorpay.usecases.command import Command, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.endpoint_change import EndpointChange
 from vendorpay.usecases.fraud_change import add_fraud_change
-from vendorpay.usecases.fraud_setting import add_fraud_setting
 from vendorpay.usecases.record_endpoint import add_endpoint_change
 from vendorpay.usecases.record_subject import add_subject_change
 from vendorpay.usecases.subject_change import SubjectChange
@@ -55,9 +54,8 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
         record_rows.add_redrive(rows, command.caller.org_id, outcome.redriven)
     if outcome.redelivered is not None:
         add_redelivery(rows, command.caller.org_id, outcome.redelivered)
-    if outcome.fraud_setting is not None:
-        by = command.caller.sub
-        add_fraud_setting(rows, command.caller.org_id, outcome.fraud_setting, by=by, now=facts.now)
+    for change in outcome.also:
+        add_subject_change(rows, command, change, facts, new_salt)
     record_rows.add_command(
         rows,
         command_id=command.command_id,
@@ -83,8 +81,6 @@ def _add_children(rows: Rows, state: PaymentState, change: PaymentChange, *, by:
         record_rows.add_lines(rows, state.payment)
     if change.approval_id is not None:
         record_rows.add_approval(rows, state, change.approval_id)
-    limit_rows.add_used(rows, state.payment.org_id, change.used)
-    limit_rows.add_returned(rows, state.payment.org_id, change.returned)
     record_rows.add_voids(rows, state.payment, change.voided)
     if change.hold_id is not None:
         record_rows.add_hold(rows, state, change.hold_id)

@@ -10,10 +10,20 @@ from vendorpay.api import fraud_setting_examples as example
 from vendorpay.api.operation import Operation, RateClass, RequestBody
 from vendorpay.domain import errors, fraud_listings
 from vendorpay.domain.fraud.rule_set import RuleSet
-from vendorpay.domain.fraud_listings import Listing, NewListing
+from vendorpay.domain.fraud_listing import Listing
+from vendorpay.domain.fraud_listings import NewListing
+from vendorpay.domain.fraud_rule_sets import StoredRuleSet
 from vendorpay.domain.roles import Permission
 from vendorpay.usecases.fraud_listings import ListingPage
-from vendorpay.usecases.fraud_rule_sets import RuleSetList, StoredRuleSet
+from vendorpay.usecases.fraud_rule_sets import RuleSetPage
+
+_NOTHING: Final = RequestBody(
+    read=bodies.struct_body(bodies.NoBody),
+    shape=bodies.NoBody,
+    examples={"nothing to say": {}},
+    when_empty=bodies.NoBody(),
+    required=False,
+)
 
 FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -23,7 +33,8 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         permission=Permission.FRAUD_ADMIN,
         function=fraud_settings.list_vendor,
         summary="Trust or block a vendor, or snooze a signal for it",
-        description="What is scored from now on heeds it. Trust and snoozes end within 366 days; a block may stay.",
+        description="A block counts from now on, and may stay. Trust and snoozes end within 366 days, and count when a "
+        "second person has confirmed them.",
         tag="fraud",
         rate_class=RateClass.WRITE,
         body=RequestBody(
@@ -51,6 +62,22 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         answer_example=example.LISTINGS,
     ),
     Operation(
+        name="confirmFraudListing",
+        method="POST",
+        path="/fraud/listings/{id}/confirm",
+        permission=Permission.FRAUD_ADMIN,
+        function=fraud_settings.confirm_listing,
+        summary="Confirm trust in a vendor, or a snooze",
+        description="By somebody other than who listed it: from now on it counts. What counts already stays as it is.",
+        tag="fraud",
+        rate_class=RateClass.SENSITIVE,
+        body=_NOTHING,
+        answer=Listing,
+        errors=(errors.NotFound, errors.FourEyes, errors.FraudListingOver),
+        path_examples={"id": example.LISTING_ID},
+        answer_example=example.CONFIRMED,
+    ),
+    Operation(
         name="endFraudListing",
         method="POST",
         path="/fraud/listings/{id}/end",
@@ -60,13 +87,7 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         description="It stays on record. One that had ended before stays as it was.",
         tag="fraud",
         rate_class=RateClass.WRITE,
-        body=RequestBody(
-            read=bodies.struct_body(bodies.NoBody),
-            shape=bodies.NoBody,
-            examples={"nothing to say": {}},
-            when_empty=bodies.NoBody(),
-            required=False,
-        ),
+        body=_NOTHING,
         answer=Listing,
         errors=(errors.NotFound,),
         path_examples={"id": example.LISTING_ID},
@@ -101,7 +122,9 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         description="With what each is used for. Where none is live, the service's own decides: version 1.",
         tag="fraud",
         rate_class=RateClass.READ,
-        answer=RuleSetList,
+        query=shapes.RuleSetsQuery,
+        query_examples={"limit": "20"},
+        answer=RuleSetPage,
         answer_example=example.RULE_SETS,
     ),
     Operation(
@@ -123,5 +146,21 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         errors=(errors.NotFound, errors.FourEyes),
         path_examples={"id": example.RULE_SET_ID},
         answer_example=example.IN_SHADOW,
+    ),
+    Operation(
+        name="endFraudShadow",
+        method="POST",
+        path="/fraud/rule-sets/{id}/end-shadow",
+        permission=Permission.FRAUD_ADMIN,
+        function=fraud_settings.end_shadow,
+        summary="Try a rule set no longer",
+        description="Its scores stay. One that is not in shadow stays as it is.",
+        tag="fraud",
+        rate_class=RateClass.WRITE,
+        body=_NOTHING,
+        answer=StoredRuleSet,
+        errors=(errors.NotFound,),
+        path_examples={"id": example.RULE_SET_ID},
+        answer_example=example.STORED,
     ),
 )

@@ -26,17 +26,18 @@ POLICIES: Final[tuple[Operation, ...]] = (
         permission=Permission.POLICIES_ADMIN,
         function=policies.propose,
         summary="Propose an approval policy",
-        description="It changes nothing until a second person activates it. Every fault of the document is named.",
+        description="It changes nothing until a second person activates it. Every fault of the document is named. With "
+        "again, the document is that of an earlier version, or the default one.",
         tag="policies",
         rate_class=RateClass.WRITE,
         body=RequestBody(
-            read=shapes.read_with_document(shapes.ProposalBody),
+            read=shapes.read_with_document(shapes.ProposalBody, shapes.check_proposal),
             shape=shapes.ProposalBody,
-            examples={"three rules and a limit": example.PROPOSAL},
+            examples={"three rules and a limit": example.PROPOSAL, "back to the default": example.PROPOSAL_AGAIN},
         ),
         answer=PolicyVersion,
         success=201,
-        errors=(errors.PoliciesOff,),
+        errors=(errors.NotFound, errors.PoliciesOff),
         answer_example=example.PROPOSED,
     ),
     Operation(
@@ -76,8 +77,9 @@ POLICIES: Final[tuple[Operation, ...]] = (
         permission=Permission.POLICIES_ADMIN,
         function=policies.activate,
         summary="Activate a version of the approval policy",
-        description="By somebody other than its proposer. Payments have their rule from it that come later, or get "
-        "new content; those that wait keep theirs.",
+        description="By somebody other than its proposer, once; what is older than the version that applies is "
+        "proposed again. Payments have their rule from it that come later, or get new content; those that wait keep "
+        "theirs.",
         tag="policies",
         rate_class=RateClass.SENSITIVE,
         body=RequestBody(
@@ -88,7 +90,7 @@ POLICIES: Final[tuple[Operation, ...]] = (
             required=False,
         ),
         answer=PolicyVersion,
-        errors=(errors.NotFound, errors.FourEyes, errors.PoliciesOff),
+        errors=(errors.NotFound, errors.FourEyes, errors.PoliciesOff, errors.PolicyLapsed),
         path_examples=_A_POLICY,
         answer_example=example.ACTIVE,
     ),
@@ -104,7 +106,7 @@ POLICIES: Final[tuple[Operation, ...]] = (
         tag="policies",
         rate_class=RateClass.WRITE,
         body=RequestBody(
-            read=shapes.read_with_document(shapes.SimulationBody),
+            read=shapes.read_with_document(shapes.SimulationBody, shapes.check_document),
             shape=shapes.SimulationBody,
             examples={"the last five hundred": example.SIMULATION},
         ),

@@ -214,9 +214,11 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         operations=(
             "replayQuarantinedEvent",
             "createFraudListing",
+            "confirmFraudListing",
             "endFraudListing",
             "proposeFraudRuleSet",
             "useFraudRuleSet",
+            "endFraudShadow",
             "redriveDeadLetter",
             "proposePolicy",
             "activatePolicy",

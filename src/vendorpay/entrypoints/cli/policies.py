@@ -71,7 +71,30 @@ def propose(file: File, notes: Notes = None, url: Url = DEFAULT_URL, token: Toke
     document = _document(file, url, token)
     from vendorpay.entrypoints.cli.asked_service import asked
 
-    proposed = asked(url, token, lambda client: client.propose_policy(document=document, notes=notes))
+    _show_proposed(asked(url, token, lambda client: client.propose_policy(document=document, notes=notes)), json)
+
+
+@app.command("propose-again")
+def propose_again(
+    earlier: Annotated[str, typer.Argument(metavar="POLICY", help="An earlier version's id, or `default`.")],
+    notes: Notes = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
+    """Propose an earlier version once more, or the default policy: what was replaced comes back only so.
+
+    Example:
+
+        vendorpay policies propose-again default --notes "as it was before" --token "$TOKEN"
+    """
+    again = earlier if earlier == "default" else _checked(earlier, url, token)
+    from vendorpay.entrypoints.cli.asked_service import asked
+
+    _show_proposed(asked(url, token, lambda client: client.propose_policy(again=again, notes=notes)), json)
+
+
+def _show_proposed(proposed: PolicyVersion, json: bool) -> None:
     if json:
         as_written(proposed.json)
     else:
