@@ -122,9 +122,9 @@ def test_a_wake_up_that_is_nonsense_wakes_as_well_and_poisons_nothing(
     assert left(queue) == 0
 
 
-@pytest.mark.parametrize("event", [{}, None, [], {"Records": None}, {"Records": [None, {"messageId": "m"}]}])
-def test_whoever_invokes_it_by_hand_wakes_it_too(event: object, reviewing: LambdaFunction) -> None:
-    assert reviewing.invoke(event) == {"batchItemFailures": []}
+def test_whoever_invokes_it_by_hand_wakes_it_too(reviewing: LambdaFunction) -> None:
+    for event in ({}, None, [], {"Records": None}, {"Records": [None, {"messageId": "m"}]}):
+        assert reviewing.invoke(event) == {"batchItemFailures": []}
 
 
 def test_while_the_database_is_away_all_come_again_and_then_all_is_done(

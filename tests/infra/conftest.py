@@ -22,20 +22,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that needs the templates may have to wait until they are made."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.parent == here and "assembly" in getattr(item, "fixturenames", ()):
+        needed = {"assembly", "detecting_assembly"}.intersection(getattr(item, "fixturenames", ()))
+        if item.path.parent == here and needed:
             item.add_marker(pytest.mark.timeout(WAIT_S_MAX))
 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The folder that `make synth` fills, made as it makes it; cdk-nag's verdict is the exit code."""
+    return _made_once(_shared(tmp_path_factory, worker_id) / "cdk.out", "infra.app", "--out")
+
+
+@pytest.fixture(scope="session")
+def detecting_assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The same of a stage that has a detector of Amazon Fraud Detector (detecting.py)."""
+    return _made_once(_shared(tmp_path_factory, worker_id) / "detecting", "tests.infra.detecting")
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    folder = shared / "cdk.out"
-    with (shared / "cdk.lock").open("w") as lock:
+    return base if worker_id == "master" else base.parent
+
+
+def _made_once(folder: Path, module: str, *arguments: str) -> Path:
+    """The folder that a module writes templates into; by whichever process comes first."""
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "manifest.json").exists():
-            done = synthesized("--out", str(folder))
+            done = synthesized(*arguments, str(folder), module=module)
             assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -59,10 +73,10 @@ def own(templates: Templates, stage: str) -> Templates:
     return templates.of(stage)
 
 
-def synthesized(*arguments: str) -> subprocess.CompletedProcess[str]:
+def synthesized(*arguments: str, module: str = "infra.app") -> subprocess.CompletedProcess[str]:
     """The app, run as `make synth` runs it."""
     return subprocess.run(
-        [sys.executable, "-m", "infra.app", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,9 @@ import pytest
 
 from infra.reasons import ACKNOWLEDGED_OF_A_DETECTOR, WILDCARDS_OF_A_DETECTOR, unexplained
 from infra.stages import DEV, STAGES
-from tests.infra.conftest import SYNTH_S_MAX, WAIT_S_MAX
 from tests.infra.detecting import DETECTOR, EVENT_TYPE, STAGE
 from tests.infra.templates import Templates, plain, statements
 from tests.infra.test_least_privilege import allowed
-from tests.style.rules.source import ROOT
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, DatabaseRole, Right
 
 ASK = "frauddetector:GetEventPrediction"
@@ -29,29 +25,11 @@ THE_DETECTOR = {
 }
 SCORING = {"pump", "timers", "review-work"}
 
-pytestmark = pytest.mark.timeout(WAIT_S_MAX)
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the templates of a stage with a detector are; cdk-nag has nothing against them."""
-    folder = tmp_path_factory.mktemp("detecting")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.infra.detecting", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=SYNTH_S_MAX,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def detecting(folder: Path) -> Templates:
-    """Those templates."""
-    return Templates.read(folder).of(STAGE.name)
+@pytest.fixture
+def detecting(detecting_assembly: Path) -> Templates:
+    """The templates of a stage with a detector."""
+    return Templates.read(detecting_assembly).of(STAGE.name)
 
 
 def variables(own: Templates, function: str) -> dict[str, Any]:
@@ -98,13 +76,13 @@ def test_the_road_to_it_is_an_endpoint_in_the_network_for_that_detector_alone(de
     assert "aws:PrincipalAccount" in one.conditions
 
 
-def test_each_wildcard_has_a_reason_that_is_needed(detecting: Templates, folder: Path) -> None:
+def test_each_wildcard_has_a_reason_that_is_needed(detecting: Templates, detecting_assembly: Path) -> None:
     found = [each for resource in detecting.resources() for each in statements(resource) if each.effect == "Allow"]
     assert [each.place for each in found if unexplained(each.place, each.wild)] == []
     wild = [(each.place, action) for each in found for action in each.wild]
     for reason in WILDCARDS_OF_A_DETECTOR:
         assert any(reason.explains(place, action) for place, action in wild), reason
-    report = json.loads((folder / "validation-report.json").read_text())
+    report = json.loads((detecting_assembly / "validation-report.json").read_text())
     needed = {each["reason"] for plugin in report["pluginReports"] for each in plugin.get("suppressedViolations", [])}
     assert {each.reason for each in ACKNOWLEDGED_OF_A_DETECTOR} <= needed
 
