@@ -14,7 +14,7 @@ from tests.usecases.world import rounds, seeded
 from vendorpay.domain.fraud.facts import facts_of
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud_history import History
-from vendorpay.store import fraud_history
+from vendorpay.store import fraud_history, fraud_questions
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Database
 from vendorpay.store.fraud_questions import Kept
@@ -97,9 +97,14 @@ async def test_fault_16_sql_and_memory_know_the_same_of_every_payment(database_u
                 history.record(row)
 
 
-@pytest.mark.parametrize("together", [1, 60, 160])
-async def test_a_burst_finds_its_own_in_what_it_shares(together: int, database_urls: DatabaseUrls) -> None:
-    """Within minutes more payments than a window has; of 160 some share too little, and ask alone."""
+@pytest.mark.parametrize(("together", "spare_max"), [(1, 400), (60, 400), (160, 400), (160, 100)])
+async def test_a_burst_finds_its_own_in_what_it_shares(
+    together: int, spare_max: int, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within minutes more payments than a window has; with little to spare some of them share too little, and ask
+    alone.
+    """
+    monkeypatch.setattr(fraud_questions, "SPARE_MAX", spare_max)
     rows = a_history(seeded("fraud burst"), BURST, within=timedelta(minutes=10))
     write(database_urls, "ours", rows)
     asked = [Kept(org_id="ours", content_version=1, row=row) for row in rows[-together:]]

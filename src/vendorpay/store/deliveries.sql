@@ -4,6 +4,7 @@
 -- name: due
 -- Of each leased shard what is due longest, with the head of its line. Rows known to be blocked are not in the index
 -- this reads; the head is looked for in one that is made for it (0010_pre_relay.sql). `busy` are those under way here.
+-- In the order of their positions where they are due together: neighbours share what is read about them.
 SELECT d.delivery_id, d.subscription_id, d.shard, d.aggregate_id, h.delivery_id AS head_id
 FROM unnest(%(subscription_ids)s::uuid[], %(shards)s::integer[], %(most)s::integer[])
     AS l (subscription_id, shard, most)
@@ -11,12 +12,12 @@ CROSS JOIN LATERAL (
     SELECT d.delivery_id, d.subscription_id, d.shard, d.aggregate_id, d.due_at FROM deliveries d
     WHERE d.subscription_id = l.subscription_id AND d.shard = l.shard AND d.state = 'pending' AND NOT d.blocked
           AND d.due_at <= now() AND d.delivery_id <> ALL (%(busy)s::uuid[])
-    ORDER BY d.due_at LIMIT l.most) d
+    ORDER BY d.due_at, d.delivery_id LIMIT l.most) d
 CROSS JOIN LATERAL (
     SELECT h.delivery_id FROM deliveries h
     WHERE h.aggregate_id = d.aggregate_id AND h.subscription_id::text = d.subscription_id::text AND h.state = 'pending'
     ORDER BY h.sequence LIMIT 1) h
-ORDER BY d.due_at
+ORDER BY d.due_at, d.delivery_id
 
 -- name: block
 -- Under a lock on the heads: whoever settles one of them comes before this, and then it is no head any more, or after,

@@ -15,16 +15,7 @@ from psycopg.rows import DictRow
 from vendorpay.domain.fraud.peer_lists import PeerLists, value_columns
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.rule_set import RuleSet
-from vendorpay.domain.fraud.windows import (
-    ORG_ROWS_MAX,
-    PEER_ROWS_MAX,
-    PERSON_ROWS_MAX,
-    VENDOR_ROWS_MAX,
-    Company,
-    Peers,
-    Windows,
-    day_counts,
-)
+from vendorpay.domain.fraud.windows import Company, Peers, Windows, day_counts
 from vendorpay.domain.fraud_listing import Listing
 from vendorpay.store.arrays import literal
 from vendorpay.store.fraud_questions import (
@@ -44,7 +35,7 @@ from vendorpay.store.fraud_questions import (
 RULE_SETS_KEPT_MAX: Final = 64
 
 _Numbers = list[int | None]
-_Ids = list[UUID | None]
+_Ids = list[str | None]
 _Times = list[datetime | None]
 
 
@@ -211,23 +202,20 @@ class Answers:
 class _Shared:
     """Rows that several payments look at."""
 
-    most: int
-    kind: Kind
-
-    def __init__(self, count: int, late: Sequence[Late]) -> None:
+    def __init__(self, questions: Questions, number: int, count: int, late: Sequence[Late]) -> None:
+        self._kind, self._read = questions.kind, questions.kind.read(questions.question(number))
         self._count, self._late = count, late
 
     def own(self, row: FraudRow) -> range | list[int]:
         """The numbers of those that are in the window of one payment, newest first. Raises _TooFew."""
-        found = own_rows(self._count, self._late, row.payment_id, self.kind.bound(row), self.most)
+        kind = self._kind
+        found = own_rows(self._count, self._late, row.payment_id, kind.bound(row), most=kind.most, read=self._read)
         if found is None:
             raise _TooFew
         return found
 
 
 class _Vendor(_Shared):
-    most, kind = VENDOR_ROWS_MAX, VENDOR
-
     def __init__(self, text: str, questions: Questions, number: int) -> None:
         found, listings = _vendor.decode(text)
         self._rows = () if found is None else found.each()
@@ -235,12 +223,13 @@ class _Vendor(_Shared):
         late: list[Late] = []
         if questions.is_shared(number):
             question = questions.question(number)
+            first_id = str(question.first_id)
             late = [
-                Late(n, row.payment_id, row.occurred_at)
+                Late(n, recorded, row.occurred_at)
                 for n, row in enumerate(self._rows)
-                if row.payment_id >= question.first_id or row.occurred_at > question.since
+                if (recorded := str(row.payment_id)) >= first_id or row.occurred_at > question.since
             ]
-        super().__init__(len(self._rows), late)
+        super().__init__(questions, number, len(self._rows), late)
 
     def newest(self, row: FraudRow) -> tuple[FraudRow, ...]:
         own = self.own(row)
@@ -248,15 +237,14 @@ class _Vendor(_Shared):
 
 
 class _PeersOf(_Shared):
-    most, kind = PEER_ROWS_MAX, PEERS
     _lists: PeerLists | None = None
 
     def __init__(self, text: str | None, questions: Questions, number: int) -> None:
         if text is None:
-            super().__init__(0, ())
+            super().__init__(questions, number, 0, ())
             return
         ids, times, amounts, bases, mileages, durations, photos, hours = _peers.decode(text)
-        super().__init__(len(ids), _late(ids, times))
+        super().__init__(questions, number, len(ids), _late(ids, times))
         self._lists = PeerLists(value_columns(amounts, bases, mileages, durations, photos, hours))
 
     def newest(self, row: FraudRow) -> Peers:
@@ -264,13 +252,11 @@ class _PeersOf(_Shared):
 
 
 class _Org(_Shared):
-    most, kind = ORG_ROWS_MAX, ORG
-
     def __init__(self, text: str, questions: Questions, number: int) -> None:
         found, live, shadow = _org.decode(text)
         self.live, self.shadow = _rule_set(live), _rule_set(shadow)
         ids, times, self._vendors, self._times = found or ([], [], [], [])
-        super().__init__(len(ids), _late(ids, times))
+        super().__init__(questions, number, len(ids), _late(ids, times))
 
     def counted(self, row: FraudRow) -> tuple[tuple[int, ...], datetime | None]:
         """How many rows each other vendor has, and the time of the oldest of them all."""
@@ -281,12 +267,9 @@ class _Org(_Shared):
 
 
 class _Person(_Shared):
-    most = PERSON_ROWS_MAX
-
     def __init__(self, text: str | None, questions: Questions, number: int) -> None:
-        self.kind = questions.kind
         ids, times, self._vendors = ([], [], []) if text is None else _person.decode(text)
-        super().__init__(len(ids), _late(ids, times))
+        super().__init__(questions, number, len(ids), _late(ids, times))
 
     def company(self, row: FraudRow) -> Company:
         vendors = _chosen(self._vendors, self.own(row))

@@ -82,8 +82,9 @@ array_agg(CASE WHEN x.occurred_at > w.since THEN x.occurred_at END)
 
 -- name: windows
 -- What is looked at, each part with the numbers of the questions it answers. Payments with the same vendor, service type,
--- organisation or person share a question: it is asked as the last of them and at the time of the latest, for so many
--- rows more than a window has, and each then leaves out what is not its own (store.fraud_questions).
+-- organisation or person share a question: it is asked as the last of them and at the time of the latest, for `most`
+-- rows, and each then leaves out what is not its own (store.fraud_questions). The limits that stand here are for the
+-- planner, who cannot know `most`.
 -- JSON, for it is read into the domain's types as it comes. Each array comes by a SELECT, which hides its length: a plan
 -- for one payment would else be made anew for each, for it promises to be cheaper than the one kept for any number.
 SELECT 'own' AS part, w.n, json_build_array(f.first_at, d.steps, i.rows, o.first_at)::text AS found
@@ -118,58 +119,67 @@ SELECT 'vendor', w.n, json_build_array(v.rows, (
     FROM fraud_listings l
     WHERE l.org_id = w.org_id AND l.vendor_id = w.vendor_id AND l.ended_at IS NULL))::text
 FROM unnest((SELECT %(vendor.org_id)s::text[]), (SELECT %(vendor.last_id)s::uuid[]),
-            (SELECT %(vendor.vendor_id)s::uuid[]), (SELECT %(vendor.until)s::timestamptz[]))
-     WITH ORDINALITY AS w (org_id, last_id, vendor_id, until, n)
+            (SELECT %(vendor.vendor_id)s::uuid[]), (SELECT %(vendor.until)s::timestamptz[]),
+            (SELECT %(vendor.most)s::integer[]))
+     WITH ORDINALITY AS w (org_id, last_id, vendor_id, until, most, n)
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@row_columns) END AS rows FROM (
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@row_columns) END AS rows FROM (SELECT y.* FROM (
         SELECT h.* FROM fraud_history h
-        WHERE @known AND h.vendor_id = w.vendor_id AND h.occurred_at <= w.until @newest LIMIT 300) x) v
+        WHERE @known AND h.vendor_id = w.vendor_id AND h.occurred_at <= w.until @newest LIMIT 600) y
+        LIMIT w.most) x) v
 UNION ALL
 SELECT 'peers', w.n, s.found
 FROM unnest((SELECT %(peers.org_id)s::text[]), (SELECT %(peers.first_id)s::uuid[]),
             (SELECT %(peers.last_id)s::uuid[]), (SELECT %(peers.since)s::timestamptz[]),
             (SELECT %(peers.until)s::timestamptz[]), (SELECT %(peers.service_type)s::text[]),
-            (SELECT %(peers.currency)s::text[]))
-     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, service_type, currency, n)
+            (SELECT %(peers.currency)s::text[]), (SELECT %(peers.most)s::integer[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, service_type, currency, most, n)
 CROSS JOIN LATERAL (
     SELECT CASE WHEN count(*) > 0 THEN json_build_array(
                @late, array_agg(x.amount_cents), array_agg(x.base_cents), array_agg(x.mileage_cents),
                array_agg(x.duration_min), array_agg(x.photo_count),
-               array_agg(date_part('hour', x.occurred_at AT TIME ZONE 'UTC')))::text END AS found FROM (
+               array_agg(date_part('hour', x.occurred_at AT TIME ZONE 'UTC')))::text END AS found FROM (SELECT y.* FROM (
         SELECT h.amount_cents, h.base_cents, h.mileage_cents, h.duration_min, h.photo_count, h.occurred_at, h.payment_id
         FROM fraud_history h
         WHERE @known AND h.service_type = w.service_type AND h.currency = w.currency AND h.occurred_at <= w.until
-        @newest LIMIT 600) x) s
+        @newest LIMIT 900) y LIMIT w.most) x) s
 UNION ALL
 SELECT 'org', w.n, json_build_array(g.late_and_rows, @used_live, @used_shadow)::text
 FROM unnest((SELECT %(org.org_id)s::text[]), (SELECT %(org.first_id)s::uuid[]), (SELECT %(org.last_id)s::uuid[]),
-            (SELECT %(org.since)s::timestamptz[]), (SELECT %(org.until)s::timestamptz[]))
-     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, n)
+            (SELECT %(org.since)s::timestamptz[]), (SELECT %(org.until)s::timestamptz[]),
+            (SELECT %(org.most)s::integer[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, most, n)
 CROSS JOIN LATERAL (
     SELECT CASE WHEN count(*) > 0 THEN
-               json_build_array(@late, array_agg(x.vendor_id), array_agg(x.occurred_at)) END AS late_and_rows FROM (
+               json_build_array(@late, array_agg(x.vendor_id), array_agg(x.occurred_at)) END AS late_and_rows FROM (SELECT y.* FROM (
         SELECT h.payment_id, h.vendor_id, h.occurred_at FROM fraud_history h WHERE @known AND h.occurred_at <= w.until
-        @newest LIMIT 600) x) g
+        @newest LIMIT 900) y LIMIT w.most) x) g
 UNION ALL
 SELECT 'creator', w.n, r.found
 FROM unnest((SELECT %(creator.org_id)s::text[]), (SELECT %(creator.first_id)s::uuid[]),
             (SELECT %(creator.last_id)s::uuid[]), (SELECT %(creator.since)s::timestamptz[]),
-            (SELECT %(creator.until)s::timestamptz[]), (SELECT %(creator.person)s::text[]))
-     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, n)
+            (SELECT %(creator.until)s::timestamptz[]), (SELECT %(creator.person)s::text[]),
+            (SELECT %(creator.most)s::integer[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, most, n)
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found FROM (
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found
+    FROM (SELECT y.* FROM (
         SELECT h.payment_id, h.occurred_at, h.vendor_id FROM fraud_history h
-        WHERE @known AND h.created_by = w.person AND h.occurred_at <= w.until @newest LIMIT 300) x) r
+        WHERE @known AND h.created_by = w.person AND h.occurred_at <= w.until @newest LIMIT 600) y
+        LIMIT w.most) x) r
 UNION ALL
 SELECT 'driver', w.n, r.found
 FROM unnest((SELECT %(driver.org_id)s::text[]), (SELECT %(driver.first_id)s::uuid[]),
             (SELECT %(driver.last_id)s::uuid[]), (SELECT %(driver.since)s::timestamptz[]),
-            (SELECT %(driver.until)s::timestamptz[]), (SELECT %(driver.person)s::text[]))
-     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, n)
+            (SELECT %(driver.until)s::timestamptz[]), (SELECT %(driver.person)s::text[]),
+            (SELECT %(driver.most)s::integer[]))
+     WITH ORDINALITY AS w (org_id, first_id, last_id, since, until, person, most, n)
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found FROM (
+    SELECT CASE WHEN count(*) > 0 THEN json_build_array(@late, array_agg(x.vendor_id))::text END AS found
+    FROM (SELECT y.* FROM (
         SELECT h.payment_id, h.occurred_at, h.vendor_id FROM fraud_history h
-        WHERE @known AND h.driver_id = w.person AND h.occurred_at <= w.until @newest LIMIT 300) x) r
+        WHERE @known AND h.driver_id = w.person AND h.occurred_at <= w.until @newest LIMIT 600) y
+        LIMIT w.most) x) r
 
 -- name: used_live
 (SELECT r.document::text FROM (

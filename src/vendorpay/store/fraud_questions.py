@@ -1,8 +1,8 @@
 """Which windows payments that are scored together share, and how each finds its own rows in a shared one.
 
 Payments of the same vendor, service type, organisation or person look at almost the same rows: those that the last of
-them knows, up to the time of the latest. They are read once, SPARE more than a window has; then each leaves out what
-was recorded after it, or happened after it. Where too much of a shared window is not its own, it asks alone.
+them knows, up to the time of the latest. They are read once, some more than a window has; then each leaves out what was
+recorded after it, or happened after it. Where too much of a shared window is not its own, it asks alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,20 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from vendorpay.domain.fraud.rows import FraudRow
-from vendorpay.domain.fraud.windows import VENDOR_AHEAD
+from vendorpay.domain.fraud.windows import (
+    ORG_ROWS_MAX,
+    PEER_ROWS_MAX,
+    PERSON_ROWS_MAX,
+    VENDOR_AHEAD,
+    VENDOR_ROWS_MAX,
+)
 from vendorpay.store.arrays import literal
 
-SPARE: Final = 100
-"""How many rows more than a window has are read for payments that share it; stands in the limits of the SQL."""
+SPARE_MAX: Final = 400
+"""How many rows more than a window has are read at most for payments that share it; stands in the limits of the SQL."""
+SPARE_MIN: Final = 20
+SPARE_EACH: Final = 2
+"""How many of them for each that shares it: one may be its own row, the other that of somebody who is not asked for."""
 SHARED_S_MAX: Final = 900
 """Payments further apart share nothing: between them lie too many rows."""
 
@@ -35,7 +44,8 @@ class Late(NamedTuple):
     """A row that not all who share a window have in theirs: `n` is its number, the others None where all have it."""
 
     n: int
-    payment_id: UUID | None
+    payment_id: str | None
+    """As text: a UUID takes ten times as long to compare."""
     at: datetime | None
 
 
@@ -66,6 +76,13 @@ class Kind:
     """What else the question names, as parameters."""
     key: Callable[[Kept], tuple[str, ...] | None]
     bound: Callable[[FraudRow], datetime]
+    most: int
+    """How many rows a window has."""
+
+    def read(self, question: Question) -> int:
+        """How many rows are read for a question."""
+        spare = SPARE_MIN + SPARE_EACH * question.asked if question.asked > 1 else 0
+        return self.most + min(spare, SPARE_MAX)
 
 
 def _at(row: FraudRow) -> datetime:
@@ -77,13 +94,21 @@ def _ahead(row: FraudRow) -> datetime:
     return row.occurred_at + VENDOR_AHEAD - timedelta(microseconds=1)
 
 
-VENDOR: Final = Kind("vendor", ("vendor_id",), lambda one: (str(one.row.vendor_id),), _ahead)
+def _known(person: str | None) -> tuple[str] | None:
+    return None if person is None else (person,)
+
+
+VENDOR: Final = Kind("vendor", ("vendor_id",), lambda one: (str(one.row.vendor_id),), _ahead, VENDOR_ROWS_MAX)
 PEERS: Final = Kind(
-    "peers", ("service_type", "currency"), lambda one: (one.row.service_type or "", one.row.currency), _at
+    "peers",
+    ("service_type", "currency"),
+    lambda one: (one.row.service_type or "", one.row.currency),
+    _at,
+    PEER_ROWS_MAX,
 )
-ORG: Final = Kind("org", (), lambda one: (), _at)
-CREATOR: Final = Kind("creator", ("person",), lambda one: (p,) if (p := one.row.created_by) is not None else None, _at)
-DRIVER: Final = Kind("driver", ("person",), lambda one: (p,) if (p := one.row.driver_id) is not None else None, _at)
+ORG: Final = Kind("org", (), lambda one: (), _at, ORG_ROWS_MAX)
+CREATOR: Final = Kind("creator", ("person",), lambda one: _known(one.row.created_by), _at, PERSON_ROWS_MAX)
+DRIVER: Final = Kind("driver", ("person",), lambda one: _known(one.row.driver_id), _at, PERSON_ROWS_MAX)
 KINDS: Final = (VENDOR, PEERS, ORG, CREATOR, DRIVER)
 
 
@@ -132,19 +157,21 @@ class Questions:
             name: [getattr(question, name) for question in self._all]
             for name in ("first_id", "last_id", "since", "until")
         }
+        columns["most"] = map(self.kind.read, self._all)
         return {f"{self.kind.name}.{name}": literal(column) for name, column in columns.items()}
 
 
 def own_rows(
-    count: int, late: Sequence[Late], payment_id: UUID, bound: datetime, most: int
+    count: int, late: Sequence[Late], payment_id: UUID, bound: datetime, *, most: int, read: int
 ) -> range | list[int] | None:
-    """The numbers of a payment's own rows among `count` that were read, newest first; None when too few were read."""
+    """The numbers of a payment's own rows among `count`, newest first; None when too few of `read` are."""
+    own_id = str(payment_id)
     out = {
         n
         for n, recorded, at in late
-        if (recorded is not None and recorded >= payment_id) or (at is not None and at > bound)
+        if (recorded is not None and recorded >= own_id) or (at is not None and at > bound)
     }
-    if count - len(out) < most and count >= most + SPARE:
+    if count - len(out) < most and count >= read:
         return None
     if not out:
         return range(min(count, most))

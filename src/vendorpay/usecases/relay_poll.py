@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any, Final
@@ -16,16 +16,19 @@ from vendorpay.store.db import Database
 from vendorpay.store.deliveries import Found
 from vendorpay.store.relay_leases import Lease, Shard
 from vendorpay.usecases.relay_in_hand import Handed, InHand
+from vendorpay.usecases.relay_room import Room
 from vendorpay.usecases.relay_target import Due
 
 LOOKED_AT_MAX: Final = 500
 """How many due deliveries of one shard one look reads."""
 LOOKED_BEYOND: Final = 100
 """How many are read beyond those that could begin: some stand behind a head, and are put out of sight."""
+LOOKED_MIN: Final = 16
+"""How many of a shard, however many others of its subscription are looked at too."""
 
 
 class Polled(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look has taken in hand; `more` when another look at once would find more."""
+    """What a look has taken in hand; `more` when another look at once may find more."""
 
     handed: list[Handed]
     more: bool
@@ -33,12 +36,7 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
 
 async def poll(database: Database, leases: Mapping[Shard, Lease], in_hand: InHand) -> Polled:
     """Takes in hand what is due of these shards, as far as there is room. Raises DatabaseUnavailable or Overloaded."""
-    room = in_hand.room()
-    most = {
-        shard: min(LOOKED_AT_MAX, left + LOOKED_BEYOND)
-        for shard, lease in leases.items()
-        if (left := room.left(lease)) > 0
-    }
+    most = _most(leases, in_hand.room())
     if not most:
         return Polled(handed=[], more=False)
     async with database.reading() as connection:
@@ -51,7 +49,22 @@ async def poll(database: Database, leases: Mapping[Shard, Lease], in_hand: InHan
     handed = [_handed(row, chosen[row["delivery_id"]], leases) for row in rows]
     for one in handed:
         in_hand.put(one)
-    return Polled(handed=handed, more=bool(blocked))
+    seen = Counter(one.shard for one in found)
+    cut_short = bool(chosen) and any(
+        seen[shard] == many and in_hand.room().left(leases[shard]) > 0 for shard, many in most.items()
+    )
+    return Polled(handed=handed, more=bool(blocked) or cut_short)
+
+
+def _most(leases: Mapping[Shard, Lease], room: Room) -> dict[Shard, int]:
+    """How many are looked at of each shard. Those of one subscription have one room, and mostly as much to do."""
+    shards = Counter(shard.subscription_id for shard in leases)
+    most: dict[Shard, int] = {}
+    for shard, lease in leases.items():
+        if (left := room.left(lease)) > 0:
+            share = (left + LOOKED_BEYOND) // shards[shard.subscription_id] + 1
+            most[shard] = min(LOOKED_AT_MAX, max(LOOKED_MIN, share))
+    return most
 
 
 def _chosen(heads: list[Found], leases: Mapping[Shard, Lease], in_hand: InHand) -> dict[UUID, Found]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from vendorpay.ports import WEBHOOKS_AT_ONCE_MAX
 from vendorpay.store.relay_leases import Lease
 
-ROOM_MAX: Final[Mapping[str, int]] = {"webhook": WEBHOOKS_AT_ONCE_MAX, "consumer": 128, "bus": 100}
+ROOM_MAX: Final[Mapping[str, int]] = {"webhook": WEBHOOKS_AT_ONCE_MAX, "consumer": 512, "bus": 100}
 """How many deliveries one relay has under way, by the kind of subscription."""
 ORGANISATIONS_MIN: Final = 4
 """So many organisations it takes at least to fill the room for webhooks."""
