@@ -114,6 +114,23 @@ commands AS (
     SELECT uuidv7(), %(org_id)s, 'create_payment', %(creator)s, key, sha256(convert_to(key, 'UTF8')), payment_id,
            convert_to(repeat('x', 1200), 'UTF8'), at
     FROM record WHERE at > now() - interval '30 days'
+),
+history AS (
+    -- What new payments are held against when they are scored: as many services, prices, people and vendors as life has,
+    -- where the payments themselves are all alike. A tenth of the rows are of one vendor, which has more than any window.
+    INSERT INTO fraud_history (
+        payment_id, org_id, content_version, vendor_id, incident_id, occurred_at, currency, amount_cents, service_type,
+        base_cents, mileage_cents, duration_min, photo_count, created_by, driver_id, lines_key, extras, notes_key,
+        live)
+    SELECT payment_id, %(org_id)s, 1,
+           CASE WHEN n %% 10 = 0 THEN '00000000-0000-4000-8000-000000000000' ELSE vendor_id END, incident_id, at, 'USD',
+           base + mileage, (ARRAY['towing', 'jump start', 'tire change', 'lockout', 'fuel', 'winch'])[1 + n %% 6], base,
+           mileage, 20 + (base + n) %% 90, n %% 5, 'dispatcher-' || n * 31 %% 50, 'driver-' || n * 37 %% 2000,
+           n * 2654435761, CASE WHEN n %% 4 = 0 THEN ARRAY['storage'] ELSE ARRAY[]::text[] END,
+           CASE WHEN n %% 3 = 0 THEN n * 40503 END, n %% 50 <> 7
+    FROM (SELECT r.*, (5000 * exp(mod(n * 7877, 1009) / 400.0))::bigint AS base,
+                 250 * mod(n * 104729, 41) AS mileage
+          FROM record r) p
 )
 
 -- name: number_stream

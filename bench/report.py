@@ -24,6 +24,7 @@ READY_S_MAX: Final = 2.0
 RSS_MB_MAX: Final = 150.0
 IMPORT_RATIO_MIN: Final = 0.9
 SCORING_RATIO_MIN: Final = 0.9
+ONE_SCORE_P99_MS_MAX: Final = 50.0
 SLOWDOWN_MAX: Final = 2.0
 IMPORT_MEMORY_MAX: Final = 1.1
 NOT_MEASURED: Final = "not measured in this run"
@@ -42,6 +43,8 @@ def summary(found: Found) -> dict[str, Any]:
         said["import"] = {"ratio": round(found.imported.ratio, 3), "per_s": round(found.imported.per_s, 1)}
     if (scoring := found.scoring) is not None:
         said["scoring"] = {"ratio": round(scoring.ratio, 3), "drained_per_s": round(scoring.drained_per_s, 1)}
+    if (one_score := found.one_score) is not None:
+        said["one_score"] = {"p50_ms": round(one_score.p50_ms, 2), "p99_ms": round(one_score.p99_ms, 2)}
     if "create_c64" in found.cells:
         said["rss_mb"] = round(found.cells["create_c64"].rss_mb, 1)
     if found.ready_s is not None:
@@ -74,6 +77,8 @@ def _of_parts(found: Found) -> Iterator[str]:
     yield _at_least("create_c64 / pgbench at 64, commits 2 ms slower", SLOW_RATIO_MIN, ratio)
     ratio = found.scoring.ratio if found.scoring else None
     yield _at_least("create_c64 with fraud scoring / without", SCORING_RATIO_MIN, ratio)
+    p99_ms = found.one_score.p99_ms if found.one_score else None
+    yield _at_most("one score alone, p99 in ms", ONE_SCORE_P99_MS_MAX, p99_ms)
     for kind in KINDS:
         yield _of_pages(kind, slowdown(found.pages, kind))
     yield _at_least("import / COPY", IMPORT_RATIO_MIN, imported.ratio if imported else None)
@@ -117,6 +122,12 @@ def details(found: Found, plan: Plan) -> str:
         parts.append(
             f"Fraud scoring: {scoring.off_per_s:.0f} creates/s without it, {scoring.on_per_s:.0f} with it; once nobody "
             f"created any more, {scoring.drained_per_s:.0f} payments/s got the scores that were due."
+        )
+    if (one := found.one_score) is not None:
+        parts.append(
+            f"One score with {plan.payments:,} payments stored: p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms; with "
+            f"its commit p50 {one.recorded_p50_ms:.1f} ms, p99 {one.recorded_p99_ms:.1f} ms, and {one.cpu_ms:.1f} ms "
+            f"of CPU of service and database."
         )
     if found.import_ms is not None and found.ready_s is not None:
         parts.append(

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from bench import database, imports, pages, scoring, slow_commit, start_up
+from bench import database, imports, one_score, pages, scoring, slow_commit, start_up
 from bench.cells import Bench, Cell, approvals_needed, in_rounds
 from bench.database import Loaded
 from bench.goals import medians
 from bench.imports import Imported
 from bench.measuring import Measured
+from bench.one_score import OneScore
 from bench.pages import Pages
 from bench.plan import Plan
 from bench.scoring import Scoring
 from bench.service import LOG, Service, serving
 from vendorpay.entrypoints.embedded_postgres import RunningPostgres
 
-PARTS: Final = ("import", "pages", "scoring", "slow_commit", "start_up")
+PARTS: Final = ("import", "one_score", "pages", "scoring", "slow_commit", "start_up")
 """What is measured beside the cells."""
 STARTS_MIN: Final = 3
 SLOW: Final = (Cell(kind="create", clients=64, workers=1), Cell(kind="create", clients=64))
@@ -34,6 +35,7 @@ class Found:
     pages: Pages = field(default_factory=dict)
     imported: Imported | None = None
     scoring: Scoring | None = None
+    one_score: OneScore | None = None
     slow_cells: Mapping[str, Measured] = field(default_factory=dict)
     """Creates with slow commits."""
     ready_s: float | None = None
@@ -52,6 +54,8 @@ def run(home: Path, plan: Plan, cells: Sequence[Cell], parts: Sequence[str]) -> 
             found.cells = _rounds(home, plan, postgres, loaded, cells)
         if "scoring" in parts:
             found.scoring = scoring.measure(home, plan, postgres, loaded)
+        if "one_score" in parts:
+            found.one_score = one_score.measure(postgres, loaded)
         if "import" in parts:
             with serving(home / "serve", "--database-url", loaded.app_url) as service:
                 found.imported = imports.measure(home, loaded, service, plan.import_sizes, plan.side_rounds)

@@ -13,6 +13,7 @@ from bench.cells import all_cells
 from bench.goals import GOALS, limit_of, medians
 from bench.imports import Imported
 from bench.measuring import Measured
+from bench.one_score import OneScore
 from bench.pages import slowdown
 from bench.plan import FULL
 from bench.run import Found
@@ -40,6 +41,7 @@ def everything(**cells: Measured) -> Found:
         pages={(kind, size): a_cell(1000) for kind in ("pending", "vendor") for size in (10, 1000)},
         imported=Imported(per_s=95, copy_per_s=100, sizes=(10, 50), rss_mb=(40, 41)),
         scoring=Scoring(off_per_s=1000, on_per_s=950, drained_per_s=300),
+        one_score=OneScore(p50_ms=6, p99_ms=20, recorded_p50_ms=12, recorded_p99_ms=30, cpu_ms=8),
         slow_cells={"create_c64": a_cell(3000), "pgbench_create_c64": a_cell(1000)},
         ready_s=1.5,
         import_ms=300,
@@ -54,7 +56,7 @@ def verdicts(found: Found) -> dict[str, str]:
 
 def test_every_goal_that_is_reached_is_said_to_be() -> None:
     found = verdicts(everything())
-    assert len(found) == 16
+    assert len(found) == 17
     assert [words for words in found.values() if not words.endswith(" yes")] == []
 
 
@@ -85,8 +87,10 @@ def test_the_one_json_object_has_only_what_was_measured() -> None:
         "rss_mb",
         "ready_s",
         "scoring",
+        "one_score",
     }
     assert report.summary(everything())["scoring"] == {"ratio": 0.95, "drained_per_s": 300}
+    assert report.summary(everything())["one_score"] == {"p50_ms": 6, "p99_ms": 20}
 
 
 def test_64_clients_are_compared_with_the_best_of_pgbench_and_others_with_as_many() -> None:
