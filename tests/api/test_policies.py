@@ -191,3 +191,24 @@ async def test_what_types_refuse_and_what_they_cannot_tell_is_named_together(ser
             "document.limits[0].currency",
             "document.limits[1].period",
         }
+
+
+async def test_an_earlier_policy_comes_back_by_a_proposal_and_a_second_person(service: Caller) -> None:
+    """The default one, too; never by one person's hand alone."""
+    first = await proposed(service)
+    assert (await activate(service, first["policyId"])).status == 200
+    back = await service.ask("POST", POLICIES, sub=OTHER, body={"again": "default"})
+    assert (back.status, back.json["version"], back.json["status"]) == (201, 2, "proposed")
+    assert (await activate(service, back.json["policyId"])).code == "four_eyes"
+    assert (await activate(service, back.json["policyId"], sub=ONE)).json["status"] == "active"
+    assert (await a_payment(service))["policy"]["rule"] == "up to 1,000.00"
+    assert (await activate(service, first["policyId"])).code == "policy_lapsed"
+    again = await service.ask("POST", POLICIES, sub=ONE, body={"again": first["policyId"]})
+    assert again.json["document"] == first["document"]
+
+
+async def test_a_proposal_is_a_document_or_says_whose(service: Caller) -> None:
+    for body in ({}, {"document": DENIES, "again": "default"}):
+        assert (await service.ask("POST", POLICIES, sub=ONE, body=body)).faults.keys() == {"document"}
+    assert (await service.ask("POST", POLICIES, sub=ONE, body={"again": "the last"})).faults.keys() == {"again"}
+    assert (await service.ask("POST", POLICIES, sub=ONE, body={"again": str(uuid4())})).code == "not_found"
