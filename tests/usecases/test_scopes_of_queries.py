@@ -53,8 +53,6 @@ WITHOUT_AN_ORGANISATION = {
     ("claims.sql", "committed"),
     # The verifier reads every chain of every organisation; only the operator's command line can start it.
     ("audit.sql", "links"),
-    ("audit.sql", "heads"),
-    ("audit.sql", "valid_approvals"),
     ("audit.sql", "all_holds"),
     ("audit.sql", "heads_count"),
     ("audit_subjects.sql", "heads"),
