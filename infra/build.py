@@ -52,10 +52,10 @@ def build(stages: Sequence[Stage], packages: Packages, folder: str | None = None
     return app
 
 
-def _add(app: cdk.App, stage: Stage, packages: Packages, account: Account) -> None:
-    """The stacks of a stage. CloudFormation deploys them in the order of what they depend on."""
+def surroundings(app: cdk.App, stage: Stage, packages: Packages) -> Surroundings:
+    """The stacks of a stage that its functions are made of and connect to."""
     network = Network(app, stage)
-    around = Surroundings(
+    return Surroundings(
         stage=stage,
         network=network,
         data=Data(app, stage, network),
@@ -64,6 +64,11 @@ def _add(app: cdk.App, stage: Stage, packages: Packages, account: Account) -> No
         identity=Identity(app, stage),
         packages=packages,
     )
+
+
+def _add(app: cdk.App, stage: Stage, packages: Packages, account: Account) -> None:
+    """The stacks of a stage. CloudFormation deploys them in the order of what they depend on."""
+    around = surroundings(app, stage, packages)
     migrations = Migrations(app, around)
     functions = Functions(app, around)
     functions.add_stack_dependency(migrations, "pre-migrations come before the new code")
@@ -71,7 +76,7 @@ def _add(app: cdk.App, stage: Stage, packages: Packages, account: Account) -> No
     gateway.add_stack_dependency(account, "the gateway's logs need their writer")
     after = AfterTheCode(app, around, migrations)
     after.add_stack_dependency(gateway, "post-migrations come when the new code answers")
-    stacks: list[cdk.Stack] = [network, around.data, around.archive, around.messaging, around.identity]
+    stacks: list[cdk.Stack] = [around.network, around.data, around.archive, around.messaging, around.identity]
     stacks += [migrations, functions, gateway, after, Watching(app, around)]
     if stage.firewall:
         stacks.append(Firewall(app, around, gateway))

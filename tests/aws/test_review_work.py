@@ -123,7 +123,8 @@ def test_a_wake_up_that_is_nonsense_wakes_as_well_and_poisons_nothing(
 
 
 def test_whoever_invokes_it_by_hand_wakes_it_too(reviewing: LambdaFunction) -> None:
-    for event in ({}, None, [], {"Records": None}, {"Records": [None, {"messageId": "m"}]}):
+    events: tuple[Any, ...] = ({}, None, [], {"Records": None}, {"Records": [None, {"messageId": "m"}]})
+    for event in events:
         assert reviewing.invoke(event) == {"batchItemFailures": []}
 
 
