@@ -24,6 +24,8 @@ COMMANDS = (
     ("fraud", "assign"),
     ("fraud", "decide"),
     ("fraud", "backfill"),
+    *(("fraud", "listings", verb) for verb in ("list", "block", "allow", "snooze", "confirm", "end")),
+    *(("fraud", "rule-sets", verb) for verb in ("list", "propose", "activate", "shadow", "end-shadow")),
     ("policies", "list"),
     ("policies", "show"),
     ("policies", "propose"),

@@ -10,10 +10,11 @@ import pytest
 
 from tests.usecases.world import ADMIN, ORG, World, a_new_payment, rounds, seeded
 from vendorpay.domain.fraud_cases import CaseReason
-from vendorpay.domain.fraud_listings import BLOCKED, Listing, ListingKind, NewListing
+from vendorpay.domain.fraud_listing import Listing, ListingKind
+from vendorpay.domain.fraud_listings import BLOCKED, NewListing
 from vendorpay.domain.payment import Payment
-from vendorpay.usecases import fraud_listings, read_payment, score_payment
-from vendorpay.usecases.fraud_listings import ListVendor
+from vendorpay.usecases import read_payment, score_payment
+from vendorpay.usecases.fraud_listings import EndListing, ListVendor
 
 pytestmark = pytest.mark.anyio
 Worlds = tuple[World, World]
@@ -26,7 +27,7 @@ SCORES = "SELECT payment_id FROM fraud_scores WHERE payment_id = ANY (%s) AND NO
 async def test_a_score_heeds_the_block_or_not_and_each_later_one_does_what_it_says(gated_worlds: Worlds) -> None:
     chance = seeded("listings")
     one, _ = gated_worlds
-    for _ in range(rounds(quick=5, soak=200)):
+    for _ in range(rounds(quick=2, soak=200)):
         vendor = uuid4()
         early = [await small(one, vendor) for _ in range(PAYMENTS)]
         listing, _ = await asyncio.gather(
@@ -38,8 +39,8 @@ async def test_a_score_heeds_the_block_or_not_and_each_later_one_does_what_it_sa
         assert flagged_for_the_block(await shown(one, later)) == {True}, "whoever scores after the answer heeds it"
 
         racing = [await small(one, vendor) for _ in range(PAYMENTS)]
-        ending = fraud_listings.end(chance.choice(gated_worlds).deps, ADMIN, listing.listing_id, None)
-        await asyncio.gather(ending, scored(chance, gated_worlds, racing))
+        ending = EndListing(command_id=one.new_command_id(), caller=ADMIN, listing_id=listing.listing_id)
+        await asyncio.gather(chance.choice(gated_worlds).submit(ending), scored(chance, gated_worlds, racing))
         flagged_for_the_block(await shown(one, racing))
         last = [await small(one, vendor)]
         await scored(chance, gated_worlds, last)

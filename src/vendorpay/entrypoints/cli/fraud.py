@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from vendorpay.entrypoints.cli import fraud_cases
+from vendorpay.entrypoints.cli import fraud_cases, fraud_listings, fraud_rule_sets
 from vendorpay.entrypoints.cli.checks import Faults, require_database
-from vendorpay.entrypoints.cli.failures import WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 from vendorpay.entrypoints.cli.output import as_json
 from vendorpay.entrypoints.cli.times import moment_of
@@ -35,6 +34,8 @@ app.command()(fraud_cases.cases)
 app.command()(fraud_cases.case)
 app.command()(fraud_cases.assign)
 app.command()(fraud_cases.decide)
+app.add_typer(fraud_listings.app, name="listings")
+app.add_typer(fraud_rule_sets.app, name="rule-sets")
 
 
 @app.command()
@@ -108,7 +109,7 @@ def backtest(
     for option, path in (("--events", events), ("--labels", labels), ("--ruleset", ruleset)):
         if path is not None and not path.is_file():
             faults.add(f"{option}: {str(path)!r} {'is a directory' if path.is_dir() else 'does not exist'}.")
-    rules = _rule_set(faults, ruleset)
+    rules = _rules_of(faults, ruleset)
     if stored:
         _backtest_stored(faults, rules, (start, end), org, (data_dir, database_url), json=json)
         return
@@ -199,19 +200,9 @@ def _share(faults: Faults, text: str) -> float:
     return share
 
 
-def _rule_set(faults: Faults, path: Path | None) -> RuleSet:
-    """The rule set of a file, with each of its faults named; the default one without a file."""
-    from vendorpay.domain.errors import InvalidRequest, MalformedJson
-    from vendorpay.domain.fraud import rule_set
+def _rules_of(faults: Faults, path: Path | None) -> RuleSet:
+    """The rule set of a file; the default one without a file, or where it is missing, which was said already."""
+    from vendorpay.domain.fraud.rule_set import DEFAULT
+    from vendorpay.entrypoints.cli import rule_set_files
 
-    if path is None or not path.is_file():
-        return rule_set.DEFAULT
-    try:
-        return rule_set.read(path.read_bytes())
-    except MalformedJson as error:
-        faults.add(f"--ruleset: {error}")
-    except InvalidRequest as error:
-        faults.add(*(f"--ruleset: {fault.field} {fault.message}." for fault in error.faults))
-    except OSError as error:
-        raise WrongUsage(f"--ruleset: {error}") from error
-    return rule_set.DEFAULT
+    return DEFAULT if path is None or not path.is_file() else rule_set_files.read(faults, "--ruleset", path)[0]
