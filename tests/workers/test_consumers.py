@@ -107,6 +107,19 @@ async def test_callers_who_press_come_first_but_not_for_ever(world: World, monke
         await eventually(lambda: states(world) == {"delivered": 2})
 
 
+async def test_while_callers_press_events_go_on_in_crowds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many together cost little more than one; the others give way once more."""
+    monkeypatch.setattr(consume_events, "GIVE_WAY_LOOK_S", 0.01)
+    monkeypatch.setattr(consume_events, "CROWD_MAX", 3)
+    pressing = consume_events.PRESSED_FROM
+    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), under_way=lambda: pressing))):
+        await eventually(lambda: world.count("subscriptions") == 1)
+        await created(world, 5)
+        await eventually(lambda: states(world) == {"delivered": 3, "pending": 2})
+        pressing = 0
+        await eventually(lambda: states(world) == {"delivered": 5})
+
+
 async def test_a_repeated_delivery_has_no_second_effect(world: World) -> None:
     target = ConsumerTarget(world.deps, (HOLDING,))
     async with running(a_relay(world, target)):
