@@ -11,7 +11,8 @@ import pytest
 from tests import database as rows_of_tests
 from tests.database import DatabaseUrls
 from tests.usecases.tampering import attacking
-from tests.usecases.world import SERVICE, World, a_caller, a_new_payment, open_world, work_completed
+from tests.usecases.world import ORG, SERVICE, World, a_caller, a_new_payment, a_patch, open_world, work_completed
+from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.domain.payment import PayerType
 from vendorpay.domain.roles import Role
 from vendorpay.entrypoints.ids import system_now
@@ -20,7 +21,7 @@ from vendorpay.store import queries
 from vendorpay.store import standing as store_standing
 from vendorpay.store.db import Connection
 from vendorpay.store.standing import Standing
-from vendorpay.usecases import read_standing, write_checkpoint
+from vendorpay.usecases import read_standing, score_payment, write_checkpoint
 from vendorpay.usecases.read_standing import AWAY, StandingReader
 from vendorpay.usecases.record_event import record
 
@@ -87,6 +88,38 @@ async def test_what_waits_for_approval_is_counted_and_the_oldest_of_any_organisa
     found = await standing(world)
     assert found["approvals_pending"] == 3
     assert found["approvals_oldest_pending_seconds"] == pytest.approx(90 * 60, abs=30)
+
+
+async def test_whatever_has_waited_for_its_score_for_too_long_is_told(database_urls: DatabaseUrls) -> None:
+    """Nothing stays unscored unseen: neither what is new, nor new content of a payment whose case is open."""
+    async with open_world(database_urls, fraud_provider=EmbeddedFraud()) as world:
+        world.clock.at -= timedelta(minutes=10)
+        flagged = (await world.create(a_new_payment(lines=((1, 900_000),)))).payment_id
+        await scored(world, flagged)
+        assert (await unscored(world)) == (0, 0)
+        world.clock.at += timedelta(minutes=5)
+        await world.update(flagged, a_patch(lines=((1, 950_000),)))
+        count, oldest_s = await unscored(world)
+        assert (count, 299 < oldest_s < 360) == (1, True), "its gate says review_required, and it has no score"
+        world.clock.at -= timedelta(minutes=2)
+        await world.create()
+        count, oldest_s = await unscored(world)
+        assert (count, 419 < oldest_s < 480) == (2, True)
+        for payment in world.rows("SELECT payment_id FROM payments"):
+            await scored(world, payment["payment_id"])
+        assert (await unscored(world)) == (0, 0)
+
+
+async def unscored(world: World) -> tuple[float, float]:
+    """How many payments wait for a score, and for how many seconds the oldest."""
+    found = await standing(world)
+    return found["unscored_payments"], found["unscored_oldest_seconds"]
+
+
+async def scored(world: World, payment_id: UUID) -> None:
+    command = await score_payment.scored(world.deps, ORG, payment_id, None)
+    assert command is not None
+    await world.submit(command)
 
 
 async def test_the_sequencers_lag_is_the_age_of_the_first_event_without_a_position(world: World) -> None:

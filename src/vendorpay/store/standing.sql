@@ -126,13 +126,21 @@ SELECT (SELECT count(*) FROM (
                      WHERE a.subject_id = w.subject_id AND a.seq = w.seq LIMIT 1) u), 0)::float8 AS uncovered_s
 
 -- name: fraud
--- What waits for its score is as old as its id, or as its last edit; the oldest cases have the smallest ids.
-SELECT (SELECT count(*) FROM (
-           SELECT FROM payments p WHERE p.fraud_gate = 'score_pending' ORDER BY p.payment_id LIMIT @count_max) n)::float8
-           AS unscored,
+-- What waits for its score is as old as its id, or as its last edit; the oldest cases have the smallest ids. New content
+-- of a payment whose case is open waits too, behind a gate that says so of the case alone: looked for behind the oldest.
+WITH behind_a_case AS MATERIALIZED (
+    SELECT w.updated_at
+    FROM (SELECT c.payment_id FROM fraud_cases c WHERE c.status = 'open' ORDER BY c.case_id LIMIT @few_max) o
+    CROSS JOIN LATERAL (
+        SELECT p.updated_at, p.fraud_status FROM payments p WHERE p.payment_id = o.payment_id LIMIT 1) w
+    WHERE w.fraud_status IS NULL)
+SELECT least(@count_max, (SELECT count(*) FROM (
+           SELECT FROM payments p WHERE p.fraud_gate = 'score_pending' ORDER BY p.payment_id LIMIT @count_max) n)
+           + (SELECT count(*) FROM behind_a_case))::float8 AS unscored,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(o.updated_at))) FROM (
-           SELECT p.updated_at FROM payments p WHERE p.fraud_gate = 'score_pending'
-           ORDER BY p.payment_id LIMIT @walk_max) o), 0)::float8 AS unscored_s,
+           (SELECT p.updated_at FROM payments p WHERE p.fraud_gate = 'score_pending'
+            ORDER BY p.payment_id LIMIT @walk_max)
+           UNION ALL SELECT b.updated_at FROM behind_a_case b) o), 0)::float8 AS unscored_s,
        (SELECT count(*) FROM (
            SELECT FROM fraud_cases c WHERE c.status = 'open' ORDER BY c.case_id LIMIT @count_max) n)::float8
            AS open_cases,
