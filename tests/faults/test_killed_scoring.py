@@ -98,6 +98,5 @@ def _kill_before_the_score(serve: Serve, rng: random.Random) -> None:
     serve.kill_everything()
     serve.start()
     with client_of(serve) as client:
-        metrics = client.get("/metrics").text
-        assert "vendorpay_unscored_oldest_seconds" in metrics
+        assert "vendorpay_unscored_oldest_seconds" in client.get("/metrics").text, "test_read_standing holds its value"
     eventually_scored(serve, RESTARTED_S)
