@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
 
 # Every start imports this file, and hardly any needs what these are: a function on AWS must start in an instant.
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ WEBHOOKS_AT_ONCE_MAX: Final = 400
 """How many requests a sender has under way at once, and how many the relay gives it: so none waits in between."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookRequest:
+class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One POST to an outside subscriber, complete; `timeout_s` is for all of it."""
 
     url: str
@@ -41,8 +41,7 @@ class WebhookRequest:
     timeout_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookAnswer:
+class WebhookAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it: a `status`, or the `error` that kept one from coming.
 
     `answer` is the beginning of what the receiver said, `retry_after_s` what it asked us to wait: heeded
@@ -90,8 +89,7 @@ BUS_BYTES_MAX: Final = 256 * 1024
 _TIME_BYTES: Final = 14
 
 
-@dataclass(frozen=True, kw_only=True)
-class BusEntry:
+class BusEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One event for the bus; `detail` is the text of a JSON object in UTF-8."""
 
     source: str
@@ -162,8 +160,7 @@ MESSAGES_BYTES_MAX: Final = 256 * 1024
 LONG_POLL_S_MAX: Final = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class QueuedMessage:
+class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message that was received: `receipt` removes it, `receives` counts how often it came."""
 
     receipt: str
@@ -199,8 +196,7 @@ SUBJECT_CHARACTERS_MAX: Final = 100
 NOTICE_CHARACTERS_MAX: Final = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Some words for people; a subject of one line."""
 
     subject: str

@@ -6,11 +6,11 @@ import asyncio
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.aws.aurora import DATABASE, HOST, PASSWORDS, Aurora, aurora, tls_postgres
 from tests.aws.authority import Authority

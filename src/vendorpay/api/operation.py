@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -25,8 +24,7 @@ ReadRaw = Callable[[bytes], tuple[Any, list[FieldFault]]]
 """From a body's bytes to its value, or to every wrong field of it. Raises MalformedJson."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RequestBody:
+class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
     """The body an operation takes: how it is read, what the document shows of it, and how large it may be."""
 
     read: ReadRaw
@@ -39,8 +37,7 @@ class RequestBody:
     """How it is read when it comes as NDJSON; None where it cannot."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing the API can do. `errors` are those beyond what every operation can answer (`openapi.EVERYWHERE`)."""
 
     name: str
@@ -63,6 +60,6 @@ class Operation:
     not_modified: bool = False
     if_match: bool = False
     if_match_required: bool = False
-    path_examples: Mapping[str, str] = field(default_factory=dict)
-    query_examples: Mapping[str, str] = field(default_factory=dict)
+    path_examples: Mapping[str, str] = msgspec.field(default_factory=dict)
+    query_examples: Mapping[str, str] = msgspec.field(default_factory=dict)
     answer_example: Any = None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from vendorpay.api.rate_limits import RateLimits
 from vendorpay.ports import TokenVerifier
-from vendorpay.usecases import check_readiness
-from vendorpay.usecases.check_readiness import Readiness
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.read_standing import StandingReader
+
+# Of functions on AWS one alone shows these: the others need not wait for the import.
+if TYPE_CHECKING:
+    from vendorpay.usecases.check_readiness import Readiness
+    from vendorpay.usecases.read_standing import StandingReader
 
 
 class Service:
@@ -31,7 +34,7 @@ class Service:
         self.verifier = verifier
         self.document = document
         self.limits = limits
-        self.standing = StandingReader(deps) if metrics else None
+        self.standing = _standing(deps) if metrics else None
         self.draining = False
         self._looking: asyncio.Future[Readiness] | None = None
 
@@ -40,6 +43,14 @@ class Service:
 
         Anybody may ask, without a token: a crowd that does must not take every connection to the database.
         """
+        from vendorpay.usecases import check_readiness
+
         if self._looking is None or self._looking.done():
             self._looking = asyncio.ensure_future(check_readiness.check(self.deps))
         return await asyncio.shield(self._looking)
+
+
+def _standing(deps: Deps) -> StandingReader:
+    from vendorpay.usecases.read_standing import StandingReader
+
+    return StandingReader(deps)

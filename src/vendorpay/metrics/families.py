@@ -5,16 +5,16 @@ Labels have few values, all of them ours: never an organisation, a person or an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DELIVERY_SECONDS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
 _COMMANDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Family:
+class Family(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One metric. Over the processes of a `serve` its numbers are added up, or the largest counts."""
 
     name: str

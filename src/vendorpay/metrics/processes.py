@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 _PROC: Final = Path("/proc")
 # Places in /proc/<pid>/stat after the name in parentheses, which may hold blanks (proc_pid_stat(5)).
 _USER, _SYSTEM, _BORN, _RESIDENT_PAGES = 11, 12, 19, 21
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """`born` tells a process from a later one that got its number."""
 
     born: float

@@ -12,10 +12,10 @@ import select
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Self
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 from psycopg.pq import TransactionStatus
@@ -48,8 +48,7 @@ FRESH_S: Final = 1.0
 Connection = AsyncConnection[DictRow]
 
 
-@dataclass
-class _Warm:
+class _Warm(msgspec.Struct):
     """A connection that stays out of the pool between two uses."""
 
     connection: Connection

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -60,8 +60,7 @@ class Phase(StrEnum):
     POST = "post"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One file: its name without the ending, its text, and the hash it is known by."""
 
     name: str
@@ -81,8 +80,7 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One migration in one database: applied, or still to come."""
 
     name: str

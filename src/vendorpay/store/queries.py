@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from importlib import resources
+from pathlib import Path
 
 _BLOCK = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
@@ -43,7 +43,7 @@ def _filled(text: str, known: dict[str, str]) -> str:
 
 @cache
 def _blocks(file: str) -> dict[str, str]:
-    text = (resources.files("vendorpay.store") / file).read_text("utf-8")
+    text = Path(__file__).with_name(file).read_text("utf-8")
     parts = _BLOCK.split(text)[1:]
     return {
         name: _COMMENT.sub("", block).strip().rstrip(";") for name, block in zip(parts[::2], parts[1::2], strict=True)

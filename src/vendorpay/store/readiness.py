@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+import msgspec
 from psycopg import errors
 
 from vendorpay.store import queries
@@ -13,8 +13,7 @@ from vendorpay.store.db import Connection, rows
 from vendorpay.store.migrate import shipped
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseReadiness:
+class DatabaseReadiness(msgspec.Struct, frozen=True, kw_only=True):
     """`months_left`: for how many whole months from now on rows can be written; `schema_current`: migrated."""
 
     months_left: int

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from psycopg.rows import DictRow
 
 from vendorpay.store import queries
 from vendorpay.store.db import Connection
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """`streams` has position and lag_s for each stream, `deliveries` pending, oldest_s, overdue_s and dead for each
     kind of subscription; `approvals`, `fraud` and `upkeep` are one row each."""
 

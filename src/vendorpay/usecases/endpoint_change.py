@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from vendorpay.domain.audit import NewEntry
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.webhooks import EndpointState, LiveSecret
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndpointChange:
+class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint as it is to be. The bytes of a new secret are made when it is written, and are in no value."""
 
     state: EndpointState

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 
@@ -106,12 +107,11 @@ class Gathered(Generic[Question, Answer]):
         return [*islice(self._waiting, self._together_max)]
 
 
-@dataclass
-class _Waiting(Generic[Answer]):
+class _Waiting(msgspec.Struct, Generic[Answer]):
     """Those who wait for the answer to one question, and since when the first of them does."""
 
     since: float
-    answers: list[asyncio.Future[Answer]] = field(default_factory=list)
+    answers: list[asyncio.Future[Answer]] = msgspec.field(default_factory=list)
 
     def unsettled(self) -> list[asyncio.Future[Answer]]:
         return [future for future in self.answers if not future.done()]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.usecases.command import Command, Commands, Done, Facts, Key, Outcome
 from vendorpay.usecases.pace import Pace
@@ -65,8 +67,7 @@ async def submit_in_chunks(
     return crowd.results
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     n: int
     command: Command
     claims: frozenset[object]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Scope
@@ -16,8 +17,7 @@ from vendorpay.usecases.gathered import Gathered
 QUEUES_AT_ONCE_MAX: Final = 8
 
 
-@dataclass(frozen=True)
-class PendingPage:
+class PendingPage(msgspec.Struct, frozen=True):
     """A part of the queue for approval: what comes after an id, past `offset` of them."""
 
     scope: Scope

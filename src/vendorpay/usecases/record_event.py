@@ -43,8 +43,7 @@ class EventResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     errors: tuple[FieldFault, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """The results of one request's events; `replayed` when all of them were given before, under the same key."""
 
     results: list[EventResult]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from vendorpay.domain.audit import NewEntry, SubjectType
 from vendorpay.domain.events import EventDraft
@@ -13,8 +14,7 @@ from vendorpay.domain.payment import Chains
 from vendorpay.store.batch_writer import Rows
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubjectChange:
+class SubjectChange(msgspec.Struct, frozen=True, kw_only=True):
     """One audit entry and one event; `write` adds the subject's row, with its chain's new head, to those of a batch."""
 
     subject_type: SubjectType

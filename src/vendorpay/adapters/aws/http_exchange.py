@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -23,8 +24,7 @@ class ExchangeFailed(Exception):
     """No whole answer came; the message says of what kind, and nothing that was sent."""
 
 
-@dataclass(frozen=True)
-class HttpAnswer:
+class HttpAnswer(msgspec.Struct, frozen=True):
     """A status with its headers, their names in lower case, and the body."""
 
     status: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from vendorpay import observe
 from vendorpay.ports import Secrets, SecretUnavailable
@@ -17,8 +18,7 @@ AWAY_S: Final = 60.0
 """For how long the old one does when a new one cannot be had."""
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     text: str
     at_s: float
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,8 +36,7 @@ class ServiceAway(Exception):
     """No useful answer within all tries; the message says what came of the last."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JsonService:
+class JsonService(msgspec.Struct, frozen=True, kw_only=True):
     """One service of one region; `target` is what its operations' names begin with."""
 
     address: str

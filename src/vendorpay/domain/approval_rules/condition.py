@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +28,7 @@ class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
     """None: there is no score yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a rule's `when`, and when a payment meets what it says. A field that is not given is always met."""
 
     field: str

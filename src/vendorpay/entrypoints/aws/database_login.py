@@ -33,8 +33,7 @@ UNACKNOWLEDGED_MS_MAX: Final = 10_000
 KEEPALIVE_S: Final = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A database behind an endpoint, reached over TLS whose other end has proved its name."""
 
     host: str
@@ -138,8 +137,7 @@ class SecretLogin:
         return self.place.conninfo(secret.username, secret.password)
 
 
-@dataclass(frozen=True, kw_only=True)
-class IamLogin:
+class IamLogin(msgspec.Struct, frozen=True, kw_only=True):
     """By a signature of AWS, for a database user that has rds_iam."""
 
     place: Place

@@ -9,6 +9,7 @@ from typing import Final
 
 VERSIONS: Final = {"psycopg": "3.3.9", "psycopg_binary": "3.3.9", "psycopg_pool": "3.3.3"}
 """Those of requirements/core.txt; the pool asks psycopg's to know what a connection can do."""
+_NO_SEARCH: Final = ModuleType("ctypes.util", "Stands in for the search for libraries of the system.")
 
 
 def begin() -> None:
@@ -17,11 +18,14 @@ def begin() -> None:
     """
     gc.disable()
     _spare_versions()
+    _spare_a_search()
 
 
 def end() -> None:
     """After the imports: what they made is not looked at again, and everything else is as ever. Once is enough."""
     if not gc.isenabled():
+        if sys.modules.get(_NO_SEARCH.__name__) is _NO_SEARCH:
+            del sys.modules[_NO_SEARCH.__name__]  # whoever does search imports the real one
         gc.freeze()
         gc.enable()
 
@@ -36,3 +40,10 @@ def _spare_versions() -> None:
             version = ModuleType(name, "Stands in for a file that would read the package's metadata.")
             version.__dict__["__version__"] = number
             sys.modules[name] = version
+
+
+def _spare_a_search() -> None:
+    """psycopg has its libpq with it, but imports what would look for another one, and that imports everything about
+    temporary files and compression.
+    """
+    sys.modules.setdefault(_NO_SEARCH.__name__, _NO_SEARCH)

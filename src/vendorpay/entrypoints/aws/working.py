@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from vendorpay.entrypoints.aws.database import open_database
 from vendorpay.entrypoints.aws.settings import AwsSettings
@@ -20,8 +21,7 @@ POOL_SIZE: Final = 1
 """An environment answers one request at a time: hundreds of them must not take two connections each."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Working:
+class Working(msgspec.Struct, frozen=True, kw_only=True):
     """The use cases' dependencies, and apart what an invocation's end is asked of."""
 
     deps: Deps
