@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from vendorpay.domain.fraud.facts import facts_of
 from vendorpay.domain.fraud.finding import Assessment, FraudStatus
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.rule_set import DEFAULT
-from vendorpay.domain.fraud.score import assess
+from vendorpay.domain.fraud.score import assess, honest_left
 from vendorpay.domain.fraud.windows import Windows
 from vendorpay.domain.fraud_history import History
 from vendorpay.domain.fraud_signals import CODES, SIGNALS
@@ -101,6 +102,47 @@ def test_several_times_the_usual_mileage_is_an_outlier(work: list[FraudRow]) -> 
     found = assessed(history, a_row(number, at, mileage_cents=26_000))
     assert found.status is FraudStatus.FLAGGED
     assert "260.00 USD beside a base price of 180.00 USD" in said(found, "mileage_outlier")
+
+
+def far_and_long(minutes_by_dollar: float) -> list[FraudRow]:
+    """Work whose duration goes with the way to it, or does not."""
+    chance, found = random.Random(4), []
+    for row in months_of_work():
+        cents = round(4_000 * chance.lognormvariate(0, 0.5))
+        minutes = round(30 * chance.lognormvariate(0, 0.15) + minutes_by_dollar * cents / 100)
+        found.append(
+            msgspec.structs.replace(
+                row,
+                mileage_cents=cents,
+                duration_min=minutes,
+                amount_cents=(row.base_cents or 0) + cents,
+            )
+        )
+    return found
+
+
+def test_a_far_way_that_took_its_time_is_honest_and_one_that_took_none_is_not() -> None:
+    history, at, number = after(far_and_long(minutes_by_dollar=0.5))
+    took_long = assessed(history, a_row(number, at, mileage_cents=16_000, duration_min=110))
+    took_none = assessed(history, a_row(number, at, mileage_cents=16_000, duration_min=50))
+    assert took_long.score < 0.5
+    assert took_none.status is FraudStatus.FLAGGED
+    assert "So far a way takes this vendor about 11" in said(took_none, "mileage_outlier")
+
+
+def test_durations_that_know_nothing_of_the_way_say_nothing_of_a_mileage() -> None:
+    history, at, number = after(far_and_long(minutes_by_dollar=0))
+    facts = facts_in(history, a_row(number, at, mileage_cents=16_000, duration_min=30))
+    assert facts.way is None
+
+
+def test_two_weak_signs_of_different_patterns_weigh_less_than_one_of_both_strengths() -> None:
+    alone, beside = honest_left({"price": 0.6}), honest_left({"price": 0.6, "duplicate": 0.6})
+    about_the_vendor = honest_left({"price": 0.6, "new vendor": 0.6})
+    assert alone == pytest.approx(0.4)
+    assert about_the_vendor == pytest.approx(0.16)
+    assert about_the_vendor < beside < alone
+    assert beside > 0.25
 
 
 def test_a_second_bill_of_the_same_incident_is_a_duplicate_unless_the_first_is_dead(work: list[FraudRow]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.spread import TAIL_PER_SIGMA, Spread, at, chance_above, spread_of
 from vendorpay.domain.fraud.view import View
 
@@ -49,12 +50,19 @@ class AmountFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The thousandths beside those of the vendor's comparable rows."""
     peer_mileage_permille: Compared | None
     """Beside those of all vendors."""
+    mileage_by_hour: int | None
+    """Mileage by hour of the work's duration; None = either is unknown."""
+    vendor_mileage_by_hour: Compared | None
+    """Beside those of the vendor's comparable rows."""
+    peer_mileage_by_hour: Compared | None
+    """Beside those of all vendors."""
 
 
 def amount_facts(view: View) -> AmountFacts:
     """The facts about the amount."""
     row, peers = view.row, view.windows.peers
     permille = row.mileage_cents * 1000 // row.base_cents if row.mileage_cents is not None and row.base_cents else None
+    by_hour = _by_hour(row)
     return AmountFacts(
         amount_cents=row.amount_cents,
         level=compared(sorted([level for _, level in view.settled_levels()]), view.level),
@@ -68,6 +76,9 @@ def amount_facts(view: View) -> AmountFacts:
         peer_mileage=positive(peers.mileages_cents, row.mileage_cents),
         vendor_mileage_permille=positive(_permilles(view), permille),
         peer_mileage_permille=positive(peers.mileages_permille, permille),
+        mileage_by_hour=by_hour,
+        vendor_mileage_by_hour=positive(_by_hours(view), by_hour),
+        peer_mileage_by_hour=positive(peers.mileages_by_hour, by_hour),
     )
 
 
@@ -115,3 +126,15 @@ def _permilles(view: View) -> list[int]:
             if each.mileage_cents is not None and each.base_cents
         ]
     )
+
+
+def _by_hours(view: View) -> list[int]:
+    if not view.row.mileage_cents:
+        return []
+    return sorted([found for each in view.settled(view.comparable) if (found := _by_hour(each)) is not None])
+
+
+def _by_hour(row: FraudRow) -> int | None:
+    if row.mileage_cents is None or row.duration_min is None:
+        return None
+    return row.mileage_cents * 60 // max(row.duration_min, 1)

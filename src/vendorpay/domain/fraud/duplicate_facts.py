@@ -178,6 +178,8 @@ BOXES: Final = (0.06, 0.025, 0.005)
 """How near a copy may be in each trait, as a share: edited, edited a little, to the cent."""
 LOOSE_TRAITS_MAX: Final = 1
 """In how many traits a copy may be something else."""
+FAR_NEAR: Final = 0.25
+"""Within which part of a mileage another one is as far."""
 TELLING: Final = 0.25
 """A trait is worth a word when at most this share is as near in it."""
 
@@ -225,10 +227,26 @@ class _Others:
                 continue
             # The twin itself, being one of them, stands for the one that was not seen.
             share = max(1, bisect_right(ordered, own + reach) - bisect_left(ordered, own - reach)) / len(ordered)
+            if number == DURATION and loose == 0 and self._row.mileage_cents:
+                share = max(share, self._as_long_as_far(own, reach))
             chance *= share
             if share <= TELLING:
                 telling.append(TRAITS[number])
         return chance * (len(self._traits) if loose else 1), tuple(telling)
+
+    def _as_long_as_far(self, own: int, reach: int) -> float:
+        """The share of rows that take as long, of those that are as far: how long work takes goes with the way to it.
+        0 where too few are."""
+        far = self._row.mileage_cents or 0
+        least, most = far * (1 - FAR_NEAR), far * (1 + FAR_NEAR)
+        as_far = [
+            one.duration_min
+            for one in self._rows
+            if one.mileage_cents is not None and one.duration_min is not None and least <= one.mileage_cents <= most
+        ]
+        if len(as_far) < COMPARED_MIN:
+            return 0.0
+        return sum(1 for minutes in as_far if abs(minutes - own) <= reach) / len(as_far)
 
     def _same(self, twin: FraudRow) -> dict[str, float]:
         """Of what is the same or not: the share of rows that have it too, where the twin has it."""

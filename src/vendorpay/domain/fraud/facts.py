@@ -19,6 +19,7 @@ from vendorpay.domain.fraud.presence_facts import PresenceFacts, presence_facts
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.split_facts import SplitFacts, split_facts
 from vendorpay.domain.fraud.view import View
+from vendorpay.domain.fraud.way_facts import WayFacts, way_facts
 from vendorpay.domain.fraud.windows import Windows
 
 
@@ -29,6 +30,7 @@ class FraudFacts(msgspec.Struct, frozen=True, kw_only=True):
     service_type: str | None
     occurred_at: datetime
     amount: AmountFacts
+    way: WayFacts | None
     presence: PresenceFacts
     pace: PaceFacts
     duplicates: DuplicateFacts
@@ -45,6 +47,7 @@ def facts_of(row: FraudRow, windows: Windows) -> FraudFacts:
         service_type=row.service_type,
         occurred_at=row.occurred_at,
         amount=amount_facts(view),
+        way=way_facts(view),
         presence=presence_facts(view),
         pace=pace_facts(view),
         duplicates=duplicate_facts(view),

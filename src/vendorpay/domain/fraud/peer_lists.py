@@ -25,11 +25,15 @@ def value_columns(
         None if mileage is None or not base else mileage * 1000 // base
         for mileage, base in zip(mileages_cents, bases_cents, strict=True)
     ]
+    by_hour = [
+        None if mileage is None or minutes is None else mileage * 60 // (minutes if minutes > 1 else 1)
+        for mileage, minutes in zip(mileages_cents, durations_min, strict=True)
+    ]
     per_min = [
         None if minutes is None else amount // (minutes if minutes > 1 else 1)
         for amount, minutes in zip(amounts_cents, durations_min, strict=True)
     ]
-    return amounts_cents, mileages_cents, permilles, durations_min, per_min, photo_counts, hours
+    return amounts_cents, mileages_cents, permilles, by_hour, durations_min, per_min, photo_counts, hours
 
 
 class PeerLists:

@@ -19,10 +19,17 @@ REFERENCE_ROWS_MIN: Final = 8
 SERIES_MAX: Final = 20
 SERIES_AGE: Final = timedelta(days=45)
 LATELY_ROWS_MIN: Final = 5
-BOUNDS: Final = (0.95, 0.99)
-"""Above which of the levels compared with a payment may be called dear; the more telling one counts."""
+BOUNDS: Final = (0.8, 0.9, 0.95, 0.99)
+"""Above which of the levels compared with a payment may be called dear; the most telling one counts."""
 MARGIN: Final = 1.05
 """How far above: prices that drift are soon a little above all that was."""
+DRIFT_MAX: Final = 1.15
+"""By how much a vendor's prices may have risen as a whole, so that it is no news that single ones have."""
+CHEAP: Final = 0.25
+CROWDS: Final = (6, 12, 20)
+"""Among how many of the vendor's newest payments a person's are counted; the most telling number counts."""
+CROWD_ROWS_MIN: Final = 20
+"""From how many older ones it is told how many are usually theirs."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,10 +48,17 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """With how many others they are compared."""
     chance: float
     """That as many are dear when the series is like the others (binomial)."""
+    crowd: float = 1.0
+    """That as many of the vendor's newest payments are the same person's, by its share of the older ones (binomial); 1
+    where nobody is looked at, or too little is known."""
 
     def goes_on(self, level: int) -> bool:
         """Whether a payment of this level is one more of the dear ones, and no honest one among them."""
         return level >= self.bound + (self.dear_level - self.bound) / 2
+
+    def belongs(self, level: int) -> bool:
+        """Whether it is nearer to the dear ones than to what is usual."""
+        return level * level >= self.dear_level * 1000
 
 
 class PeopleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +110,18 @@ def _with(view: View, is_theirs: Sequence[bool], person: str | None) -> Series |
             others.append(level)
         elif each.occurred_at > start:
             theirs.append(level)
-    return _series(view, theirs[:SERIES_MAX], others)
+    found = _series(view, theirs[:SERIES_MAX], others)
+    return None if found is None else msgspec.structs.replace(found, crowd=_crowd(is_theirs))
+
+
+def _crowd(is_theirs: Sequence[bool]) -> float:
+    chances = []
+    for newest in CROWDS:
+        older = is_theirs[newest:]
+        if len(older) >= CROWD_ROWS_MIN:
+            usual = (sum(older) + 1) / (len(older) + 1)
+            chances.append(at_least(sum(is_theirs[:newest]), newest, usual))
+    return min(1.0, len(CROWDS) * min(chances, default=1.0))
 
 
 def _lately(view: View) -> Series | None:
@@ -110,8 +135,19 @@ def _series(view: View, series: Sequence[int], others: list[int]) -> Series | No
     if len(others) < REFERENCE_ROWS_MIN or view.level is None:
         return None
     others.sort()
-    sides = [_above(int(at(others, share) * MARGIN), view.level, series, others) for share in BOUNDS]
+    margin = MARGIN * _drift(view)
+    sides = [_above(int(at(others, share) * margin), view.level, series, others) for share in BOUNDS]
     return min((side for side in sides if side is not None), key=lambda side: side.chance, default=None)
+
+
+def _drift(view: View) -> float:
+    """By how much the vendor's cheaper half of the newest quarter lies above that of the older payments: fraud moves
+    the dear ones, a new price list all of them."""
+    newest = max(LATELY_ROWS_MIN, len(view.levels) // 4)
+    last, older = ([level for _, level in rows] for rows in (view.levels[:newest], view.levels[newest:]))
+    if len(older) < REFERENCE_ROWS_MIN:
+        return 1.0
+    return min(DRIFT_MAX, max(1.0, at(sorted(last), CHEAP) / max(1, at(sorted(older), CHEAP))))
 
 
 def _above(bound: int, own: int, series: Sequence[int], others: Sequence[int]) -> Series | None:

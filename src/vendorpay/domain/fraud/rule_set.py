@@ -15,6 +15,7 @@ from vendorpay.domain.fraud.priors import DEFAULT_PRIORS, Prior
 from vendorpay.domain.fraud.signal import Parameters, Signal
 from vendorpay.domain.fraud.words import plain
 from vendorpay.domain.fraud_signals import SIGNALS
+from vendorpay.domain.fraud_thresholds import Cuts
 
 RULE_SET_BYTES_MAX: Final = 256 * 1024
 PRIORS_MAX: Final = 500
@@ -76,6 +77,16 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
 
 
 DEFAULT: Final = RuleSet(version=DEFAULT_VERSION)
+
+
+def default_with(cuts: Cuts | None) -> RuleSet:
+    """The service's own, with the thresholds of the setting; what it decided says by which (`1-0.2-0.4-0.6`)."""
+    if cuts is None or cuts == msgspec.structs.astuple(DEFAULT.thresholds):
+        return DEFAULT
+    medium, high, flagged = cuts
+    version = "-".join((DEFAULT_VERSION, *(f"{cut:g}" for cut in cuts)))
+    thresholds = Thresholds(medium=medium, high=high, flagged=flagged)
+    return msgspec.structs.replace(DEFAULT, version=version, thresholds=thresholds)
 
 
 def read(raw: bytes) -> RuleSet:

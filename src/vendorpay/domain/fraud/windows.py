@@ -51,6 +51,8 @@ class Peers(msgspec.Struct, frozen=True, kw_only=True):
     mileages_cents: Sequence[int] = ()
     mileages_permille: Sequence[int] = ()
     """Mileage in thousandths of the base price."""
+    mileages_by_hour: Sequence[int] = ()
+    """Mileage by hour of the work's duration: who drove far was away for long."""
     durations_min: Sequence[int] = ()
     cents_per_min: Sequence[int] = ()
     photo_counts: Sequence[int] = ()
@@ -136,7 +138,8 @@ def values_of(measures: Measures) -> tuple[int | None, ...]:
     amount, base, mileage, duration, photos, hour = measures
     permille = None if mileage is None or not base else mileage * 1000 // base
     per_min = None if duration is None else amount // max(duration, 1)
-    return amount, mileage, permille, duration, per_min, photos, hour
+    by_hour = None if mileage is None or duration is None else mileage * 60 // max(duration, 1)
+    return amount, mileage, permille, by_hour, duration, per_min, photos, hour
 
 
 def peers_of(rows: Iterable[Measures]) -> Peers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vendorpay.domain.fraud.chance import surprise
+from vendorpay.domain.fraud.chance import surprise, together
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
@@ -15,12 +15,12 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     sides = [
         (series, who)
         for series, who in ((facts.people.with_creator, "creator"), (facts.people.with_driver, "driver"))
-        if series is not None and series.dear_level >= least and own is not None and series.goes_on(own)
+        if series is not None and series.dear_level >= least and own is not None and series.belongs(own)
     ]
     if not sides or own is None or own < least:
         return None
-    series, who = min(sides, key=lambda side: side[0].chance)
-    strength = evidence(surprise(series.chance) + parameters["priorDecades"])
+    series, who = min(sides, key=lambda side: side[0].chance * side[0].crowd)
+    strength = evidence(surprise(together((series.chance, series.crowd))) + parameters["priorDecades"])
     words = (
         f"{series.dear} of the vendor's last {series.rows} payments with the same {who} lie at "
         f"{series.dear_level / 1000:.2f} times its usual prices; with others, 95 % of {series.compared} are up to "
@@ -33,6 +33,6 @@ COLLUSION: Final = Signal(
     code="collusion",
     family="trend",
     weight=0.9,
-    parameters={"timesMin": 1.2, "priorDecades": 0.0},
+    parameters={"timesMin": 1.2, "priorDecades": 0.4},
     judge=_judge,
 )

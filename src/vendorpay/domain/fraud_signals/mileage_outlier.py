@@ -1,4 +1,4 @@
-"""The mileage is several times what is usual."""
+"""The mileage is several times what is usual, and nobody was away for as long as such a way takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vendorpay.domain.fraud.chance import surprise
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
+from vendorpay.domain.fraud.way_facts import WayFacts
 from vendorpay.domain.fraud.words_of_money import money
 
 
@@ -22,11 +23,13 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     # in some places a mile has its price, in others the mileage goes with the work.
     miles = _known(amount.vendor_mileage, amount.peer_mileage)
     parts = _known(amount.vendor_mileage_permille, amount.peer_mileage_permille)
-    found = sorted(_between(sides) for sides in (miles, parts) if sides)
-    if not found or found[0] > parameters["chanceMax"]:
+    hours = _known(amount.vendor_mileage_by_hour, amount.peer_mileage_by_hour)
+    decades = _decades((miles, parts), parameters) + _by_way(facts.way, parameters)
+    if facts.way is None or facts.way.decades > 0:  # else it is told better that somebody was away for so long
+        decades = max(decades, _decades((hours,), parameters))
+    if decades < surprise(parameters["chanceMax"]):
         return None
-    both = parameters["secondPart"] * surprise(found[1]) if len(found) > 1 else 0.0
-    strength = evidence(surprise(found[0]) + both)
+    strength = evidence(decades + parameters["priorDecades"])
     usual = max(miles, key=lambda side: side.usual.median, default=amount.peer_mileage)
     if usual is None or amount.mileage_cents < parameters["timesMedianMin"] * usual.usual.median:
         return None
@@ -36,7 +39,26 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
         f"{money(amount.base_cents or 0, facts.currency)}: of {whose} last {usual.usual.count} payments the median is "
         f"{money(usual.usual.median, facts.currency)}, and 98 % are up to {money(usual.usual.high, facts.currency)}."
     )
-    return Speaks(strength, words)
+    return Speaks(strength, words + _of_the_way(facts.way, facts.presence.duration_min))
+
+
+def _of_the_way(way: WayFacts | None, duration_min: int | None) -> str:
+    if way is None or way.decades <= 0:
+        return ""
+    return f" So far a way takes this vendor about {way.expected_min} minutes in all; {duration_min} were billed."
+
+
+def _decades(sides: Sequence[Sequence[Compared]], parameters: Parameters) -> float:
+    """How surprising the most surprising comparison is, with a part of the next one."""
+    found = sorted((surprise(_between(side)) for side in sides if side), reverse=True)
+    return found[0] + parameters["secondPart"] * sum(found[1:2]) if found else 0.0
+
+
+def _by_way(way: WayFacts | None, parameters: Parameters) -> float:
+    """What the duration adds: it took too little time for the way; or takes away: it took its time."""
+    if way is None:
+        return 0.0
+    return way.decades * parameters["wayPart"]
 
 
 def _known(*sides: Compared | None) -> list[Compared]:
@@ -53,6 +75,6 @@ MILEAGE_OUTLIER: Final = Signal(
     code="mileage_outlier",
     family="price",
     weight=1.0,
-    parameters={"secondPart": 0.25, "chanceMax": 0.02, "timesMedianMin": 2.0},
+    parameters={"secondPart": 0.25, "chanceMax": 0.02, "priorDecades": 0.4, "wayPart": 0.75, "timesMedianMin": 2.0},
     judge=_judge,
 )

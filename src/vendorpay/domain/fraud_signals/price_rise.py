@@ -25,5 +25,5 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 
 
 PRICE_RISE: Final = Signal(
-    code="price_rise", family="trend", weight=0.9, parameters={"timesMin": 1.2, "slackDecades": 0.7}, judge=_judge
+    code="price_rise", family="trend", weight=0.9, parameters={"timesMin": 1.2, "slackDecades": 1.5}, judge=_judge
 )
