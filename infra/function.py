@@ -115,6 +115,8 @@ def environment(row: Function, around: Surroundings) -> dict[str, str]:
         found["VENDORPAY_FRAUD_PROVIDER"] = stage.fraud_provider
     if Right.SCORE_PAYMENTS in row.rights and stage.fraud_detector is not None:
         found["VENDORPAY_FRAUD_DETECTOR"] = stage.fraud_detector
+    if Right.SCORE_PAYMENTS in row.rights and stage.fraud_thresholds is not None:
+        found["VENDORPAY_FRAUD_THRESHOLDS"] = stage.fraud_thresholds
     if row.handler == API_HANDLER:
         found["COGNITO_USER_POOL_ID"] = around.identity.pool.user_pool_id
         found["COGNITO_CLIENT_IDS"] = around.identity.client.user_pool_client_id

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from vendorpay.domain.fraud_thresholds import parsed as thresholds
 from vendorpay.domain.rate_limits import RateClass, parsed
 from vendorpay.entrypoints.aws.functions import Function
 from vendorpay.entrypoints.aws.setting_values import detector
@@ -63,6 +64,8 @@ class Stage:
     """Who scores payments: embedded, our own engine; frauddetector, Amazon's; off, nobody."""
     fraud_detector: str | None = None
     """Amazon's detector and its event type (`vendor-payments/payment`), with fraud_provider frauddetector alone."""
+    fraud_thresholds: str | None = None
+    """From which scores on our own rule set calls a payment of medium risk, of high risk and flagged (0.3,0.5,0.7)."""
     shared_bus: str | None = None
     """The name of a bus that belongs to somebody else; None: the stage has one of its own."""
     alarm_mail: str | None = None
@@ -97,6 +100,10 @@ class Stage:
             detector(self.fraud_detector or "unused/unused")
         except ValueError as error:
             return [f"fraud_detector {error}"]
+        try:
+            thresholds(self.fraud_thresholds or "0.3,0.5,0.7")
+        except ValueError as error:
+            return [f"fraud_thresholds {error}"]
         return []
 
     def named(self, what: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from vendorpay.domain.fraud_thresholds import Cuts
+from vendorpay.domain.fraud_thresholds import parsed as _fraud_thresholds
 from vendorpay.domain.rate_limits import RateClass
 from vendorpay.domain.rate_limits import parsed as _rate_limits
 from vendorpay.domain.token_bucket import Limit
@@ -119,6 +121,7 @@ class Settings:
     required_approvals: int | None = _setting(_whole(1, APPROVALS_MAX), None)
     fraud_provider: str = _setting(_one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
     fraud_detector: str | None = _setting(_fraud_detector, None)
+    fraud_thresholds: Cuts | None = _setting(_fraud_thresholds, None)  # noqa: RUF009
     background: bool = _setting(_on_off, True)
     webhooks_to_private: bool = _setting(_on_off, False)
     checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -35,6 +36,7 @@ from vendorpay.domain.fraud_cases import CaseReason, Decision
 from vendorpay.domain.fraud_listing import Listing, ListingKind
 from vendorpay.domain.fraud_listings import NewListing
 from vendorpay.domain.fraud_rule_sets import StoredRuleSet, UseMode
+from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.ports import NoScore
@@ -77,11 +79,13 @@ class Moody(EmbeddedFraud):
 
 
 @asynccontextmanager
-async def scoring_world(urls: DatabaseUrls, provider: EmbeddedFraud | None = None) -> AsyncIterator[World]:
+async def scoring_world(
+    urls: DatabaseUrls, provider: EmbeddedFraud | None = None, *, thresholds: Cuts | None = None
+) -> AsyncIterator[World]:
     """A process whose payments are scored by a relay of its own."""
     async with (
         open_world(urls, fraud_provider=provider or EmbeddedFraud()) as world,
-        running(a_relay(world, ConsumerTarget(world.deps, ROUTES))),
+        running(a_relay(world, ConsumerTarget(replace(world.deps, fraud_thresholds=thresholds), ROUTES))),
     ):
         await eventually(lambda: world.count("subscriptions") == 1)
         yield world
@@ -460,3 +464,15 @@ async def test_a_backtest_judges_what_is_stored_and_names_what_would_change(data
         assert {one.payment_id for one in other.changed} == set(frauds)
         assert (await backtest(world.database, "elsewhere", DEFAULT, start=start, end=end)).scored == 0
         assert (await backtest(world.database, ORG, DEFAULT, start=end, end=end)).scored == 0
+
+
+async def test_the_thresholds_of_the_setting_decide(database_urls: DatabaseUrls) -> None:
+    """And each score says by which it was called what it was."""
+    async with scoring_world(database_urls) as world:
+        status, _ = await judged(world, uuid4(), 10_500)
+        (usual,) = world.rows("SELECT rule_set_version FROM fraud_scores")
+        assert (status == "flagged", usual["rule_set_version"]) == (False, "1")
+    async with scoring_world(database_urls, thresholds=(0.01, 0.02, 0.03)) as world:
+        status, _ = await judged(world, uuid4(), 900_000)
+        rows = world.rows("SELECT rule_set_version FROM fraud_scores ORDER BY scored_at")
+        assert (status, rows[-1]["rule_set_version"]) == ("flagged", "1-0.01-0.02-0.03")

@@ -6,6 +6,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.rate_limits import RateClass
 from vendorpay.domain.token_bucket import Limit
 from vendorpay.settings import Settings
@@ -31,6 +32,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """A plain number for all payments; None leaves it to the approval policies."""
     fraud_provider: str
     fraud_detector: str | None
+    fraud_thresholds: Cuts | None
     webhooks_to_private: bool
     background: bool
     checkpoint_dir: str | None
@@ -62,6 +64,7 @@ def work_of(settings: Settings, *, database_url: str, background: bool) -> Work:
         required_approvals=settings.required_approvals,
         fraud_provider=settings.fraud_provider,
         fraud_detector=settings.fraud_detector,
+        fraud_thresholds=settings.fraud_thresholds,
         webhooks_to_private=settings.webhooks_to_private,
         background=background,
         checkpoint_dir=None if settings.checkpoint_dir is None else str(settings.checkpoint_dir.absolute()),

@@ -92,6 +92,7 @@ def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
         webhooks_to_private=work.webhooks_to_private,
         checkpoints=_checkpoints(work),
         fraud_provider=fraud_provider_of(work.fraud_provider, work.fraud_detector),
+        fraud_thresholds=work.fraud_thresholds,
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.ports import CheckpointDestination, FraudProvider
 from vendorpay.store.db import Database
 from vendorpay.usecases.command import Commands
@@ -36,13 +37,15 @@ class Deps:
 
     fraud_provider: FraudProvider | None = None
     """Who scores payments; without one nobody does here."""
+    fraud_thresholds: Cuts | None = None
+    """Those of the service's own rule set, where they are set."""
 
     @cached_property
     def fraud(self) -> FraudReads:
         """Where the facts of payments are read that are to be scored, those of many at once together."""
         from vendorpay.usecases.fraud_reads import FraudReads  # hardly any start needs all that it needs
 
-        return FraudReads(self.database, self.now)
+        return FraudReads(self.database, self.now, self.fraud_thresholds)
 
     @cached_property
     def fraud_gaps(self) -> FraudGaps:

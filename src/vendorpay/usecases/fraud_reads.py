@@ -11,9 +11,10 @@ import msgspec
 
 from vendorpay.domain.fraud.facts import FraudFacts, facts_of
 from vendorpay.domain.fraud.rows import FraudRow, row_of
-from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet
+from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet, default_with
 from vendorpay.domain.fraud.windows import Windows
 from vendorpay.domain.fraud_listings import Standing, standing_of
+from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.fraud_verdict import awaits_score
 from vendorpay.domain.payment import Payment
 from vendorpay.store import fraud_history
@@ -43,9 +44,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class FraudReads:
     """Reads facts. Raises DatabaseUnavailable or Overloaded."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], cuts: Cuts | None = None) -> None:
+        """`cuts` are the thresholds of the service's own rule set, where they are set."""
         self._database = database
         self._now = now
+        self._default = default_with(cuts)
         self._gathered: Gathered[tuple[str, UUID], Known | None] = Gathered(self._read, together_max=TOGETHER_MAX)
 
     async def of(self, org_id: str, payment_id: UUID) -> Known | None:
@@ -66,7 +69,7 @@ class FraudReads:
         known: dict[UUID, Known] = {}
         pace = Pace()  # callers of the same process do not wait for a hundred of them
         for one, kept_one, read in zip(waiting, own, windows, strict=True):
-            known[one.payment.payment_id] = _known(one, kept_one.row, *read, now)
+            known[one.payment.payment_id] = _known(one, kept_one.row, *read, now, self._default)
             await pace.step()
         return [None if one is None else known.get(one.payment.payment_id) for one in found]
 
@@ -79,12 +82,12 @@ def _kept(payment: Payment) -> Kept:
     return Kept(org_id=payment.org_id, content_version=payment.content_version, row=row_of(payment))
 
 
-def _known(found: ToScore, row: FraudRow, windows: Windows, said: Said, now: datetime) -> Known:
+def _known(found: ToScore, row: FraudRow, windows: Windows, said: Said, now: datetime, default: RuleSet) -> Known:
     return Known(
         found=found,
         row=row,
         facts=facts_of(row, windows),
-        rule_set=said.live or DEFAULT,
+        rule_set=said.live or default,
         shadow=said.shadow,
         standing=standing_of(said.listings, now),
     )

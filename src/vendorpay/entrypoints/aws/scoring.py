@@ -37,7 +37,7 @@ def able_to_score(deps: Deps, settings: AwsSettings) -> Iterator[Deps]:
 
     timed = TimedProvider(_provider(settings), tell)
     try:
-        yield replace(deps, fraud_provider=timed)
+        yield replace(deps, fraud_provider=timed, fraud_thresholds=settings.fraud_thresholds)
     finally:
         timed.tell_the_rest()
 

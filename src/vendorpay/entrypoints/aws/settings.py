@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from vendorpay.domain.fraud_thresholds import Cuts
+from vendorpay.domain.fraud_thresholds import parsed as _fraud_thresholds
 from vendorpay.domain.rate_limits import RateClass
 from vendorpay.domain.rate_limits import parsed as _rate_limits
 from vendorpay.domain.token_bucket import Limit
@@ -98,6 +100,8 @@ class AwsSettings:
     fraud_provider: str = _setting("VENDORPAY_FRAUD_PROVIDER", values.one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
     """Who scores new payments; the same for all functions of a stage."""
     fraud_detector: str | None = _setting("VENDORPAY_FRAUD_DETECTOR", values.detector)
+    fraud_thresholds: Cuts | None = _setting("VENDORPAY_FRAUD_THRESHOLDS", _fraud_thresholds)  # noqa: RUF009
+    """Those of the service's own rule set."""
     rate_limits: Mapping[RateClass, Limit] | None = _setting("VENDORPAY_RATE_LIMITS", _rate_limits)
     """What each caller may ask of one execution environment: these share nothing."""
     log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*LOG_LEVELS), "info")
