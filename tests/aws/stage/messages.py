@@ -71,14 +71,17 @@ class Messages:
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
-    def delete(self, queue: str, message: Mapping[str, Any]) -> None:
-        self._sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
+    def delete(self, queue: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """They have been dealt with."""
+        for start in range(0, len(messages), ENTRIES_MAX):
+            some = messages[start : start + ENTRIES_MAX]
+            done = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(some)]
+            self._sqs.delete_message_batch(QueueUrl=self.urls[queue], Entries=done)
 
     def drain(self, queue: str) -> Iterator[dict[str, Any]]:
         """The envelopes that wait in a queue, which are gone then."""
         while messages := self.receive(queue):
-            done = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
-            self._sqs.delete_message_batch(QueueUrl=self.urls[queue], Entries=done)
+            self.delete(queue, messages)
             yield from (json.loads(message["Body"]) for message in messages)
 
     def waiting(self, queue: str) -> int:
@@ -138,7 +141,7 @@ class QueueReader:
 
     def step(self) -> int:
         """One batch; how many messages it had."""
-        received = self._messages.receive(self._trigger.queue)
+        received = self._received()
         if not received:
             return 0
         event = records(received, self._trigger.queue)
@@ -147,10 +150,19 @@ class QueueReader:
         except (Crashed, FunctionError, TimedOut):
             return len(received)  # all of them come again when they are visible again
         failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
-        for message in received:
-            if message["MessageId"] not in failed:
-                self._messages.delete(self._trigger.queue, message)
+        done = [message for message in received if message["MessageId"] not in failed]
+        self._messages.delete(self._trigger.queue, done)
         return len(received)
+
+    def _received(self) -> list[dict[str, Any]]:
+        """As many as the trigger takes at once; SQS gives them out by the ten."""
+        received: list[dict[str, Any]] = []
+        while len(received) < self._trigger.batch:
+            more = self._messages.receive(self._trigger.queue)
+            received += more
+            if len(more) < ENTRIES_MAX:
+                break
+        return received
 
 
 def incoming() -> dict[str, FromQueue]:
