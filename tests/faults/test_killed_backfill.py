@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from tests.database import DatabaseUrls
 from tests.faults.dying import rounds, seed_of
@@ -29,42 +30,42 @@ def started(urls: DatabaseUrls) -> subprocess.Popen[bytes]:
     )
 
 
-def filled(urls: DatabaseUrls) -> int:
-    with psycopg.connect(urls.superuser) as connection:
-        row = connection.execute("SELECT count(*) FROM fraud_history").fetchone()
+def filled(connection: psycopg.Connection[TupleRow]) -> int:
+    row = connection.execute("SELECT count(*) FROM fraud_history").fetchone()
     assert row
     return int(row[0])
 
 
-def wait_beyond(urls: DatabaseUrls, count: int, process: subprocess.Popen[bytes]) -> None:
+def wait_beyond(connection: psycopg.Connection[TupleRow], count: int, process: subprocess.Popen[bytes]) -> None:
     """Returns when there are more; fails when it ended before."""
     deadline = time.monotonic() + ADVANCE_S_MAX
-    while filled(urls) <= count:
+    while filled(connection) <= count:
         assert process.poll() is None, "it ended too early"
         assert time.monotonic() < deadline, "it does not get on"
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 async def test_killed_and_given_again_it_fills_every_gap_once(database_urls: DatabaseUrls) -> None:
     rng = seed_of("backfill")
     kills = rounds(1, 40)
-    payments = 300 * (kills + 1)
+    payments = 500 * (kills + 1)
     async with open_world(database_urls) as world:
         world.clock.at -= timedelta(hours=1)
-        for _ in range(payments // 300):
-            await create_payments.create(world.deps, ADMIN, [a_new_payment() for _ in range(300)], None)
-    for _ in range(kills):
-        process = started(database_urls)
-        try:
-            wait_beyond(database_urls, filled(database_urls), process)
-            time.sleep(rng.uniform(0, 0.1))
-        finally:
-            process.kill()
-            process.communicate()
-    there = filled(database_urls)
-    assert 0 < there < payments, "it was killed in the middle"
-    last = started(database_urls)
-    out, _ = last.communicate(timeout=ADVANCE_S_MAX)
-    assert last.returncode == 0
-    assert json.loads(out) == {"looked": payments, "filled": payments - there, "left": 0}
-    assert filled(database_urls) == payments
+        for _ in range(payments // 500):
+            await create_payments.create(world.deps, ADMIN, [a_new_payment() for _ in range(500)], None)
+    with psycopg.connect(database_urls.superuser, autocommit=True) as connection:
+        for _ in range(kills):
+            process = started(database_urls)
+            try:
+                wait_beyond(connection, filled(connection), process)
+                time.sleep(rng.uniform(0, 0.02))
+            finally:
+                process.kill()
+                process.communicate()
+        there = filled(connection)
+        assert 0 < there < payments, "it was killed in the middle"
+        last = started(database_urls)
+        out, _ = last.communicate(timeout=ADVANCE_S_MAX)
+        assert last.returncode == 0
+        assert json.loads(out) == {"looked": payments, "filled": payments - there, "left": 0}
+        assert filled(connection) == payments

@@ -39,7 +39,7 @@ FALSELY_LIVE = (
 async def walk(world: World) -> Step:
     """A whole walk, an hour later; the sum of its steps."""
     world.clock.advance(hours=1)
-    filling, sums = FraudGaps(world.database, world.clock), [0, 0, 0]
+    filling, sums = FraudGaps(world.database, world.clock, hurries=True), [0, 0, 0]
     while True:
         step = await filling.step()
         sums = [sum(pair) for pair in zip(sums, (step.looked, step.filled, step.in_hand), strict=True)]
@@ -105,7 +105,7 @@ async def test_what_is_there_is_passed_over_what_is_old_is_renewed_and_what_is_y
         assert row == {"amount_cents": 777, "content_version": 2}
         assert not world.rows(FALSELY_LIVE)
         await world.create()
-        filling = FraudGaps(world.database, world.clock)
+        filling = FraudGaps(world.database, world.clock, hurries=True)
         assert await filling.step() == Step(looked=3, is_last=True)
 
 
@@ -136,7 +136,6 @@ async def test_of_two_processes_one_fills(database_urls: DatabaseUrls) -> None:
 async def test_a_long_walk_goes_on_step_by_step(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fraud_gaps, "LOOKED_MAX", 7)
     monkeypatch.setattr(fraud_gaps, "ROWS_MAX", 3)
-    monkeypatch.setattr(fraud_gaps, "PAUSE_S", 0)
     async with open_world(database_urls) as world:
         await create_payments.create(world.deps, ADMIN, [a_new_payment() for _ in range(30)], None)
         world.clock.advance(hours=1)
@@ -149,10 +148,30 @@ async def test_a_long_walk_goes_on_step_by_step(database_urls: DatabaseUrls, mon
         assert await world.deps.fraud_gaps.step() == Step(looked=1, filled=1, is_last=True), "from where it ended"
 
 
+async def test_without_hurry_others_have_most_of_the_time(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(database_urls) as world:
+        await world.create()
+        world.clock.advance(hours=1)
+        rests, sleep = [], asyncio.sleep
+
+        async def slept(delay_s: float) -> None:
+            rests.append(delay_s)
+            await sleep(0)
+
+        monkeypatch.setattr(asyncio, "sleep", slept)
+        began = asyncio.get_running_loop().time()
+        await world.deps.fraud_gaps.step()
+        took_s = asyncio.get_running_loop().time() - began
+        look_s, fill_s = rests
+        assert 0 < fill_s / fraud_gaps.FILL_RESTS + look_s / fraud_gaps.LOOK_RESTS <= took_s
+        assert max(rests) <= fraud_gaps.REST_S_MAX
+
+
 async def test_a_payment_rejected_meanwhile_is_never_taken_for_alive(
     database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fraud_gaps, "PAUSE_S", 0)
     monkeypatch.setattr(fraud_gaps, "ROWS_MAX", 5)
     chance = seeded("filling")
     async with open_world(database_urls) as one, open_world(database_urls) as two:

@@ -25,8 +25,11 @@ LOOKED_MAX: Final = 2_000
 """How many payments one step looks at: some milliseconds of the database where nothing is lacking."""
 ROWS_MAX: Final = 100
 """Rows put there by one transaction, which holds as many payments: tens of milliseconds."""
-PAUSE_S: Final = 0.05
-"""After each, in which others have the disk."""
+LOOK_RESTS: Final = 19
+FILL_RESTS: Final = 4
+"""How many times as long as a look, or a transaction, took nothing is done after it where there is no hurry: looking
+has a twentieth of a core, for it goes through all payments at each start; filling a fifth."""
+REST_S_MAX: Final = 2.0
 SETTLED_AFTER: Final = timedelta(minutes=1)
 """What is younger is about to be scored, and comes into the history by that."""
 
@@ -46,9 +49,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class FraudGaps:
     """One walk after another. Raises DatabaseUnavailable or Overloaded; the same step is then taken again."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], *, hurries: bool = False) -> None:
+        """Without hurry it leaves database and disk to others for most of the time."""
         self._database = database
         self._now = now
+        self._hurries = hurries
         self._after = read_payments.FIRST
         self._in_hand = self._filled = 0
 
@@ -56,17 +61,20 @@ class FraudGaps:
         """Goes on a little. After the last step the next walk begins where this one ended; from the beginning when it
         left something behind.
         """
+        began = asyncio.get_running_loop().time()
         async with self._database.reading() as connection:
             found = await fraud_backfill.lacking(
                 connection, after=self._after, before=self._now() - SETTLED_AFTER, limit=LOOKED_MAX
             )
+        await self._rest(began, LOOK_RESTS)
         filled = 0
         for first in range(0, len(found.payment_ids), ROWS_MAX):
+            began = asyncio.get_running_loop().time()
             done = await self._fill(found.payment_ids[first : first + ROWS_MAX])
             if done is None:
                 return Step(filled=filled, is_our_turn=False)
             filled += done
-            await asyncio.sleep(PAUSE_S)
+            await self._rest(began, FILL_RESTS)
         in_hand = len(found.payment_ids) - filled
         self._in_hand += in_hand
         self._filled += filled
@@ -85,6 +93,11 @@ class FraudGaps:
             kept = [Kept(org_id=one.org_id, content_version=one.content_version, row=row_of(one)) for one in payments]
             await fraud_history.keep(connection, kept)
             return len(kept)
+
+    async def _rest(self, began: float, times: int) -> None:
+        if not self._hurries:
+            took_s = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(min(REST_S_MAX, times * took_s))
 
     def _ended(self) -> None:
         if self._filled:

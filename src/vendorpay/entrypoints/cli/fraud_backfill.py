@@ -42,7 +42,7 @@ def run(settings: Settings) -> Filled:
 
         async with Database.open(home.urls.app, pool_size=1) as database:
             try:
-                return await _walks(database, FraudGaps(database, system_now))
+                return await _walks(database, FraudGaps(database, system_now, hurries=True))
             except DatabaseUnavailable as error:
                 raise CommandFailed(
                     "The database does not answer. What was filled stays; give the command again when it does."
