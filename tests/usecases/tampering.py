@@ -66,7 +66,9 @@ class Attacker:
         )  # fmt: skip
         for row in self.rows("SELECT approval_id, audit_seq FROM approvals WHERE payment_id = %(id)s", **of):
             self.do(
-                "UPDATE approvals SET audit_seq = %(seq)s WHERE approval_id = %(id)s",
+                'UPDATE approvals SET audit_seq = %(seq)s, approved_at = coalesce((SELECT a."timestamp"'
+                " FROM payment_audit_log a WHERE a.subject_id = approvals.payment_id AND a.seq = %(seq)s), approved_at)"
+                " WHERE approval_id = %(id)s",
                 id=row["approval_id"],
                 seq=moved.get(row["audit_seq"], row["audit_seq"]),
             )
