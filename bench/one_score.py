@@ -62,21 +62,16 @@ async def _measure(postgres: RunningPostgres, loaded: Loaded, scores: int) -> On
     chance, database = random.Random(SEED), Tree(postgres.pid)
     judged: list[float] = []
     recorded: list[float] = []
-    cpu_s = 0.0
     async with _deps(loaded) as deps:
-        for number in range(WARM + scores):
-            payment_id = await _created(deps, loaded, chance, of_the_largest=number % 2 == 0)
-            before_s, began = _own_s() + database.cpu_s(), time.perf_counter()
-            command = await score_payment.scored(deps, ORG_READ, payment_id, None)
-            said = time.perf_counter()
-            if command is None or command.verdict.score is None:
-                raise RuntimeError(f"payment {payment_id} got no score: {command}")
-            await deps.commands.submit(command)
-            ended = time.perf_counter()
-            if number >= WARM:
-                judged.append((said - began) * 1000)
-                recorded.append((ended - began) * 1000)
-                cpu_s += _own_s() + database.cpu_s() - before_s
+        waiting = [await _created(deps, loaded, chance, of_the_largest=n % 2 == 0) for n in range(WARM + scores)]
+        for payment_id in waiting[:WARM]:
+            await _score(deps, payment_id)
+        before_s = _own_s() + database.cpu_s()
+        for payment_id in waiting[WARM:]:
+            judged_ms, recorded_ms = await _score(deps, payment_id)
+            judged.append(judged_ms)
+            recorded.append(recorded_ms)
+        cpu_s = _own_s() + database.cpu_s() - before_s
     return OneScore(
         p50_ms=_at(judged, 0.5),
         p99_ms=_at(judged, 0.99),
@@ -84,6 +79,17 @@ async def _measure(postgres: RunningPostgres, loaded: Loaded, scores: int) -> On
         recorded_p99_ms=_at(recorded, 0.99),
         cpu_ms=cpu_s / scores * 1000,
     )
+
+
+async def _score(deps: Deps, payment_id: UUID) -> tuple[float, float]:
+    """After how many milliseconds there was a verdict, and its commit. Raises RuntimeError when there is none."""
+    began = time.perf_counter()
+    command = await score_payment.scored(deps, ORG_READ, payment_id, None)
+    said = time.perf_counter()
+    if command is None or command.verdict.score is None:
+        raise RuntimeError(f"payment {payment_id} got no score: {command}")
+    await deps.commands.submit(command)
+    return (said - began) * 1000, (time.perf_counter() - began) * 1000
 
 
 @asynccontextmanager
