@@ -105,7 +105,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ("straight", "one_value"),  # likewise
 }
 
-ABOUT_THE_DATABASE_ITSELF = frozenset({"migrate", "set_up", "catalog", "readiness"})
+ABOUT_THE_DATABASE_ITSELF = frozenset({"migrate", "scripts", "set_up", "catalog", "readiness"})
 """Modules that read and write no row of an organisation."""
 
 
