@@ -87,7 +87,7 @@ class GroupCommit:
     async def idle(self) -> None:
         """Returns when everything that it holds is answered."""
         while self._tasks:
-            # Not gather, which gives nobody a turn when all of them have ended (Python 3.12 on): none would be taken out.
+            # Not gather, which gives nobody a turn when all have ended (Python 3.12 on): none would be taken out.
             await asyncio.wait(self._tasks)
 
     def abandon(self) -> None:
