@@ -246,7 +246,8 @@ class _Others:
         ]
         if len(as_far) < COMPARED_MIN:
             return 0.0
-        return sum(1 for minutes in as_far if abs(minutes - own) <= reach) / len(as_far)
+        # One of them is the twin, which is as long as it is far or would not be asked about.
+        return (sum(1 for minutes in as_far if abs(minutes - own) <= reach) - 1) / (len(as_far) - 1)
 
     def _same(self, twin: FraudRow) -> dict[str, float]:
         """Of what is the same or not: the share of rows that have it too, where the twin has it."""

@@ -115,12 +115,13 @@ def _with(view: View, is_theirs: Sequence[bool], person: str | None) -> Series |
 
 
 def _crowd(is_theirs: Sequence[bool]) -> float:
+    """By the vendor's rows, newest first; the payment in question, which is theirs too, counts with the newest."""
     chances = []
     for newest in CROWDS:
         older = is_theirs[newest:]
         if len(older) >= CROWD_ROWS_MIN:
             usual = (sum(older) + 1) / (len(older) + 1)
-            chances.append(at_least(sum(is_theirs[:newest]), newest, usual))
+            chances.append(at_least(1 + sum(is_theirs[:newest]), 1 + newest, usual))
     return min(1.0, len(CROWDS) * min(chances, default=1.0))
 
 

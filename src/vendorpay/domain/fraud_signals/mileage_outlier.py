@@ -75,6 +75,6 @@ MILEAGE_OUTLIER: Final = Signal(
     code="mileage_outlier",
     family="price",
     weight=1.0,
-    parameters={"secondPart": 0.25, "chanceMax": 0.02, "priorDecades": 0.4, "wayPart": 0.75, "timesMedianMin": 2.0},
+    parameters={"secondPart": 0.25, "chanceMax": 0.02, "priorDecades": 0.25, "wayPart": 0.75, "timesMedianMin": 2.0},
     judge=_judge,
 )
