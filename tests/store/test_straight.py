@@ -1,5 +1,6 @@
 """Statements that go straight through libpq: they answer, prepare and fail as a cursor's do."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -77,6 +78,38 @@ async def test_what_the_server_refuses_is_its_error_and_the_connection_goes_on(
             await straight.one_value(connection, statement, [b"0"] if b"$1" in statement else [])
         assert not is_lost(refused.value)
         assert await straight.one_value(connection, b"SELECT 1", []) == b"1"
+
+
+async def test_a_connection_that_forgot_what_was_prepared_learns_it_anew(database_urls: DatabaseUrls) -> None:
+    """Once whoever asks is told, and goes the longer way; not for as long as the connection lives."""
+    async with Database.open(database_urls.app) as database, database.connection() as connection:
+        assert await straight.one_value(connection, b"SELECT 1", []) == b"1"
+        await connection.execute("DISCARD ALL")
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName) as refused:
+            await straight.one_value(connection, b"SELECT 1", [])
+        assert not is_lost(refused.value)
+        assert await straight.one_value(connection, b"SELECT 1", []) == b"1"
+
+
+async def test_who_is_cancelled_while_it_prepares_leaves_the_connection_usable(database_urls: DatabaseUrls) -> None:
+    async with Database.open(database_urls.app) as database, database.connection() as connection:
+        task = asyncio.create_task(straight.one_value(connection, b"SELECT 1", []))
+        await asyncio.sleep(0)  # it has sent what it wants prepared, and waits
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await straight.one_value(connection, b"SELECT 1", []) == b"1"
+
+
+async def test_a_prepared_statement_outlives_a_change_of_its_table(database_urls: DatabaseUrls) -> None:
+    """A migration of the pre phase runs beside us."""
+    insert = b"INSERT INTO commands_of_a_test (id) VALUES ($1) RETURNING id"
+    async with Database.open(database_urls.owner) as database, database.connection() as connection:
+        await connection.execute("CREATE TABLE commands_of_a_test (id integer)")
+        assert await straight.one_value(connection, insert, [b"1"]) == b"1"
+        async with database.connection() as other:
+            await other.execute("ALTER TABLE commands_of_a_test ADD COLUMN since timestamptz NOT NULL DEFAULT now()")
+        assert await straight.one_value(connection, insert, [b"2"]) == b"2"
 
 
 async def test_a_connection_that_is_ended_meanwhile_is_lost(database_urls: DatabaseUrls) -> None:

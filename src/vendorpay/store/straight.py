@@ -8,11 +8,12 @@ and making rows. (psycopg 3, "psycopg.pq - libpq wrapper module".)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from psycopg import DataError
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
@@ -24,6 +25,9 @@ PREPARED_MAX: Final = 64
 
 _prepared: Final[WeakKeyDictionary[Connection, dict[bytes, bytes]]] = WeakKeyDictionary()
 """The names of what each connection has prepared; those of psycopg begin with another word."""
+_numbers: Final = count()
+"""No name is given twice: a statement may be prepared at the server though whoever wanted it was cancelled before it
+heard of that."""
 
 
 def in_bytes(value: Any) -> bytes | None:
@@ -45,7 +49,11 @@ async def one_value(connection: Connection, statement: bytes, parameters: Sequen
         connection.pgconn.send_query_params(statement, parameters)
     else:
         connection.pgconn.send_query_prepared(name, parameters)
-    return (await _result(connection, ExecStatus.TUPLES_OK)).get_value(0, 0)
+    try:
+        return (await _result(connection, ExecStatus.TUPLES_OK)).get_value(0, 0)
+    except InvalidSqlStatementName:  # somebody between us and the server has reset it (DISCARD ALL)
+        _prepared.pop(connection, None)
+        raise
 
 
 async def _name(connection: Connection, statement: bytes) -> bytes | None:
@@ -55,7 +63,7 @@ async def _name(connection: Connection, statement: bytes) -> bytes | None:
     names = _prepared.setdefault(connection, {})
     name = names.get(statement)
     if name is None and len(names) < PREPARED_MAX:
-        name = b"straight_%d" % len(names)
+        name = b"straight_%d" % next(_numbers)
         connection.pgconn.send_prepare(name, statement)
         await _result(connection, ExecStatus.COMMAND_OK)
         names[statement] = name
