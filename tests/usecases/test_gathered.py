@@ -20,11 +20,14 @@ class Source:
         self.known = 0
         self.turn = asyncio.Event()
         self.away = False
+        self.poison = ""
 
     async def read(self, questions: Sequence[str]) -> list[str]:
         self.asked.append([*questions])
         if self.away:
             raise DatabaseUnavailable
+        if self.poison in questions:
+            raise ZeroDivisionError
         known = self.known
         await self.turn.wait()
         return [f"{question}{known}" for question in questions]
@@ -82,6 +85,19 @@ async def test_an_error_reaches_everybody_it_concerns_and_nobody_later() -> None
     assert [type(result) for result in results[1:]] == [DatabaseUnavailable] * 2
     source.away = False
     assert await gathered.ask("d") == "d0"
+
+
+async def test_one_question_that_cannot_be_answered_fails_alone() -> None:
+    """A payment that breaks its score holds none of those back that are scored with it."""
+    source = Source()
+    gathered = Gathered(source.read, askers_max=1)
+    tasks = await begun(gathered, "a", "b", "c", "d", "c")
+    source.poison = "c"
+    source.turn.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [result for result in results if isinstance(result, str)] == ["a0", "b0", "d0"]
+    assert [type(result) for result in (results[2], results[4])] == [ZeroDivisionError] * 2
+    assert source.asked[1:] == [["b", "c", "d"], ["b"], ["c"], ["d"]]
 
 
 async def test_nobody_waits_for_ever_and_no_more_wait_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:

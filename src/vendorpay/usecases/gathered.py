@@ -74,7 +74,7 @@ class Gathered(Generic[Question, Answer]):
             task.add_done_callback(self._tasks.discard)
 
     async def _ask_waiting(self) -> None:
-        """Asks until nobody waits; a caller that hung up, or an error, ends no other's question.
+        """Asks until nobody waits; a caller that hung up, or a question that fails, ends no other's.
 
         But where there is no database, those who wait need not find that out one after the other.
         """
@@ -87,13 +87,28 @@ class Gathered(Generic[Question, Answer]):
                     _refuse([*asked, *self._waiting.values()], error)
                     self._waiting.clear()
                 except Exception as error:
-                    _refuse(asked, error)
+                    await self._alone(questions, asked, error)
                 else:
                     for waiting, answer in zip(asked, answers, strict=True):
-                        for future in waiting.unsettled():
-                            future.set_result(answer)
+                        _tell(waiting, answer)
         finally:
             self._askers -= 1
+
+    async def _alone(self, questions: Sequence[Question], asked: Sequence[_Waiting[Answer]], error: Exception) -> None:
+        """Asks one by one what failed together, for one of them may be the reason; but not where all is too slow."""
+        if len(questions) == 1 or isinstance(error, Overloaded):
+            _refuse(asked, error)
+            return
+        for n, (question, waiting) in enumerate(zip(questions, asked, strict=True)):
+            try:
+                (answer,) = await self._read([question])
+            except (DatabaseUnavailable, Overloaded) as away:
+                _refuse(asked[n:], away)
+                return
+            except Exception as own:
+                _refuse([waiting], own)
+            else:
+                _tell(waiting, answer)
 
     def _next(self) -> list[Question]:
         """The questions that are asked now; those that have waited too long are refused."""
@@ -115,6 +130,11 @@ class _Waiting(msgspec.Struct, Generic[Answer]):
 
     def unsettled(self) -> list[asyncio.Future[Answer]]:
         return [future for future in self.answers if not future.done()]
+
+
+def _tell(waiting: _Waiting[Answer], answer: Answer) -> None:
+    for future in waiting.unsettled():
+        future.set_result(answer)
 
 
 def _refuse(asked: Iterable[_Waiting[Answer]], error: Exception) -> None:
