@@ -32,6 +32,13 @@ def test_the_default_is_written_in_full_and_read_back() -> None:
     assert assess(facts, again) == assess(facts, DEFAULT)
 
 
+def test_a_zero_is_written_without_a_sign_for_the_database_keeps_none() -> None:
+    rule = {"weight": -0.0, "parameters": {"timesMedianMin": -0.0}}
+    document = written(read(json.dumps({"version": "2", "signals": {"high_amount": rule}}).encode()))
+    assert b"-0" not in document
+    assert json.loads(document)["signals"]["high_amount"]["weight"] == 0
+
+
 def test_every_fault_of_a_rule_set_is_named_at_once() -> None:
     found = faults_of(
         {

@@ -103,9 +103,15 @@ def read(raw: bytes) -> RuleSet:
 
 
 def written(rule_set: RuleSet) -> bytes:
-    """The document in full: with every signal's weight and figures, also those it leaves as they are."""
+    """The document in full: with every signal's weight and figures, also those it leaves as they are.
+
+    A zero has no sign: PostgreSQL keeps none, and the digest of what was written would not be that of what is kept.
+    """
     signals = {
-        signal.code: SignalRule(weight=rule_set.weight(signal), parameters=dict(rule_set.parameters(signal)))
+        signal.code: SignalRule(
+            weight=rule_set.weight(signal) + 0.0,
+            parameters={name: figure + 0.0 for name, figure in rule_set.parameters(signal).items()},
+        )
         for signal in SIGNALS
     }
     return msgspec.json.encode(msgspec.structs.replace(rule_set, signals=signals))
