@@ -34,6 +34,8 @@ HOT_BYTES_MAX: Final = 15_000_000
 """Of hot functions' code and the core layer, unpacked: it has to be fetched at a cold start. 8.9 million are
 libraries of psycopg's wheel for arm64 (OpenSSL, libpq, Kerberos, LDAP), which all hang together (docs/aws.md)."""
 LAMBDAS_PYTHON: Final = (3, 13)
+LEGAL: Final = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
+"""How the names of licences begin where a wheel has no folder for them."""
 BUNDLE: Final = "vendorpay/rds-global-bundle.pem"
 """In a layer, which Lambda unpacks in /opt: where AwsSettings.ca_bundle looks."""
 BUNDLE_FROM: Final = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
@@ -142,7 +144,7 @@ def tidy(folder: Path) -> None:
 
 def _about_the_installation(path: Path) -> bool:
     inside = [folder.name for folder in path.parents]
-    kept = path.name == "METADATA" or "licenses" in inside
+    kept = path.name == "METADATA" or "licenses" in inside or path.name.upper().startswith(LEGAL)
     return not kept and any(name.endswith(".dist-info") for name in inside)
 
 

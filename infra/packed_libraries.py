@@ -75,7 +75,7 @@ def shortened(data: bytes) -> bytes:
         made[at : at + each.in_file] = data[each.offset : each.end]
     new_headers_at = _moved_to(headers_at, len(old) * _ENTRY.size, moved)
     for place, each in enumerate(old):
-        offset = _moved_to(each.offset, each.in_file, moved) if each.in_file else each.offset
+        offset = _offset_of(each, moved)
         align = min(each.align, PAGE_BYTES) if each.loaded else each.align
         entry = (each.kind, each.flags, offset, each.address, each.physical, each.in_file, each.in_memory, align)
         _ENTRY.pack_into(made, new_headers_at + place * _ENTRY.size, *entry)
@@ -107,7 +107,7 @@ def _one_behind_the_other(loaded: Sequence[Segment]) -> list[tuple[Segment, int]
 
     Raises NotUnderstood.
     """
-    if not any(each.offset == 0 for each in loaded):
+    if not any(each.offset == 0 and each.in_file for each in loaded):
         raise NotUnderstood("its first bytes belong to no segment")
     found: list[tuple[Segment, int]] = []
     end = 0
@@ -120,6 +120,15 @@ def _one_behind_the_other(loaded: Sequence[Segment]) -> list[tuple[Segment, int]
         found.append((each, at))
         end = at + each.in_file
     return found
+
+
+def _offset_of(each: Segment, moved: Sequence[tuple[Segment, int]]) -> int:
+    """Where an entry's bytes begin now. One that is loaded and has none is mapped from its place on all the same, to the
+    end of that page, which has to be one of the file's.
+    """
+    if each.loaded:
+        return next(at for other, at in moved if other == each)
+    return _moved_to(each.offset, each.in_file, moved) if each.in_file else each.offset
 
 
 def _moved_to(offset: int, size: int, moved: Sequence[tuple[Segment, int]]) -> int:

@@ -91,6 +91,22 @@ def broken(**changes: int) -> bytes:
     return bytes(header) + entry + bytes(400)
 
 
+def test_a_segment_of_memory_alone_stays_within_a_page_of_the_file() -> None:
+    """glibc maps the page in which it begins, and writes zeros there: beyond the file's end that is a crash."""
+    first, gap, address = FILE_HEADER + 2 * ENTRY, 0x10000, 0x20000 + 0x123
+    made = bytearray(gap + 0x123)
+    made[:6] = b"\x7fELF\x02\x01"
+    struct.pack_into("<Q", made, 0x20, FILE_HEADER)
+    struct.pack_into("<HH", made, 0x36, ENTRY, 2)
+    struct.pack_into("<IIQQQQQQ", made, FILE_HEADER, 1, 5, 0, 0, 0, first, first, 0x10000)
+    struct.pack_into("<IIQQQQQQ", made, FILE_HEADER + ENTRY, 1, 6, gap + 0x123, address, address, 0, 500, 0x10000)
+    after = shortened(bytes(made))
+    _, memory = segments(after)
+    assert len(after) < len(made)
+    assert (memory.offset - memory.address) % PAGE_BYTES == 0
+    assert memory.offset // PAGE_BYTES * PAGE_BYTES < len(after)
+
+
 def test_the_object_that_the_others_are_made_of_is_understood() -> None:
     assert len(shortened(broken())) == 400
 
