@@ -123,8 +123,8 @@ def _one_behind_the_other(loaded: Sequence[Segment]) -> list[tuple[Segment, int]
 
 
 def _offset_of(each: Segment, moved: Sequence[tuple[Segment, int]]) -> int:
-    """Where an entry's bytes begin now. One that is loaded and has none is mapped from its place on all the same, to the
-    end of that page, which has to be one of the file's.
+    """Where an entry's bytes begin now. One that is loaded and has none is mapped from its place on all the same, to
+    the end of that page, which has to be one of the file's.
     """
     if each.loaded:
         return next(at for other, at in moved if other == each)

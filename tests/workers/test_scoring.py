@@ -226,6 +226,29 @@ async def test_fault_2_a_payment_of_which_no_event_tells_is_scored_by_the_timer(
         assert (await world.audit()).clean
 
 
+async def test_a_step_ends_in_time_though_the_provider_dawdles_with_each_and_the_next_goes_on(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function has seconds for its steps: one that is cut off would begin anew, and approve and escalate nothing."""
+    monkeypatch.setattr(score_payment, "PROVIDER_S_MAX", 0.05)
+    monkeypatch.setattr(score_payment, "STEP_S_MAX", 0.04)
+    provider = Moody()
+    provider.mood = "slow"
+    async with open_world(database_urls, fraud_provider=provider) as world:
+        for _ in range(3):
+            await world.create()
+        number(world)
+        await ConsumerTarget(world.deps, ROUTES).prepare()
+        world.clock.advance(seconds=score_payment.LEFT_OUT_AFTER.total_seconds() + 1)
+        for done in (1, 2, 3):
+            assert await score_payment.step(world.deps) is True
+            assert (world.count("fraud_scores"), provider.asked) == (done, done)
+        provider.mood = "well"
+        monkeypatch.setattr(score_payment, "STEP_S_MAX", 10.0)
+        assert await score_payment.step(world.deps) is False
+        assert world.rows("SELECT DISTINCT status FROM fraud_cases") == [{"status": "superseded"}]
+
+
 async def test_fault_2_what_waits_when_scoring_is_switched_off_is_scored_by_the_timer(
     database_urls: DatabaseUrls,
 ) -> None:

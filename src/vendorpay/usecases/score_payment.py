@@ -37,6 +37,9 @@ REASONS_MAX: Final = 10
 
 AGAIN_MAX: Final = 100
 """How many are tried again at once."""
+STEP_S_MAX: Final = 10.0
+"""After so long a step begins with no other payment: a function that takes steps has seconds, and a provider that
+dawdles has two for each. What is scored by then is on record."""
 
 LEFT_OUT_AFTER: Final = timedelta(seconds=10)
 """How long a payment waits before it is asked whether any event still tells of it: one is numbered well within that."""
@@ -93,15 +96,18 @@ async def step(deps: Deps) -> bool:
         left_out = await fraud_cases.never_asked(
             connection, consumer=SCORER, before=deps.now() - LEFT_OUT_AFTER, limit=AGAIN_MAX
         )
-    await _scored_now(deps, left_out, though_unknown=True)
-    done = await _scored_now(deps, failed, though_unknown=False)
-    return AGAIN_MAX in (done, len(left_out))
+    until_s = asyncio.get_running_loop().time() + STEP_S_MAX
+    await _scored_now(deps, left_out, though_unknown=True, until_s=until_s)
+    done = await _scored_now(deps, failed, though_unknown=False, until_s=until_s)
+    return AGAIN_MAX in (done, len(left_out)) or asyncio.get_running_loop().time() >= until_s
 
 
-async def _scored_now(deps: Deps, waiting: Sequence[tuple[str, UUID]], *, though_unknown: bool) -> int:
-    """How many were handed in; ends where the provider is away, unless that too is news of these."""
+async def _scored_now(deps: Deps, waiting: Sequence[tuple[str, UUID]], *, though_unknown: bool, until_s: float) -> int:
+    """How many were handed in; ends in time, and where the provider is away, unless that too is news of these."""
     done = 0
     for org_id, payment_id in waiting:
+        if asyncio.get_running_loop().time() >= until_s:
+            break
         command = await scored(deps, org_id, payment_id, None)
         if command is None:
             continue
