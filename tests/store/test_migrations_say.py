@@ -72,6 +72,22 @@ async def test_outside_of_a_transaction_nothing_is_promised(database_urls: Datab
         await migrate(database_urls.owner, extra(text))
 
 
+async def test_an_index_that_a_busy_table_left_half_made_is_not_called_unchanged(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(database_urls.owner, extra(A_TABLE))
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
+    text = "-- no-transaction\nCREATE INDEX CONCURRENTLY idx_people_age ON people (age)"
+    more = [*extra(A_TABLE), Migration(name="9001_pre_more", text=text)]
+    with psycopg.connect(database_urls.owner) as user:
+        user.execute("LOCK TABLE people IN ROW EXCLUSIVE MODE")
+        with pytest.raises(MigrationError, match=r"9001_pre_more failed and is not rolled back.*LockNotAvailable"):
+            await migrate(database_urls.owner, more)
+        user.rollback()
+        left = user.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'idx_people_age'::regclass").fetchall()
+    assert left == [(False,)]
+
+
 async def test_a_connection_that_breaks_is_told_and_the_next_run_goes_on(database_urls: DatabaseUrls) -> None:
     running = asyncio.create_task(migrate(database_urls.owner, extra(f"{A_TABLE} SELECT pg_sleep(60)")))
     with psycopg.connect(database_urls.superuser, autocommit=True) as superuser:

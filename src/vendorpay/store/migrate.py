@@ -214,8 +214,10 @@ async def _run(connection: psycopg.AsyncConnection[Any], migration: Migration) -
             await run_script(connection, migration.text)
             await connection.execute(*record)
     except StatementFailed as failed:
-        if isinstance(failed.error, psycopg.errors.InsufficientPrivilege | psycopg.errors.LockNotAvailable):
+        if isinstance(failed.error, psycopg.errors.InsufficientPrivilege):
             raise failed.error from failed
+        if whole and isinstance(failed.error, psycopg.errors.LockNotAvailable):
+            raise failed.error from failed  # else something may be left, such as an index that is not valid
         raise _failed(migration, str(failed), failed.error, whole=whole) from failed
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
         raise
