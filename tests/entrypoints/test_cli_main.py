@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -29,6 +30,7 @@ COMMANDS = (
     ("policies", "list"),
     ("policies", "show"),
     ("policies", "propose"),
+    ("policies", "propose-again"),
     ("policies", "simulate"),
     ("policies", "activate"),
     ("delegations", "give"),
@@ -53,7 +55,9 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> C
 def test_every_command_explains_itself_with_an_example(run: CommandLine, command: tuple[str, ...]) -> None:
     helped = run(*command, "--help")
     assert helped.code == 0
-    assert f"vendorpay {' '.join(command)}" in helped.out.partition("Example")[2]
+    example = helped.out.partition("Example")[2].partition("Options:")[0].partition("Arguments:")[0]
+    assert f"vendorpay {' '.join(command)}" in " ".join(example.split())
+    assert not re.search(r"\S {2,}\S", example), "lines of a docstring are joined with their indentation"
     assert command[0] in run("--help").out
 
 

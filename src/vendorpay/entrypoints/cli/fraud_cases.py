@@ -137,8 +137,7 @@ def decide(
 
     Example:
 
-        vendorpay fraud decide 0190a1b2-0000-7000-8000-000000000001 --decision cleared
-        --reason-code verified_with_vendor --token "$TOKEN"
+        vendorpay fraud decide "$CASE" --decision cleared --reason-code verified_with_vendor --token "$TOKEN"
     """
     asked_for = _checked(case_id, url, token)
 

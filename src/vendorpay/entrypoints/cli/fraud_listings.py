@@ -99,8 +99,7 @@ def allow(
 
     Example:
 
-        vendorpay fraud listings allow 4f426dcb-b394-4b36-bb2d-420f0f88080b --reason-code verified_with_vendor
-        --for 90d --token "$TOKEN"
+        vendorpay fraud listings allow "$VENDOR" --reason-code verified_with_vendor --for 90d --token "$TOKEN"
     """
     _list(vendor, "allow", reason_code, (until, lasting), (url, token), json=json)
 
@@ -120,8 +119,7 @@ def snooze(
 
     Example:
 
-        vendorpay fraud listings snooze 4f426dcb-b394-4b36-bb2d-420f0f88080b --signal unusual_hour
-        --reason-code known_pattern --for 30d --token "$TOKEN"
+        vendorpay fraud listings snooze "$VENDOR" --signal unusual_hour --reason-code known_pattern --for 30d
     """
     _list(vendor, "snooze", reason_code, (until, lasting), (url, token), json=json, signal=signal)
 
