@@ -24,6 +24,8 @@ from tests.usecases.world import (
 )
 from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.domain.fraud.rows import row_of
+from vendorpay.store import fraud_history
+from vendorpay.store.fraud_questions import Kept
 from vendorpay.usecases import create_payments, fill_fraud_history, fraud_gaps, read_payment, record_event
 from vendorpay.usecases.fraud_gaps import FraudGaps, Step
 
@@ -63,6 +65,18 @@ async def years_of(world: World, vendor_id: UUID, count: int) -> list[UUID]:
         assert payment_id
         ids.append(payment_id)
     return ids
+
+
+async def test_what_dies_between_the_look_at_it_and_its_row_is_not_called_live(database_urls: DatabaseUrls) -> None:
+    """A scorer has read it, somebody rejects it, then the scorer keeps what it read; and once more over its row."""
+    async with open_world(database_urls) as world:
+        seen = await world.create()
+        await world.reject(seen.payment_id)
+        kept = [Kept(org_id=seen.org_id, content_version=seen.content_version, row=row_of(seen))]
+        for _ in range(2):
+            async with world.database.reading() as connection:
+                await fraud_history.keep(connection, kept)
+            assert world.rows("SELECT live FROM fraud_history") == [{"live": False}]
 
 
 async def test_a_vendor_of_years_is_not_new_after_an_upgrade(database_urls: DatabaseUrls) -> None:

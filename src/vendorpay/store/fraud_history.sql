@@ -27,14 +27,17 @@ SELECT @whole FROM (
 JOIN payments p ON p.payment_id = n.payment_id
 
 -- name: keep
--- In the order of the ids, so that two scorers with the same payments cannot wait for each other.
+-- In the order of the ids, so that two scorers with the same payments cannot wait for each other. What was rejected,
+-- cancelled or reversed since it was read is dead, and stays so.
 INSERT INTO fraud_history (
     payment_id, org_id, content_version, vendor_id, incident_id, occurred_at, currency, amount_cents, service_type,
     base_cents, mileage_cents, duration_min, photo_count, created_by, driver_id, lines_key, extras, notes_key,
     photos_key, live)
 SELECT r.payment_id, r.org_id, r.content_version, r.vendor_id, r.incident_id, r.occurred_at, r.currency, r.amount_cents,
        r.service_type, r.base_cents, r.mileage_cents, r.duration_min, r.photo_count, r.created_by, r.driver_id,
-       r.lines_key, ARRAY(SELECT json_array_elements_text(r.extras)), r.notes_key, r.photos_key, r.live
+       r.lines_key, ARRAY(SELECT json_array_elements_text(r.extras)), r.notes_key, r.photos_key,
+       r.live AND (SELECT p.status FROM payments p WHERE p.payment_id = r.payment_id)
+                  NOT IN ('rejected', 'cancelled', 'reversed')
 FROM unnest(
     %(keep.payment_id)s::uuid[], %(keep.org_id)s::text[], %(keep.content_version)s::integer[],
     %(keep.vendor_id)s::uuid[], %(keep.incident_id)s::uuid[], %(keep.occurred_at)s::timestamptz[],
@@ -51,7 +54,8 @@ ON CONFLICT (payment_id) DO UPDATE SET
     content_version = excluded.content_version, occurred_at = excluded.occurred_at,
     amount_cents = excluded.amount_cents, service_type = excluded.service_type, base_cents = excluded.base_cents,
     mileage_cents = excluded.mileage_cents, duration_min = excluded.duration_min, photo_count = excluded.photo_count,
-    lines_key = excluded.lines_key, extras = excluded.extras, notes_key = excluded.notes_key, live = excluded.live
+    lines_key = excluded.lines_key, extras = excluded.extras, notes_key = excluded.notes_key,
+    live = fraud_history.live AND excluded.live
 WHERE fraud_history.org_id = excluded.org_id AND fraud_history.content_version <= excluded.content_version
 
 -- name: row
