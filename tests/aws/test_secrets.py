@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from tests.aws.contracts.secrets import SecretsContract
 from tests.aws.free_port import free_port
@@ -100,7 +101,7 @@ async def test_without_credentials_it_says_where_it_looked() -> None:
     async def none() -> Credentials:
         raise CredentialsMissing("AWS_ACCESS_KEY_ID is not set")
 
-    nobody = JsonService(**{**vars(service("http://127.0.0.1:1")), "credentials": none})
+    nobody = replace(service("http://127.0.0.1:1"), credentials=none)
     with pytest.raises(SecretUnavailable, match="The secret a: AWS_ACCESS_KEY_ID is not set"):
         await SecretsManager(nobody).current("a")
 

@@ -46,8 +46,7 @@ class Gateway:
         self._thread.start()
         keys = JwksCache(JwksUrl(people.jwks_url), monotonic=time.monotonic)
         self._verifier = JwtVerifier(keys, issuer=people.issuer, audience=people.client, now=time.time)
-        self._server = ThreadingHTTPServer((_HOST, 0), type("_Bound", (_Handler,), {"gateway": self}))
-        self._server.daemon_threads = True
+        self._server = _Server((_HOST, 0), type("_Bound", (_Handler,), {"gateway": self}))
         self.url = f"http://{_HOST}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -115,6 +114,11 @@ def _refused(status: int, error: type[VendorPayError], *headers: tuple[str, str]
         "body": json.dumps(problem | {"detail": title_of(code)}),
         "isBase64Encoded": False,
     }
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # with Python's five, some of forty clients at once were cut off on a busy machine
+    daemon_threads = True
 
 
 class _Handler(BaseHTTPRequestHandler):
