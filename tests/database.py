@@ -56,6 +56,7 @@ class Rows:
     lines: list[Row] = field(default_factory=list)
     approvals: list[Row] = field(default_factory=list)
     voids_approvals: bool = False
+    voids_approvals_of: str | None = None
     holds: list[Row] = field(default_factory=list)
     releases_holds_by: str | None = None
     scores: list[Row] = field(default_factory=list)
@@ -378,6 +379,9 @@ def _add_steps(parts: list[Composable], values: list[Any], rows: Rows) -> None:
     if rows.voids_approvals:
         parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE payment_id = %s AND voided_at IS NULL"))
         values.append(rows.payment["payment_id"])
+    if rows.voids_approvals_of is not None:
+        parts.append(SQL("UPDATE approvals SET voided_at = now() WHERE payment_id = %s AND approver_id = %s"))
+        values += [rows.payment["payment_id"], rows.voids_approvals_of]
     if rows.releases_holds_by is not None:
         parts.append(
             SQL(

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from tests.database import APPROVER, Row, Rows, approving, change, in_status, line_items, new_payment, stored, write
 from tests.store.approval_rows import apply_policy
-from tests.store.refusals import DENIED, Attempt, Refusal, expect_refusal, sql, sql_alone, table
+from tests.store.refusals import DENIED, Attempt, Refusal, expect_refusal, sets, sql, sql_alone, table
 from tests.store.test_schema_refusals_rules import BOTH, ONE, TWO, recording, ruled, under
 from vendorpay.domain import policy as policies
 from vendorpay.domain.approval_rule import Source
@@ -82,6 +82,19 @@ def approved_as(role: str, **columns: Any) -> Attempt:
     return attempt
 
 
+def approved_by_the_second(**columns: Any) -> Attempt:
+    """A payment that two approve, of which its row then says something else than the second approval."""
+
+    def attempt(connection: Connection[TupleRow]) -> None:
+        columns_of_rule = under(connection, {**BOTH, "limits": [A_WEEK]})
+        payment = write(connection, recording(write(connection, new_payment(**columns_of_rule)), "ann"))
+        rows = approving(payment, "bob", "admin")
+        sets(rows, **columns)
+        write(connection, rows)
+
+    return attempt
+
+
 def past_the_limit(connection: Connection[TupleRow]) -> None:
     columns = under(connection, LIMITED, required_approvals=1)
     for _ in range(2):
@@ -121,6 +134,8 @@ HOLES = table(
     Refusal(
         "9", "an approval of another day", approved_as("dispatcher", approved_at="2020-01-01T00:00:00Z"), AS_RECORDED
     ),
+    Refusal("9", "approved by who did so earlier", approved_by_the_second(approved_by="ann"), AS_RECORDED),
+    Refusal("9", "approved years ago", approved_by_the_second(approved_at="2020-01-01T00:00:00Z"), AS_RECORDED),
     Refusal("9", "past the approver's limit", past_the_limit, "limit_usage_within_max"),
     Refusal("9", "past the vendor's limit", past_the_vendors_limit, "limit_usage_within_max"),
     Refusal("9", "what was taken, forgotten", sql_alone("DELETE FROM limit_takings"), DENIED),
@@ -265,3 +280,14 @@ def test_the_default_policy_is_that_of_the_schema(app_connection: Connection[Tup
             write(app_connection, new_payment(lines=((1, cents),), currency=currency, **ruled(rule)))["approval_rule"]
             == rule
         )
+
+
+def test_what_stays_approved_keeps_what_it_took_of_the_vendors_limit(app_connection: Connection[TupleRow]) -> None:
+    """Rule 9: one of two approvals is voided, and the other is enough by itself."""
+    columns = under(app_connection, {**TWO, "limits": [A_WEEK]}, lines=((1, 600),))
+    payment = write(app_connection, recording(write(app_connection, new_payment(**columns)), "ann"))
+    approved = write(app_connection, approving(payment, "bob", "admin"))
+    rows = change(approved, approvals_valid=1, required_approvals=1)
+    rows.voids_approvals_of = "ann"
+    assert write(app_connection, rows)["status"] == "approved"
+    assert used(app_connection) == {"vendor": 600}

@@ -61,7 +61,8 @@ CREATE FUNCTION limits_take(given uuid[]) RETURNS void LANGUAGE sql SET search_p
         used_cents = limit_usage.used_cents + excluded.used_cents, max_cents = excluded.max_cents
 $$;
 
--- Of a payment that is sent back the vendor's part is given back too, whichever of its approvals is voided.
+-- Of a payment that is sent back the vendor's part is given back too, whichever of its approvals is voided; of one that
+-- stays approved by others it is not.
 CREATE FUNCTION limits_return(voided uuid[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     payment_ids uuid[] := ARRAY(SELECT a.payment_id FROM approvals a WHERE a.approval_id = ANY (voided));
@@ -78,7 +79,10 @@ BEGIN
     WITH returned AS (
         UPDATE limit_takings t SET returned_at = now()
         WHERE t.payment_id = ANY (payment_ids) AND t.returned_at IS NULL
-              AND (t.approval_id = ANY (voided) OR t.subject_type = 'vendor')
+              AND CASE t.subject_type
+                  WHEN 'vendor' THEN (SELECT p.status FROM payments p WHERE p.payment_id = t.payment_id)
+                                     NOT IN ('approved', 'processing', 'completed', 'failed', 'reversed')
+                  ELSE t.approval_id = ANY (voided) END
         RETURNING *)
     UPDATE limit_usage u SET used_cents = u.used_cents - r.amount_cents
     FROM (SELECT t.org_id, t.subject_type, t.subject_id, t.currency, t.period, t.period_start,
@@ -102,8 +106,9 @@ END $$;
 CREATE TRIGGER limit_usage_of_owner BEFORE INSERT OR UPDATE ON limit_usage
     FOR EACH ROW EXECUTE FUNCTION limit_usage_of_owner();
 
--- As in 0019, and: an approval has the role and the hour of its entry; with it, limits are counted. It counts with the
--- owner's rights, for the service has none on the rows of limits.
+-- As in 0019, and: an approval has the role and the hour of its entry, and a payment with limits the person and the hour
+-- of the approval that it was approved by; with it, limits are counted. It counts with the owner's rights, for the service
+-- has none on the rows of limits.
 CREATE OR REPLACE FUNCTION approvals_check_count() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -126,7 +131,10 @@ BEGIN
                     -- Whoever acts for another has that one's role (approvals_delegated).
                     AND (n.on_behalf_of IS NOT NULL
                          OR a.actor_type = CASE n.approver_role WHEN 'admin' THEN 'admin' WHEN 'service' THEN 'system'
-                                                                ELSE 'user' END)),
+                                                                ELSE 'user' END)
+                    -- And what limits are counted by is approved by this approval, at its hour.
+                    AND (p.status <> 'approved' OR (p.approval_rule ? 'limits') IS NOT TRUE
+                         OR (p.approved_by, p.approved_at) = (n.approver_id, n.approved_at))),
            bool_or(p.approval_rule ? 'limits')
     INTO not_counted, twice, voided, not_waiting, other_content, on_record, own, of_entry, limited
     FROM new_rows n
@@ -154,7 +162,7 @@ BEGIN
     ELSIF twice THEN
         PERFORM refuse('approvals_one_valid_per_person', 'one person approves once, whoever acts for them');
     ELSIF NOT of_entry THEN
-        PERFORM refuse('approvals_as_on_record', 'role and hour of an approval are those of its audit entry');
+        PERFORM refuse('approvals_as_on_record', 'role, hour and person of an approval are those of its entry');
     ELSIF limited THEN
         PERFORM limits_take(ARRAY(SELECT n.approval_id FROM new_rows n));
     END IF;
