@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -18,6 +19,7 @@ from tests.aws.free_port import free_port
 
 REGION: Final = "eu-west-1"
 ACCOUNT: Final = "123456789012"
+PROCESS: Final = Path(__file__).with_name("moto_process.py")
 START_S_MAX: Final = 30.0
 STOP_S_MAX: Final = 10.0
 # What moto takes from anybody; set for functions and for boto3 alike.
@@ -58,7 +60,8 @@ class MotoServer:
 
     def start(self) -> None:
         """Returns when it answers."""
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        # -P: nothing of this folder is imported in the place of a library.
+        command = [sys.executable, "-P", str(PROCESS), "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_S_MAX
         while True:
