@@ -15,6 +15,8 @@ from vendorpay.api.operations import OPERATIONS
 from vendorpay.api.statuses import STATUS
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(openapi.encoded(OPERATIONS))
+ABSENT_AT_TIMES = {("confirmFraudListing", "caseId")}
+"""Ids that an example lacks, for what it shows never has one: cases block vendors, and a block waits for nobody."""
 
 
 def described(operation: Operation) -> dict[str, Any]:
@@ -116,7 +118,9 @@ def test_a_link_gives_what_its_operation_asks_for(operation: Operation) -> None:
         for name, expression in link["parameters"].items():
             pointer = expression.partition("#/")[2]
             found = pointed_at(operation.answer_example, pointer) if pointer else None
-            assert found is not None or name in ("cursor", "If-Match")  # a last page has no next
+            # A last page has no next.
+            may_be_missing = name in ("cursor", "If-Match") or (operation.name, pointer) in ABSENT_AT_TIMES
+            assert found is not None or may_be_missing, (operation.name, expression)
 
 
 def pointed_at(value: Any, pointer: str) -> Any:

@@ -37,11 +37,13 @@ PROMISED = {
     429: {"rate_limited"},
     503: {"database_unavailable", "overloaded"},
 }
-# Ours beyond those: an event's reason is shown in its result, and a probe or an issuer's outage has its own word.
+# Ours beyond those: an event's reason is shown in its result, what a policy refuses says so, and a probe or an issuer's
+# outage has its own word.
 ADDED = {
     (400, "invalid_event"),
     (403, "policy_denied"),
     (409, "policies_off"),
+    (409, "policy_lapsed"),
     (503, "issuer_unavailable"),
     (503, "not_ready"),
 }

@@ -65,7 +65,7 @@ HALF_THERE = {
 }
 
 
-CHAINED = ("payments", "webhook_endpoints", "policies", "delegations")
+CHAINED = ("payments", "webhook_endpoints", "policies", "delegations", "fraud_listings", "fraud_rule_sets")
 """Whatever has an audit chain of its own."""
 
 
