@@ -8,6 +8,7 @@ debuggers among them, are left out: no loader reads them. (llvm-strip and its li
 
 from __future__ import annotations
 
+import shutil
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,10 +59,16 @@ class Segment:
 
 
 def shorten(path: Path) -> int:
-    """Shortens a file in its place; how many bytes that spared. Raises NotUnderstood."""
+    """Puts a shorter file in its place; how many bytes that spared. Raises NotUnderstood.
+
+    The file itself stays as it is: installers link it to the one in their cache, and so to what others installed.
+    """
     before = path.read_bytes()
     after = shortened(before)
-    path.write_bytes(after)
+    made = path.with_name(f"{path.name}.shorter")
+    made.write_bytes(after)
+    shutil.copymode(path, made)
+    made.replace(path)
     return len(before) - len(after)
 
 

@@ -78,6 +78,16 @@ def test_shorter_libraries_are_loaded_and_work_together(tmp_path: Path) -> None:
     assert all(Path(file).is_relative_to(tmp_path) for file in files.split())
 
 
+def test_what_an_installer_linked_to_its_cache_stays_whole_there(tmp_path: Path) -> None:
+    cached, installed = tmp_path / "cached.so", tmp_path / "installed.so"
+    shutil.copy(LIBRARIES[0], cached)
+    os.link(cached, installed)
+    assert shorten(installed) > 0
+    assert cached.read_bytes() == LIBRARIES[0].read_bytes()
+    assert installed.stat().st_mode == cached.stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cached.so", "installed.so"]
+
+
 def broken(**changes: int) -> bytes:
     """One object of a single segment, made by hand, with something wrong in it."""
     told = {"size": ENTRY, "offset": 0, "address": 0, "in_file": 400, **changes}
