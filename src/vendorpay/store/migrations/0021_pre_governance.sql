@@ -96,7 +96,8 @@ REVOKE EXECUTE ON FUNCTION limits_take(uuid[]), limits_return(uuid[]) FROM PUBLI
 
 -- A version of the service that is not gone yet counts as well; what it writes comes to nothing. (When it is gone, its
 -- rights go too: a migration of the post phase.)
-CREATE FUNCTION limit_usage_of_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION limit_usage_of_owner() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_user <> (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = TG_RELID) THEN
         RETURN NULL;
