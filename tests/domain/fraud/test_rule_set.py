@@ -64,6 +64,11 @@ def test_every_fault_of_a_rule_set_is_named_at_once() -> None:
     assert "timesMedianMin" in found["signals.high_amount.parameters.timesMedian"]
 
 
+def test_a_name_that_the_database_cannot_keep_is_a_fault_of_it() -> None:
+    prior = {"serviceType": "a\0b", "currency": "USD", "medianCents": 1, "highCents": 5}
+    assert faults_of({"version": "2", "priors": [prior]}).keys() == {"priors[0].serviceType"}
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"version": "1", "version": "2"}', b"\xff"])
 def test_what_is_no_document_is_refused(raw: bytes) -> None:
     with pytest.raises((MalformedJson, InvalidRequest)):

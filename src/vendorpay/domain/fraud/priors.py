@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from vendorpay.domain.money import AMOUNT_MAX
 from vendorpay.domain.new_payment import Currency
+from vendorpay.domain.text import NO_NUL
 
 COMPARABLE_MIN: Final = 20
 """With fewer comparable payments than these, the prior decides (issue 6)."""
@@ -19,7 +20,7 @@ Cents = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
 class Prior(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What one service type is expected to cost in a currency; without a service type, what all others are."""
 
-    service_type: Annotated[str, Meta(max_length=200)] = ""
+    service_type: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
     currency: Currency
     median_cents: Cents
     high_cents: Cents
