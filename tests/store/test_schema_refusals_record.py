@@ -114,6 +114,15 @@ def noted(statement: str) -> Callable[[Connection[TupleRow]], object]:
     return attempt
 
 
+def told(event_type: str, driver_id: str, photos_key: str, times: int) -> str:
+    """As many events that led to one payment, with what they tell."""
+    return (
+        "INSERT INTO inbox (org_id, source, event_id, event_type, payment_id, received_at, driver_id, photos_key)"
+        f" SELECT %(org_id)s, 's', n::text, '{event_type}', %(payment_id)s, now(), {driver_id}, {photos_key}"
+        f" FROM generate_series(1, {times}) n"
+    )
+
+
 RECORD = table(
     Refusal(
         "17",
@@ -262,6 +271,16 @@ RECORD = table(
             " FROM generate_series(1, 2)"
         ),
         "inbox_pkey",
+    ),
+    *(
+        Refusal("16", f"an event that tells of {what}", sql(told(event_type, driver_id, photos_key, times)), name)
+        for what, event_type, driver_id, photos_key, times, name in (
+            ("a driver without a name", "WorkCompleted", "''", "NULL", 1, "inbox_driver_id_short"),
+            ("a driver with a long name", "WorkCompleted", "repeat('x', 65)", "NULL", 1, "inbox_driver_id_short"),
+            ("a driver, and is one of ours", "PaymentCreated", "'d'", "NULL", 1, "inbox_told_by_work"),
+            ("photos, and is one of ours", "PaymentCreated", "NULL", "7", 1, "inbox_told_by_work"),
+            ("a payment of which another told", "WorkCompleted", "'d'", "NULL", 2, "inbox_told_once"),
+        )
     ),
     Refusal(
         "16",

@@ -46,7 +46,7 @@ WITHOUT_AN_ORGANISATION = {
     # What waits to be scored again, whoever's it is.
     *(("fraud_cases.sql", name) for name in ("never_asked", "without_score")),
     # What the fraud history lacks, whoever's it is.
-    *(("fraud_backfill.sql", name) for name in ("lacking", "held")),
+    ("fraud_backfill.sql", "lacking"),
     # What a timer escalates, whoever's it is.
     ("policies.sql", "overdue"),
     # What became of our own command, asked by the id that only we know.

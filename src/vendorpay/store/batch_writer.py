@@ -117,7 +117,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "events": (
         *("org_id", "aggregate_type", "aggregate_id", "sequence", "event_id", "event_type", "detail", "occurred_at"),
     ),
-    "inbox": ("org_id", "source", "event_id", "event_type", "payment_id", "received_at"),
+    "inbox": (*("org_id", "source", "event_id", "event_type", "payment_id", "received_at", "driver_id", "photos_key"),),
     "quarantine": ("quarantine_id", "org_id", "raw", "reason", "errors", "publisher", "times", "seen_at"),
     "resolutions": ("quarantine_id", "org_id", "resolved_at", "resolved_by", "payment_id"),
     "redrives": ("org_id", "delivery_id"),

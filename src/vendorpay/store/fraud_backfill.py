@@ -9,11 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.payment import Payment
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, rows
-from vendorpay.store.payment_rows import payment_of
+from vendorpay.store.events_of_payments import WithEvent, with_event
 
 _FILE: Final = "fraud_backfill.sql"
 
@@ -37,10 +36,10 @@ async def lacking(connection: Connection, *, after: UUID, before: datetime, limi
     return Looked(looked=found["looked"], last_id=found["last_id"], payment_ids=tuple(found["payment_ids"]))
 
 
-async def held(connection: Connection, payment_ids: Sequence[UUID]) -> list[Payment]:
+async def held(connection: Connection, payment_ids: Sequence[UUID]) -> list[WithEvent]:
     """Payments whose rows this transaction keeps as they are; without those that somebody else has in hand."""
     found = await _rows(connection, "held", payment_ids=literal(payment_ids))
-    return [payment_of(row, row) for row in found]
+    return [with_event(row) for row in found]
 
 
 async def about(connection: Connection) -> int:

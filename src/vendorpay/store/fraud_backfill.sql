@@ -22,8 +22,9 @@ SELECT (SELECT count(*) FROM looked) AS looked,
 -- name: held
 -- Their rows are held until the commit: a payment that is rejected meanwhile would find no row to call dead, and one
 -- that lives would be put there. Nobody is waited for; whoever wants to decide on one waits for some milliseconds.
-SELECT @whole FROM unnest((SELECT %(payment_ids)s::uuid[])) AS w (payment_id)
+SELECT @whole, @told FROM unnest((SELECT %(payment_ids)s::uuid[])) AS w (payment_id)
 JOIN payments p ON p.payment_id = w.payment_id
+@event_of
 ORDER BY p.payment_id
 FOR SHARE OF p SKIP LOCKED
 

@@ -10,13 +10,13 @@ import msgspec
 
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.windows import Windows
-from vendorpay.domain.payment import FraudGate, Payment
+from vendorpay.domain.payment import FraudGate
 from vendorpay.store import queries
 from vendorpay.store.arrays import columns, literal
 from vendorpay.store.db import Connection, execute, rows
+from vendorpay.store.events_of_payments import WithEvent, with_event
 from vendorpay.store.fraud_answers import Answers, Said
 from vendorpay.store.fraud_questions import Kept
-from vendorpay.store.payment_rows import payment_of
 
 _FILE: Final = "fraud_history.sql"
 _KEPT: Final = (
@@ -26,16 +26,15 @@ _KEPT: Final = (
 )
 
 
-class ToScore(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment as it is now, and what its gate says."""
+class ToScore(WithEvent, frozen=True, kw_only=True):
+    """A payment as it is now, what its event told, and what its gate says."""
 
-    payment: Payment
     gate: FraudGate
 
 
 async def to_score(
     connection: Connection, asked: Sequence[tuple[str, UUID]]
-) -> tuple[list[ToScore | None], list[Payment]]:
+) -> tuple[list[ToScore | None], list[WithEvent]]:
     """The payments asked for, each in its place; and those of their vendors and incidents, recorded before, of which no
     row is kept yet. One round trip.
     """
@@ -48,8 +47,9 @@ async def to_score(
         others = await execute(connection, _sql("neighbours"), parameters)
     found: list[ToScore | None] = [None] * len(asked)
     for row in await own.fetchall():
-        found[row["n"] - 1] = ToScore(payment=payment_of(row, row), gate=FraudGate(row["fraud_gate"]))
-    return found, [payment_of(row, row) for row in await others.fetchall()]
+        one = with_event(row)
+        found[row["n"] - 1] = ToScore(payment=one.payment, told=one.told, gate=FraudGate(row["fraud_gate"]))
+    return found, [with_event(row) for row in await others.fetchall()]
 
 
 async def windows(connection: Connection, kept: Sequence[Kept], asked: Sequence[Kept]) -> list[tuple[Windows, Said]]:

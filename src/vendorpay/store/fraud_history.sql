@@ -3,14 +3,15 @@
 
 -- name: to_score
 -- Payments with the gate that says whether they wait for a score; each stands at its number `n`.
-SELECT w.n, @whole FROM unnest((SELECT %(org_ids)s::text[]), %(payment_ids)s::uuid[])
+SELECT w.n, @whole, @told FROM unnest((SELECT %(org_ids)s::text[]), %(payment_ids)s::uuid[])
     WITH ORDINALITY AS w (org_id, payment_id, n)
 JOIN payments p ON p.org_id = w.org_id AND p.payment_id = w.payment_id
+@event_of
 
 -- name: neighbours
 -- Payments of the same vendor or incident, recorded before, that nobody has scored yet: their rows must be there when
 -- the later ones are scored, in whatever order the events come. The newest few of each; older ones were scored long ago.
-SELECT @whole FROM (
+SELECT @whole, @told FROM (
     SELECT DISTINCT c.payment_id
     FROM unnest((SELECT %(org_ids)s::text[]), %(payment_ids)s::uuid[]) AS w (org_id, payment_id)
     JOIN payments q ON q.org_id = w.org_id AND q.payment_id = w.payment_id
@@ -25,10 +26,12 @@ SELECT @whole FROM (
     WHERE c.fraud_gate <> 'clear' AND c.payment_id <> ALL (%(payment_ids)s::uuid[])
           AND NOT EXISTS (SELECT FROM fraud_history h WHERE h.org_id = q.org_id AND h.payment_id = c.payment_id)) n
 JOIN payments p ON p.payment_id = n.payment_id
+@event_of
 
 -- name: keep
 -- In the order of the ids, so that two scorers with the same payments cannot wait for each other. What was rejected,
--- cancelled or reversed since it was read is dead, and stays so.
+-- cancelled or reversed since it was read is dead, and stays so. What its event told is known once it is known: a version
+-- of the service that does not ask for it yet takes nothing away.
 INSERT INTO fraud_history (
     payment_id, org_id, content_version, vendor_id, incident_id, occurred_at, currency, amount_cents, service_type,
     base_cents, mileage_cents, duration_min, photo_count, created_by, driver_id, lines_key, extras, notes_key,
@@ -55,6 +58,8 @@ ON CONFLICT (payment_id) DO UPDATE SET
     amount_cents = excluded.amount_cents, service_type = excluded.service_type, base_cents = excluded.base_cents,
     mileage_cents = excluded.mileage_cents, duration_min = excluded.duration_min, photo_count = excluded.photo_count,
     lines_key = excluded.lines_key, extras = excluded.extras, notes_key = excluded.notes_key,
+    driver_id = coalesce(fraud_history.driver_id, excluded.driver_id),
+    photos_key = coalesce(fraud_history.photos_key, excluded.photos_key),
     live = fraud_history.live AND excluded.live
 WHERE fraud_history.org_id = excluded.org_id AND fraud_history.content_version <= excluded.content_version
 

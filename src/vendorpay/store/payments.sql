@@ -50,6 +50,16 @@ json_build_object(
 -- name: whole
 @state, @lines AS lines, @approvals AS approvals, @holds AS holds
 
+-- name: told
+-- What the event that led to it told, beside @event_of: the fraud side asks for it.
+e.driver_id AS told_driver_id, e.photos_key AS told_photos_key
+
+-- name: event_of
+LEFT JOIN LATERAL (
+    SELECT i.driver_id, i.photos_key FROM inbox i
+    WHERE i.org_id = p.org_id AND i.payment_id = p.payment_id AND (i.driver_id IS NOT NULL OR i.photos_key IS NOT NULL)
+    LIMIT 1) e ON true
+
 -- name: job
 -- What a payment is for: never changed, so it may be read before anything is locked.
 SELECT p.incident_id, p.vendor_id FROM payments p

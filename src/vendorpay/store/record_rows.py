@@ -11,6 +11,7 @@ import msgspec
 from vendorpay.domain.audit import AuditEntry, AuditText, SubjectType
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import PublishedEvent
+from vendorpay.domain.fraud.told import Told
 from vendorpay.domain.payment import HoldKind, Payment, PaymentState
 from vendorpay.store.batch_writer import COLUMNS, Rows
 from vendorpay.store.claims import EventClaim, KeyClaim
@@ -124,9 +125,10 @@ def add_events(
         rows.add("events", (org_id, *number, msgspec.json.encode(event).decode(), event.occurred_at))
 
 
-def add_inbox(rows: Rows, claim: EventClaim, *, event_type: str, payment_id: UUID, now: datetime) -> None:
+def add_inbox(rows: Rows, claim: EventClaim, *, event_type: str, payment_id: UUID, told: Told, now: datetime) -> None:
     """A consumed event that will not be acted on again."""
-    rows.add("inbox", (claim.org_id, claim.source, claim.event_id, event_type, payment_id, now))
+    event = (claim.org_id, claim.source, claim.event_id, event_type)
+    rows.add("inbox", (*event, payment_id, now, told.driver_id, told.photos_key))
 
 
 def add_quarantined(

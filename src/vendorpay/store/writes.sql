@@ -365,10 +365,11 @@ SELECT * FROM unnest(
     %(events.detail)s::json[], %(events.occurred_at)s::timestamptz[])
 
 -- name: inbox
-INSERT INTO inbox (org_id, source, event_id, event_type, payment_id, received_at)
+INSERT INTO inbox (org_id, source, event_id, event_type, payment_id, received_at, driver_id, photos_key)
 SELECT * FROM unnest(
     %(inbox.org_id)s::text[], %(inbox.source)s::text[], %(inbox.event_id)s::text[], %(inbox.event_type)s::text[],
-    %(inbox.payment_id)s::uuid[], %(inbox.received_at)s::timestamptz[])
+    %(inbox.payment_id)s::uuid[], %(inbox.received_at)s::timestamptz[], %(inbox.driver_id)s::text[],
+    %(inbox.photos_key)s::bigint[])
 
 -- name: quarantine
 -- In the order of their hashes, so that two batches with the same events cannot wait for each other.

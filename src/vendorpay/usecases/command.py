@@ -18,6 +18,7 @@ from vendorpay.domain.audit import Actor, NewEntry
 from vendorpay.domain.delegations import Delegation, DelegationState
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import EventDraft
+from vendorpay.domain.fraud.told import UNTOLD, Told
 from vendorpay.domain.fraud_listing import ListingState
 from vendorpay.domain.fraud_rule_sets import RuleSetState
 from vendorpay.domain.limits import LimitRow, Usage
@@ -110,6 +111,8 @@ class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     claim: EventClaim
     event_type: str
+    told: Told = UNTOLD
+    """What it told of the payment that it led to."""
 
 
 class Quarantining(msgspec.Struct, frozen=True, kw_only=True):

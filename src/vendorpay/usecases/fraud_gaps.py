@@ -16,10 +16,9 @@ from uuid import UUID
 import msgspec
 
 from vendorpay import observe
-from vendorpay.domain.fraud.rows import row_of
 from vendorpay.store import fraud_backfill, fraud_history, read_payments
 from vendorpay.store.db import Database
-from vendorpay.store.fraud_questions import Kept
+from vendorpay.usecases.fraud_reads import kept_of
 
 LOOKED_MAX: Final = 2_000
 """How many payments one step looks at: some milliseconds of the database where nothing is lacking."""
@@ -90,9 +89,8 @@ class FraudGaps:
             if not await fraud_backfill.take_turn(connection):
                 return None
             payments = await fraud_backfill.held(connection, payment_ids)
-            kept = [Kept(org_id=one.org_id, content_version=one.content_version, row=row_of(one)) for one in payments]
-            await fraud_history.keep(connection, kept)
-            return len(kept)
+            await fraud_history.keep(connection, [kept_of(one) for one in payments])
+            return len(payments)
 
     async def _rest(self, began: float, times: int) -> None:
         if not self._hurries:

@@ -16,9 +16,9 @@ from vendorpay.domain.fraud.windows import Windows
 from vendorpay.domain.fraud_listings import Standing, standing_of
 from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.fraud_verdict import awaits_score
-from vendorpay.domain.payment import Payment
 from vendorpay.store import fraud_history
 from vendorpay.store.db import Database
+from vendorpay.store.events_of_payments import WithEvent
 from vendorpay.store.fraud_answers import Said
 from vendorpay.store.fraud_history import ToScore
 from vendorpay.store.fraud_questions import Kept
@@ -59,12 +59,12 @@ class FraudReads:
         """Two round trips for all: the payments, then their rows put into history and their windows read."""
         async with self._database.reading() as connection:
             found, others = await fraud_history.to_score(connection, asked)
-            kept = [_kept(one.payment) for one in found if one is not None]
+            kept = [kept_of(one) for one in found if one is not None]
             if not kept:
                 return [None] * len(asked)
             waiting = [one for one in found if one is not None and _waits(one)]
-            own = [_kept(one.payment) for one in waiting]
-            windows = await fraud_history.windows(connection, [*kept, *map(_kept, others)], own)
+            own = [kept_of(one) for one in waiting]
+            windows = await fraud_history.windows(connection, [*kept, *map(kept_of, others)], own)
         now = self._now()
         known: dict[UUID, Known] = {}
         pace = Pace()  # callers of the same process do not wait for a hundred of them
@@ -78,8 +78,10 @@ def _waits(found: ToScore) -> bool:
     return awaits_score(found.gate, found.payment.fraud_score)
 
 
-def _kept(payment: Payment) -> Kept:
-    return Kept(org_id=payment.org_id, content_version=payment.content_version, row=row_of(payment))
+def kept_of(one: WithEvent) -> Kept:
+    """What is kept of a payment in the history."""
+    payment = one.payment
+    return Kept(org_id=payment.org_id, content_version=payment.content_version, row=row_of(payment, one.told))
 
 
 def _known(found: ToScore, row: FraudRow, windows: Windows, said: Said, now: datetime, default: RuleSet) -> Known:

@@ -27,6 +27,7 @@ def put_on_record(rows: Rows, command: Command, outcome: Outcome, facts: Facts, 
             event.claim,
             event_type=event.event_type,
             payment_id=outcome.payment_id,
+            told=event.told,
             now=facts.now,
         )
     if (bad := outcome.quarantining) is not None:

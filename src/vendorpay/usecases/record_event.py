@@ -15,6 +15,7 @@ from vendorpay.domain import work_completed
 from vendorpay.domain.approval_rule import Source
 from vendorpay.domain.errors import FieldFault, InvalidEvent
 from vendorpay.domain.fault_budget import FaultBudget
+from vendorpay.domain.fraud.told import UNTOLD, Told, photos_key
 from vendorpay.domain.new_payment import NewPayment
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.work_completed import WorkCompleted
@@ -77,18 +78,28 @@ class AcceptEvent(Command):
     def decide(self, facts: Facts) -> Outcome:
         if facts.seen is not None:
             return self._outcome(Verdict.DUPLICATE, facts.seen)
+        told = UNTOLD  # of another's payment, an event that comes second tells nothing
         if facts.twin is not None:
             outcome = self._outcome(Verdict.DUPLICATE, facts.twin.payment_id)
         else:
             change = birth(self, self.new, self.required_approvals, facts, Source.EVENT)
             outcome = self._outcome(Verdict.ACCEPTED, change.state.payment.payment_id)
             outcome = msgspec.structs.replace(outcome, change=change)
-        settled = SettledEvent(claim=self.event_claim(), event_type=self.event.detail_type)
+            told = _told_by(self.event)
+        settled = SettledEvent(claim=self.event_claim(), event_type=self.event.detail_type, told=told)
         return msgspec.structs.replace(outcome, settled_event=settled)
 
     def _outcome(self, verdict: Verdict, payment_id: UUID) -> Outcome:
         result = EventResult(id=self.event.id, result=verdict, payment_id=payment_id)
         return Outcome(answer=msgspec.json.encode(result), payment_id=payment_id, resolved=self.quarantine_id)
+
+
+def _told_by(event: WorkCompleted) -> Told:
+    detail = event.detail
+    return Told(
+        driver_id=None if detail.driver_id is None else str(detail.driver_id),
+        photos_key=photos_key(detail.work_details.photos),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ unknown, never 0.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay.domain.fraud.told import UNTOLD, Told, key_of
 from vendorpay.domain.fraud.words import plain, similarity_key
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import Payment
@@ -50,7 +50,7 @@ class FraudRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_by: str | None = None
     """The person or machine that created it; None for our own `system:` actors, who say nothing of a person."""
     driver_id: str | None = None
-    """payerId (or an event's driverId where the event is at hand); None = unknown."""
+    """payerId, or the driverId of the event that led to the payment; None = unknown."""
     lines_key: int = 0
     """64 signed bits of SHA-256 over the lines: equal means the same lines with the same prices in any order."""
     extras: tuple[str, ...] = ()
@@ -58,13 +58,12 @@ class FraudRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     notes_key: int | None = None
     """64 signed bits of a simhash of metadata.notes: similar words, few differing bits; None without notes."""
     photos_key: int | None = None
-    """The smallest of the photos' names' hashes, 64 signed bits: two lists have it in common as likely as they have a
-    photo in common (MinHash, Broder 1997); None = unknown (a stored payment knows only their count)."""
+    """Of the photos' names (domain.fraud.told.photos_key); None = unknown: only an event names them."""
     live: bool = True
     """False once rejected, cancelled or reversed, as far as the history knows; such a one has no twins."""
 
 
-def row_of(payment: Payment) -> FraudRow:
+def row_of(payment: Payment, told: Told = UNTOLD) -> FraudRow:
     """The row of a stored payment."""
     metadata = payment.metadata
     notes = metadata.get("notes")
@@ -83,10 +82,11 @@ def row_of(payment: Payment) -> FraudRow:
         duration_min=_count(metadata.get("duration")),
         photo_count=_count(metadata.get("photoCount")),
         created_by=None if payment.created_by.startswith("system:") else payment.created_by,
-        driver_id=None if payment.payer_id is None else str(payment.payer_id),
+        driver_id=told.driver_id if payment.payer_id is None else str(payment.payer_id),
         lines_key=parts.lines_key,
         extras=parts.extras,
         notes_key=similarity_key(notes) if isinstance(notes, str) else None,
+        photos_key=told.photos_key,
         live=payment.status not in DEAD,
     )
 
@@ -121,11 +121,6 @@ def line_parts(lines: Iterable[tuple[str, int, int]]) -> LineParts:
 def service_of(value: Any) -> str | None:
     """A service type as it is compared: folded to plain words; None when there is none."""
     return (plain(value) or None) if isinstance(value, str) else None
-
-
-def key_of(value: Any) -> int:
-    """64 signed bits of SHA-256 over a value's JSON."""
-    return int.from_bytes(hashlib.sha256(msgspec.json.encode(value)).digest()[:8], "big", signed=True)
 
 
 def _count(value: Any) -> int | None:

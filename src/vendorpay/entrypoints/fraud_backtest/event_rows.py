@@ -16,7 +16,8 @@ from uuid import UUID
 
 import msgspec
 
-from vendorpay.domain.fraud.rows import FraudRow, key_of, line_parts, service_of
+from vendorpay.domain.fraud.rows import FraudRow, line_parts, service_of
+from vendorpay.domain.fraud.told import photos_key
 from vendorpay.domain.fraud.words import similarity_key
 from vendorpay.domain.money import AMOUNT_MAX
 
@@ -67,7 +68,7 @@ def _row(event_id: str, event: Mapping[str, Any], detail: Mapping[str, Any]) -> 
     if not 0 < amount <= AMOUNT_MAX:
         raise NotAnEvent(f"detail.pricing adds up to {amount}")
     parts = line_parts(lines)
-    notes, photos, driver = work.get("notes"), work.get("photos"), detail.get("driverId")
+    notes, photos = work.get("notes"), work.get("photos")
     return FraudRow(
         payment_id=UUID(int=0),
         vendor_id=_id(detail.get("vendorId"), "detail.vendorId"),
@@ -81,7 +82,7 @@ def _row(event_id: str, event: Mapping[str, Any], detail: Mapping[str, Any]) -> 
         duration_min=_whole(work.get("duration")),
         photo_count=len(photos) if isinstance(photos, list) else None,
         created_by=_person(event, detail, notes),
-        driver_id=driver if isinstance(driver, str) and driver else None,
+        driver_id=_driver(detail.get("driverId")),
         lines_key=parts.lines_key,
         extras=parts.extras,
         notes_key=similarity_key(notes) if isinstance(notes, str) else None,
@@ -154,5 +155,14 @@ def _person(event: Mapping[str, Any], detail: Mapping[str, Any], notes: Any) -> 
 
 
 def _photos_key(photos: Any) -> int | None:
-    names = {name for name in photos if isinstance(name, str)} if isinstance(photos, list) else set()
-    return min(map(key_of, names), default=None)
+    return photos_key([name for name in photos if isinstance(name, str)]) if isinstance(photos, list) else None
+
+
+def _driver(value: Any) -> str | None:
+    """As the service takes it in, which knows drivers by UUID; from looser files whatever names one."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return str(UUID(value))
+    except ValueError:
+        return value
