@@ -81,8 +81,8 @@ class Messages:
     def drain(self, queue: str) -> Iterator[dict[str, Any]]:
         """The envelopes that wait in a queue, which are gone then."""
         while messages := self.receive(queue):
-            self.delete(queue, messages)
             yield from (json.loads(message["Body"]) for message in messages)
+            self.delete(queue, messages)  # last: where its answer is lost, they have been heard
 
     def waiting(self, queue: str) -> int:
         """How many messages a queue has, those that somebody is busy with included."""
