@@ -1,9 +1,11 @@
 """The queue in front of the write path: nobody waits for a timer, a neighbour or somebody else's lock."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
@@ -15,6 +17,8 @@ from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_n
 from vendorpay.domain.errors import AlreadyDecided, NotFound, Overloaded
 from vendorpay.store.claims import lock_hash
 from vendorpay.usecases import group_commit
+from vendorpay.usecases.carry_out import Result, WritePath, carry_out
+from vendorpay.usecases.command import Command
 from vendorpay.usecases.group_commit import GroupCommit
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +49,65 @@ async def test_a_command_that_is_alone_waits_for_nobody(world: World) -> None:
 async def test_what_arrives_together_is_committed_together(world: World) -> None:
     await asyncio.gather(*(world.create() for _ in range(100)))
     assert len(world.rows("SELECT DISTINCT xmin::text FROM commands")) <= 4
+
+
+@dataclass
+class Held:
+    """The first batch waits, as it would for a slow disk; how large those behind it are."""
+
+    go_on: asyncio.Event
+    behind: list[int]
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    held, batches = Held(asyncio.Event(), []), itertools.count()
+
+    async def slow_at_first(path: WritePath, commands: Sequence[Command], *, wait: bool = False) -> list[Result]:
+        if next(batches) == 0:
+            await held.go_on.wait()
+        else:
+            held.behind.append(len(commands))
+        return await carry_out(path, commands, wait=wait)
+
+    monkeypatch.setattr(group_commit, "carry_out", slow_at_first)
+    return held
+
+
+async def test_a_few_wait_for_the_batch_under_way_and_then_go_together(
+    world: World, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "LONG_S", 30.0)
+    made = [asyncio.create_task(world.create())]
+    await asyncio.sleep(0)
+    made += [asyncio.create_task(world.create()) for _ in range(group_commit.CROWD - 1)]
+    await asyncio.sleep(0.05)
+    assert held.behind == []
+    held.go_on.set()
+    await asyncio.wait_for(asyncio.gather(*made), 10)
+    assert held.behind == [group_commit.CROWD - 1]
+
+
+async def test_a_crowd_is_written_beside_the_batch_under_way(
+    world: World, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "LONG_S", 30.0)
+    first = asyncio.create_task(world.create())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(*(world.create() for _ in range(group_commit.CROWD))), 10)
+    assert sum(held.behind) == group_commit.CROWD
+    assert not first.done()
+    held.go_on.set()
+    await first
+
+
+async def test_nobody_waits_long_for_a_writer_that_is_slow(world: World, held: Held) -> None:
+    first = asyncio.create_task(world.create())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(world.create(), 10)
+    assert not first.done()
+    held.go_on.set()
+    await first
 
 
 async def test_commands_with_one_claim_are_carried_out_in_the_order_of_their_arrival(world: World) -> None:

@@ -1,7 +1,8 @@
 """Group commit: whatever arrived while the last batch was being committed goes together in the next one.
 
-There is no timer: a writer that is idle takes a command at once, alone; under load batches grow by themselves. Every
-caller is answered after its own commit only, and a caller that hangs up cancels nothing.
+Nobody waits for company: a command that finds nobody writing is taken at once, alone; under load batches grow by
+themselves. A second writer comes where a crowd waits for the first, or somebody waits long. Every caller is answered
+after its own commit only, and a caller that hangs up cancels nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ BATCH_LINES_MAX: Final = 8_000
 """Enough for a full batch of usual payments; one of 51,200 lines kept everybody waiting for a second."""
 QUEUE_MAX: Final = 4096
 WRITERS: Final = 2
+CROWD: Final = 24
+"""How many commands must wait for another writer to be worth it: two small batches cost more than one large one."""
+LONG_S: Final = 0.05
+"""After what time another writer takes over from one that is slow, for however few."""
 STRAGGLERS_MAX: Final = 4
 CROWDS_MAX: Final = 8
 """How many crowds of commands are in the queue at once."""
@@ -70,6 +75,7 @@ class GroupCommit:
         self._busy: set[object] = set()
         self._writers = 0
         self._closing = False
+        self._later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone = asyncio.Semaphore(STRAGGLERS_MAX)
         self._turns = asyncio.Semaphore(CROWDS_MAX)
@@ -167,9 +173,20 @@ class GroupCommit:
 
     def _go_on(self) -> None:
         """Sees to it that somebody writes what waits."""
-        if self._queue and self._writers < WRITERS:
+        if not self._queue or self._writers >= WRITERS:
+            return
+        if not self._writers or len(self._queue) >= CROWD or self._is_late():
             self._writers += 1
             self._spawn(self._write())
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(LONG_S, self._look_again)
+
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() - self._queue[0].since >= LONG_S
+
+    def _look_again(self) -> None:
+        self._later = None
+        self._go_on()
 
     async def _write(self) -> None:
         """Writes batch after batch, until nothing waits, or only for what others hold: their end goes on with it."""
