@@ -105,7 +105,7 @@ async def test_spoilt_requests_break_nothing(issuer: LocalIssuer, database_urls:
     async with service_on(issuer, database_urls.app) as caller:
         run = Run(caller, seed())
         await run.ask(0, spoilt=False)
-        numbers = iter(range(1, rounds(400, 80_000)))
+        numbers = iter(range(1, rounds(200, 80_000)))
         grown = 0
         settled = 0
         while batch := list(islice(numbers, AT_ONCE)):

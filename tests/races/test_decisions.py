@@ -22,7 +22,7 @@ async def test_24_people_deciding_at_once_leave_a_history_that_one_after_the_oth
     strict_worlds: Worlds,
 ) -> None:
     chance = seeded("24 people")
-    for _ in range(rounds(quick=20, soak=500)):
+    for _ in range(rounds(quick=8, soak=500)):
         made = await strict_worlds[0].create()
         commands = [_decision(strict_worlds[0], made, chance, number) for number in range(PEOPLE)]
         ended = await asyncio.gather(
@@ -69,7 +69,7 @@ async def _assert_explained(
 
 async def test_batches_over_the_same_payments_in_opposite_order_drop_none_and_never_lock_up(worlds: Worlds) -> None:
     one, two = worlds
-    for _ in range(rounds(quick=5, soak=200)):
+    for _ in range(rounds(quick=3, soak=200)):
         made = await asyncio.gather(*(one.create() for _ in range(40)))
         forth = [one.approve(payment.payment_id) for payment in made]
         back = [two.cancel(payment.payment_id) for payment in reversed(made)]

@@ -79,7 +79,7 @@ async def assert_agreed(world: World, payment_id: UUID) -> tuple[Payment, Sequen
 async def test_approving_with_a_stale_digest_never_approves_what_was_not_seen(worlds: Worlds) -> None:
     """Origin 81: what an approver signed could be another thing by the time it was stored."""
     chance = seeded("stale digest")
-    for _ in range(rounds(quick=25, soak=1000)):
+    for _ in range(rounds(quick=10, soak=1000)):
         one, two = chance.sample(worlds, 2)
         made = await one.create()
         seen = made.digest
@@ -110,7 +110,7 @@ async def test_an_edit_racing_an_approval_leaves_nothing_approved_that_nobody_ap
     """Origin 80, 81: without an expected digest an approval is for what is there when it comes."""
     chance = seeded("edit against approval")
     outcomes = set()
-    for _ in range(rounds(quick=25, soak=1000)):
+    for _ in range(rounds(quick=10, soak=1000)):
         one, two = chance.sample(worlds, 2)
         made = await one.create()
         wishes = [one.update(made.payment_id, NEW_LINES), two.approve(made.payment_id, by=FIRST)]
@@ -134,7 +134,7 @@ async def test_an_edit_racing_an_approval_leaves_nothing_approved_that_nobody_ap
 async def test_a_hold_racing_an_approval_stops_it_or_comes_after_it(worlds: Worlds) -> None:
     """Origin 80: a hold that comes first is heeded; one that comes second holds the approved payment."""
     chance = seeded("hold against approval")
-    for _ in range(rounds(quick=25, soak=1000)):
+    for _ in range(rounds(quick=10, soak=1000)):
         one, two = chance.sample(worlds, 2)
         made = await one.create()
         wishes = [held(one, made.payment_id), two.approve(made.payment_id, by=FIRST)]
@@ -153,7 +153,7 @@ async def test_a_hold_racing_an_approval_stops_it_or_comes_after_it(worlds: Worl
 
 async def test_fault_81_of_many_edits_of_one_version_one_wins(worlds: Worlds) -> None:
     """Origin 81: two reviewers overwrote each other silently."""
-    for number in range(rounds(quick=5, soak=200)):
+    for number in range(rounds(quick=3, soak=200)):
         made = await worlds[0].create()
         results = await at_once(
             *(
@@ -171,7 +171,7 @@ async def test_fault_81_of_many_edits_of_one_version_one_wins(worlds: Worlds) ->
 
 async def test_fault_67_two_processes_that_patch_different_keys_lose_none(worlds: Worlds) -> None:
     """Origin 67: the second writer's metadata replaced the first one's."""
-    for _ in range(rounds(quick=5, soak=200)):
+    for _ in range(rounds(quick=3, soak=200)):
         made = await worlds[0].create(a_new_payment(metadata={"work": {"photos": 2}}))
         patches = [a_patch(metadata={"work": {f"k{turn}": turn}, f"t{turn}": None}) for turn in range(8)]
         results = await at_once(
@@ -184,7 +184,7 @@ async def test_fault_67_two_processes_that_patch_different_keys_lose_none(worlds
 
 async def test_a_reference_taken_from_every_side_at_once_goes_to_one(worlds: Worlds) -> None:
     """Edits and a creation race for one bill's number; the others are told who has it."""
-    for _ in range(rounds(quick=5, soak=200)):
+    for _ in range(rounds(quick=3, soak=200)):
         job = a_new_payment()
         same: dict[str, Any] = {"incident_id": job.incident_id, "vendor_id": job.vendor_id}
         made = [await worlds[turn % 2].create(a_new_payment(**same, reference=f"R{turn}")) for turn in range(4)]
@@ -206,7 +206,7 @@ async def test_whatever_people_do_at_random_in_two_processes_is_one_story(strict
     chance = seeded("random actions")
     world = strict_worlds[0]
     made = [(await world.create()).payment_id for _ in range(4)]
-    for _ in range(rounds(quick=4, soak=600)):
+    for _ in range(rounds(quick=2, soak=600)):
         await at_once(*(_random_wish(chance, strict_worlds, made) for _ in range(20)))
         for payment_id in made:
             await assert_agreed(world, payment_id)

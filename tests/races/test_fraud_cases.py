@@ -146,7 +146,7 @@ async def test_whatever_a_crowd_does_to_a_flagged_payment_some_order_allows(gate
     """Origin 45 and 46: no interleaving lets a payment past its case, its hold, or a score that is not there yet."""
     chance = seeded("cases")
     one, two = gated_worlds
-    for _ in range(rounds(quick=4, soak=200)):
+    for _ in range(rounds(quick=2, soak=200)):
         made = await one.create(a_new_payment(lines=[(1, FLAGGED)]))
         await scored(chance.choice(gated_worlds), made)
         (case,) = one.rows("SELECT case_id FROM fraud_cases WHERE payment_id = %s", made.payment_id)

@@ -18,7 +18,7 @@ _REFUSALS = (DuplicatePayment, AlreadyDecided, InvalidTransition, FourEyes)
 
 
 async def test_creating_one_job_twice_at_once_makes_one_payment(worlds: Worlds) -> None:
-    for _ in range(rounds(quick=10, soak=500)):
+    for _ in range(rounds(quick=5, soak=500)):
         new = a_new_payment()
         ended = await asyncio.gather(
             *(world.submit(world.creation(new)) for _ in range(4) for world in worlds), return_exceptions=True
@@ -39,7 +39,7 @@ def _event_for(new: NewPayment) -> bytes:
 
 async def test_an_event_and_a_person_for_one_job_at_once_make_one_payment(worlds: Worlds) -> None:
     one, two = worlds
-    for _ in range(rounds(quick=10, soak=500)):
+    for _ in range(rounds(quick=5, soak=500)):
         new = a_new_payment()
         published, posted = await asyncio.gather(
             _publish(one, _event_for(new)), two.submit(two.creation(new)), return_exceptions=True
@@ -50,22 +50,22 @@ async def test_an_event_and_a_person_for_one_job_at_once_make_one_payment(worlds
         else:
             assert isinstance(posted, Done)
             assert (published[0].result, published[0].payment_id) == (Verdict.DUPLICATE, posted.payment_id)
-    assert one.count("payments") == rounds(quick=10, soak=500)
+    assert one.count("payments") == rounds(quick=5, soak=500)
 
 
 async def test_one_event_from_four_publishers_is_accepted_once(worlds: Worlds) -> None:
     """Origin 25: deliveries are at least once."""
-    for _ in range(rounds(quick=10, soak=500)):
+    for _ in range(rounds(quick=5, soak=500)):
         raw = work_completed()
         answers = await asyncio.gather(*(_publish(world, raw) for _ in range(2) for world in worlds))
         assert Counter(answer[0].result for answer in answers) == {Verdict.ACCEPTED: 1, Verdict.DUPLICATE: 3}
         assert len({answer[0].payment_id for answer in answers}) == 1
-    assert worlds[0].count("payments") == worlds[0].count("inbox") == rounds(quick=10, soak=500)
+    assert worlds[0].count("payments") == worlds[0].count("inbox") == rounds(quick=5, soak=500)
 
 
 async def test_cancelling_and_billing_again_at_once_leaves_at_most_one_live_payment(worlds: Worlds) -> None:
     one, two = worlds
-    for _ in range(rounds(quick=10, soak=500)):
+    for _ in range(rounds(quick=5, soak=500)):
         new = a_new_payment()
         made = await one.create(new)
         cancelled, again = await asyncio.gather(
@@ -81,7 +81,7 @@ async def test_cancelling_and_billing_again_at_once_leaves_at_most_one_live_paym
 
 async def test_bad_events_in_opposite_orders_are_counted_and_never_lock_up(worlds: Worlds) -> None:
     raws = [work_completed(source=f"unknown-{number}") for number in range(30)]
-    times = rounds(quick=4, soak=200)
+    times = rounds(quick=2, soak=200)
     for _ in range(times):
         forth, back = await asyncio.wait_for(
             asyncio.gather(_publish(worlds[0], *raws), _publish(worlds[1], *reversed(raws))), 30
@@ -99,7 +99,7 @@ async def test_anything_at_once_leaves_the_books_right(worlds: Worlds) -> None:
     made: list[Done] = []
 
     async def worker() -> None:
-        for _ in range(rounds(quick=25, soak=2000)):
+        for _ in range(rounds(quick=10, soak=2000)):
             world = chance.choice(worlds)
             number = chance.randrange(len(news))
             kind = chance.random()

@@ -42,7 +42,7 @@ async def test_each_payment_has_the_old_rule_or_the_new_and_every_process_the_ne
     chance = seeded("activation")
     one, _ = ruled_worlds
     old: Rule = (0, "up to 1,000.00")
-    for number in range(1, rounds(quick=4, soak=200) + 1):
+    for number in range(1, rounds(quick=2, soak=200) + 1):
         waiting = [(await chance.choice(ruled_worlds).create()).payment_id for _ in range(EDITED + APPROVED + 1)]
         assert {rule_of(await shown(one, each)) for each in waiting} == {old}
         edits, approvals, left = waiting[:EDITED], waiting[EDITED:-1], waiting[-1]

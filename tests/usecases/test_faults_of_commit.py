@@ -302,7 +302,7 @@ async def test_fault_87_nothing_is_answered_or_logged_before_its_commit(
 
 
 async def test_backends_killed_at_random_lose_and_double_nothing(database_urls: DatabaseUrls) -> None:
-    chance, payments_each = seeded("killed backends"), rounds(quick=15, soak=500)
+    chance, payments_each = seeded("killed backends"), rounds(quick=8, soak=500)
     async with open_world(database_urls) as world:
         answered: list[Payment] = []
         refused: list[VendorPayError] = []
