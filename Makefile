@@ -41,8 +41,8 @@ up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
 	@exec $(VENDORPAY) serve $(ARGS)
 
 # worksteal keeps neighbouring tests in one process, so that fixtures of a module are built once, and still evens out.
-test: setup-dev ## run the test suite (JOBS=3 processes)
-	$(PYTEST) -n $(JOBS) --dist worksteal
+test: setup-dev ## run the test suite (JOBS=3 processes); what tests/style says belongs to make check
+	$(PYTEST) -n $(JOBS) --dist worksteal --ignore tests/style
 
 test-aws: setup-infra ## the same service on AWS, on stand-ins for it: moto, the Lambda runtime client, PostgreSQL over TLS
 	$(PYTEST) -n $(JOBS) --dist worksteal --on-aws tests/aws tests/infra tests/scenarios
