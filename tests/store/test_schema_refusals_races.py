@@ -1,6 +1,7 @@
 """Two transactions at once: whichever comes second is refused by what the first one did."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,7 @@ from tests.database import (
 )
 from tests.store.test_schema_refusals_rules import under
 
+BLOCKED_S_MAX = 15.0
 Outcome = list[psycopg.Error | None]
 
 
@@ -61,10 +63,12 @@ def meanwhile(connection: Connection[TupleRow], act: Callable[[], object]) -> It
 
 
 def wait_until_blocked(watcher: Connection[TupleRow], blocked: Connection[TupleRow]) -> None:
-    for _ in range(2_000):
+    until = time.monotonic() + BLOCKED_S_MAX
+    while time.monotonic() < until:
         row = watcher.execute("SELECT cardinality(pg_blocking_pids(%s))", [blocked.info.backend_pid]).fetchone()
         if row is not None and row[0]:
             return
+        time.sleep(0.002)  # the other thread needs the interpreter to get so far
     raise AssertionError("the second transaction never came to wait")
 
 
