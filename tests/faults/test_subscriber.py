@@ -19,8 +19,8 @@ from tests.scenarios.serving import READY_S_MAX, Serve
 from tests.scenarios.webhook_receiver import WebhookReceiver
 from tests.scenarios.working import Worker
 
-ROUNDS, ROUNDS_SOAK = 4, 100
-"""Quickly, four of the six deaths, others each time; in a soak each many times."""
+ROUNDS, ROUNDS_SOAK = 6, 100
+"""Quickly, each of the six deaths once: others leave them to this test."""
 SHARED_ROUNDS, SHARED_ROUNDS_SOAK = 1, 20
 SETTLED_EVERY = 10
 """After so many rounds everything must have come; in between, the next kill hits what is still on its way."""
