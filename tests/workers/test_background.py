@@ -172,6 +172,11 @@ def test_without_a_place_for_checkpoints_there_is_no_timer_that_would_count_succ
     assert with_place - without == {"write_checkpoint"}
 
 
+def test_while_nothing_is_scored_nobody_walks_through_all_payments_for_a_history_that_nobody_reads() -> None:
+    scoring, off = ({each.name for each in schedule(checkpoint_every_s=None, scoring=on)} for on in (True, False))
+    assert scoring - off == {"fill_fraud_history"}
+
+
 async def test_work_that_fails_from_the_start_has_an_age_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_numbers", metrics._Numbers())
 

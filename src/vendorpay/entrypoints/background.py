@@ -44,7 +44,8 @@ async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float, scoring:
         targets = (consumers, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())))
         sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
-        timers = Timers(deps, schedule(checkpoint_every_s=None if deps.checkpoints is None else checkpoint_every_s))
+        has_place = deps.checkpoints is not None
+        timers = Timers(deps, schedule(checkpoint_every_s=checkpoint_every_s if has_place else None, scoring=scoring))
         bell.heard_by = sequencer.nudge
         stop = asyncio.Event()
         working = asyncio.create_task(background.run((sequencer, relay, timers), stop))

@@ -35,20 +35,23 @@ class Timer:
     step: Callable[[Deps], Awaitable[bool]]
 
 
-def schedule(*, checkpoint_every_s: float | None) -> tuple[Timer, ...]:
-    """All timers. Where checkpoints have no place (None) there is no timer for them: it would count successes."""
-    always = (
+def schedule(*, checkpoint_every_s: float | None, scoring: bool = True) -> tuple[Timer, ...]:
+    """All timers. Where checkpoints have no place (None) there is no timer for them: it would count successes. Where
+    nothing is scored the fraud history has nobody who would read it: its gaps are filled once scoring is on.
+    """
+    timers = [
         Timer(name="replay_events", every_s=1, step=replay_events.step),
         Timer(name="upkeep", every_s=60, step=upkeep.step),
         Timer(name="score_again", every_s=30, step=score_payment.step),
-        Timer(name="fill_fraud_history", every_s=3600, step=fill_fraud_history.step),
         Timer(name="tidy_webhooks", every_s=60, step=tidy_webhooks.step),
         Timer(name="approve_automatically", every_s=1, step=approve_automatically.step),
         Timer(name="escalate_approvals", every_s=60, step=escalate_approvals.step),
-    )
-    if checkpoint_every_s is None:
-        return always
-    return (*always, Timer(name="write_checkpoint", every_s=checkpoint_every_s, step=write_checkpoint.step))
+    ]
+    if scoring:
+        timers.append(Timer(name="fill_fraud_history", every_s=3600, step=fill_fraud_history.step))
+    if checkpoint_every_s is not None:
+        timers.append(Timer(name="write_checkpoint", every_s=checkpoint_every_s, step=write_checkpoint.step))
+    return tuple(timers)
 
 
 class Timers:
