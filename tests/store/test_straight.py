@@ -44,7 +44,7 @@ async def test_every_kind_of_value_arrives_as_psycopg_would_have_it(
 ) -> None:
     async with Database.open(database_urls.app) as database, database.connection() as connection:
         asked = f"SELECT encode(digest, 'hex') FROM sha256({_SENT[kind]}($1::{kind})) AS digest"
-        ours = await straight.one_value(connection, asked.encode(), [straight.in_bytes(value)])
+        ours = await straight.one_value(connection, asked.encode(), straight.in_bytes([value]))
         (theirs,) = await (await connection.execute(asked.replace("$1", "%s").encode(), [value])).fetchall()
         assert (None if ours is None else ours.decode()) == theirs["encode"]
 

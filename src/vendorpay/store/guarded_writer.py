@@ -84,8 +84,8 @@ def _of_values(block: str, name: str) -> str:
 
 
 def _put(values: list[bytes | None], places: Sequence[int], row: Iterable[Any]) -> None:
-    for place, value in zip(places, row, strict=True):
-        values[place] = straight.in_bytes(value)
+    for place, value in zip(places, straight.in_bytes(row), strict=True):
+        values[place] = value
 
 
 def _texts(block: str, row: Row) -> Row:

@@ -7,9 +7,11 @@ and making rows. (psycopg 3, "psycopg.pq - libpq wrapper module".)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from types import NoneType
 from typing import Any, Final
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from psycopg import DataError
@@ -30,11 +32,24 @@ _numbers: Final = count()
 heard of that."""
 
 
-def in_bytes(value: Any) -> bytes | None:
-    """A value as PostgreSQL reads it: text, numbers, UUIDs, times, bytes and None. Raises UnicodeEncodeError."""
-    if value is None:
-        return None
-    return b"\\x" + value.hex().encode() if type(value) is bytes else str(value).encode()
+def in_bytes(values: Iterable[Any]) -> list[bytes | None]:
+    """Values as PostgreSQL reads them: text, numbers, UUIDs, times, bytes and None. Raises UnicodeEncodeError."""
+    way_of = _WAYS.get
+    return [way_of(type(value), _as_text)(value) for value in values]
+
+
+def _as_text(value: object) -> bytes:
+    return str(value).encode()
+
+
+_WAYS: Final[Mapping[type, Callable[[Any], bytes | None]]] = {
+    NoneType: lambda _: None,
+    str: str.encode,
+    int: lambda number: b"%d" % number,
+    bytes: lambda found: b"\\x" + found.hex().encode(),
+    UUID: lambda one: b"%032x" % one.int,  # hyphens may be left out (PostgreSQL 18, 8.12)
+}
+"""How a value of each kind is put; of 80 that a payment has every one would else cost half a microsecond."""
 
 
 async def one_value(connection: Connection, statement: bytes, parameters: Sequence[bytes | None]) -> bytes | None:
@@ -42,7 +57,7 @@ async def one_value(connection: Connection, statement: bytes, parameters: Sequen
 
     Raises psycopg.Error as a cursor does.
     """
-    if any(value is not None and b"\0" in value for value in parameters):
+    if b"\0" in b"".join(filter(None, parameters)):
         raise DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")  # libpq would end the text there
     name = await _name(connection, statement)
     if name is None:
