@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from vendorpay.entrypoints.cli.failures import WrongUsage
+from vendorpay.entrypoints.cli.options import PAGE_MAX
 from vendorpay.settings import Settings, SettingsError
 
 
@@ -78,6 +79,27 @@ class Faults:
             self.add("--token is missing: give one, or set VENDORPAY_TOKEN. `vendorpay token` mints one.")
         elif not (token.isascii() and token.isprintable()):
             self.add("--token is no token: it must be one line of letters, digits and .-_")
+
+
+def checked_id(name: str, text: str, url: str, token: str | None, faults: Faults | None = None) -> str:
+    """The id that a command was given as `name`, as it goes into a path.
+
+    The last check of a command that asks the service. Raises WrongUsage with every fault, those found before too.
+    """
+    faults = faults or Faults()
+    found = faults.uuid(name, text)
+    faults.address(url, token)
+    faults.end()
+    return str(found)
+
+
+def checked_limit(text: str, url: str, token: str | None, faults: Faults | None = None) -> int:
+    """How many are to be on a page. The last check of a command that lists; raises WrongUsage as `checked_id` does."""
+    faults = faults or Faults()
+    many = faults.whole("--limit", text, 1, PAGE_MAX)
+    faults.address(url, token)
+    faults.end()
+    return many
 
 
 def require_database(settings: Settings, what: str) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import as_written, moment, table
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show, ask_and_show_page
+from vendorpay.entrypoints.cli.checks import Faults, checked_id, checked_limit
+from vendorpay.entrypoints.cli.options import DEFAULT_LIMIT, DEFAULT_URL, AsJson, Cursor, Limit, Token, Url
+from vendorpay.entrypoints.cli.output import moment, table
 from vendorpay.entrypoints.cli.times import end_of, moment_of
 
 if TYPE_CHECKING:
     from vendorpay.client.policy_values import Delegation
 
 app = typer.Typer(no_args_is_help=True, help="Let somebody approve in your name for a period.")
-PAGE_MAX: Final = 200
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="When it ends: 2026-08-14T18:00:00Z.")]
 For = Annotated[str | None, typer.Option("--for", metavar="PERIOD", help="How long instead: 45m, 12h, 7d.")]
 
@@ -51,25 +50,21 @@ def give(
     faults.address(url, token)
     faults.end()
 
-    from vendorpay.entrypoints.cli.asked_service import asked
-
     ends_at = "" if ends is None else moment(ends)
     starts_at = None if begins is None else moment(begins)
-    given = asked(
+    ask_and_show(
         url,
         token,
         lambda client: client.create_delegation(delegate_id=delegate, ends_at=ends_at, starts_at=starts_at),
+        _print,
+        json=json,
     )
-    if json:
-        as_written(given.json)
-    else:
-        _print([given])
 
 
 @app.command("list")
 def list_delegations(
-    limit: Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")] = "50",
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
@@ -80,20 +75,14 @@ def list_delegations(
 
         vendorpay delegations list --token "$TOKEN"
     """
-    faults = Faults()
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
-    faults.address(url, token)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    page = asked(url, token, lambda client: client.list_delegations(limit=many, cursor=cursor).first())
-    if json:
-        as_written(page.json)
-        return
-    _print(page.delegations)
-    if page.next_cursor:
-        print(f"There are more: --cursor {page.next_cursor}")
+    many = checked_limit(limit, url, token)
+    ask_and_show_page(
+        url,
+        token,
+        lambda client: client.list_delegations(limit=many, cursor=cursor).first(),
+        lambda page: _print(*page.delegations),
+        json=json,
+    )
 
 
 @app.command()
@@ -111,21 +100,11 @@ def end(
 
         vendorpay delegations end 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    faults = Faults()
-    asked_for = faults.uuid("DELEGATION", delegation_id)
-    faults.address(url, token)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    ended = asked(url, token, lambda client: client.end_delegation(str(asked_for)))
-    if json:
-        as_written(ended.json)
-    else:
-        _print([ended])
+    asked_for = checked_id("DELEGATION", delegation_id, url, token)
+    ask_and_show(url, token, lambda client: client.end_delegation(asked_for), _print, json=json)
 
 
-def _print(delegations: Iterable[Delegation]) -> None:
+def _print(*delegations: Delegation) -> None:
     from vendorpay.entrypoints.ids import system_now
 
     now = system_now()

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import amount, as_written, moment, table, text
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show, ask_and_show_page
+from vendorpay.entrypoints.cli.checks import Faults, checked_id, checked_limit
+from vendorpay.entrypoints.cli.options import (
+    DEFAULT_LIMIT,
+    DEFAULT_URL,
+    AsJson,
+    Cursor,
+    Limit,
+    Notes,
+    ReasonCode,
+    Token,
+    Url,
+)
+from vendorpay.entrypoints.cli.output import amount, moment, table, text
 
 if TYPE_CHECKING:
-    from vendorpay.client.fraud_values import FraudCaseInFull
+    from vendorpay.client.fraud_values import FraudCase, FraudCaseInFull, FraudCasePage
 
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="A case's id, of `vendorpay fraud cases`.")]
-PAGE_MAX: Final = 200
 
 
 def cases(
     status: Annotated[str, typer.Option("--status", help="open, cleared, confirmed or superseded.")] = "open",
     assignee: Annotated[str | None, typer.Option("--assignee", metavar="SUB", help="Only this person's.")] = None,
-    limit: Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")] = "50",
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
@@ -32,36 +42,14 @@ def cases(
 
         vendorpay fraud cases --token "$TOKEN"
     """
-    faults = Faults()
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
-    faults.address(url, token)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    page = asked(
+    many = checked_limit(limit, url, token)
+    ask_and_show_page(
         url,
         token,
         lambda client: client.list_fraud_cases(status=status, assignee=assignee, limit=many, cursor=cursor).first(),
+        _print_page,
+        json=json,
     )
-    if json:
-        as_written(page.json)
-        return
-    rows = [
-        (
-            str(each.case_id),
-            text(each.payment.fraud_score),
-            text(each.assignee),
-            amount(each.payment.amount_cents, each.payment.currency),
-            str(each.payment.vendor_id),
-            moment(each.opened_at),
-            ", ".join(reason.code for reason in each.payment.fraud_reasons),
-        )
-        for each in page.cases
-    ]
-    table(("case", "score", "assignee", "amount", "vendor", "opened", "because of"), rows, right=("score", "amount"))
-    if page.next_cursor:
-        print(f"There are more: --cursor {page.next_cursor}")
 
 
 def case(case_id: CaseId, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False) -> None:
@@ -71,15 +59,8 @@ def case(case_id: CaseId, url: Url = DEFAULT_URL, token: Token = None, json: AsJ
 
         vendorpay fraud case 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    asked_for = _checked(case_id, url, token)
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    found = asked(url, token, lambda client: client.get_fraud_case(asked_for))
-    if json:
-        as_written(found.json)
-    else:
-        _print_case(found)
+    asked_for = checked_id("CASE", case_id, url, token)
+    ask_and_show(url, token, lambda client: client.get_fraud_case(asked_for), _print_case, json=json)
 
 
 def assign(
@@ -101,29 +82,17 @@ def assign(
     faults = Faults()
     if (to is None) != nobody:
         faults.add("Give --to with somebody's sub, or --nobody.")
-    asked_for = _checked(case_id, url, token, faults)
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    found = asked(url, token, lambda client: client.assign_fraud_case(asked_for, assignee=to))
-    if json:
-        as_written(found.json)
-    else:
-        row = (str(found.case_id), found.status, str(found.payment_id), text(found.assignee))
-        table(("case", "status", "payment", "assignee"), [row])
+    asked_for = checked_id("CASE", case_id, url, token, faults)
+    ask_and_show(
+        url, token, lambda client: client.assign_fraud_case(asked_for, assignee=to), _print_assigned, json=json
+    )
 
 
 def decide(
     case_id: CaseId,
     decision: Annotated[str, typer.Option("--decision", help="cleared or confirmed.")],
-    reason_code: Annotated[
-        str,
-        typer.Option(
-            "--reason-code",
-            help="verified_with_vendor, verified_photos, known_pattern, duplicate, inflated, not_performed or other.",
-        ),
-    ],
-    notes: Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")] = None,
+    reason_code: ReasonCode,
+    notes: Notes = None,
     block_vendor: Annotated[
         bool, typer.Option("--block-vendor", help="With confirmed: flag whatever the vendor sends from now on.")
     ] = False,
@@ -139,11 +108,8 @@ def decide(
 
         vendorpay fraud decide "$CASE" --decision cleared --reason-code verified_with_vendor --token "$TOKEN"
     """
-    asked_for = _checked(case_id, url, token)
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    decided = asked(
+    asked_for = checked_id("CASE", case_id, url, token)
+    ask_and_show(
         url,
         token,
         lambda client: client.decide_fraud_case(
@@ -153,21 +119,25 @@ def decide(
             notes=notes,
             block_vendor=block_vendor or None,
         ),
+        _print_decided,
+        json=json,
     )
-    if json:
-        as_written(decided.json)
-    else:
-        row = (str(decided.case_id), decided.status, str(decided.payment_id), decided.payment.status)
-        table(("case", "status", "payment", "its status"), [row])
 
 
-def _checked(case_id: str, url: str, token: str | None, faults: Faults | None = None) -> str:
-    """The id, as it goes into a path. Raises WrongUsage with every fault."""
-    faults = faults or Faults()
-    found = faults.uuid("CASE", case_id)
-    faults.address(url, token)
-    faults.end()
-    return str(found)
+def _print_page(page: FraudCasePage) -> None:
+    rows = [
+        (
+            str(each.case_id),
+            text(each.payment.fraud_score),
+            text(each.assignee),
+            amount(each.payment.amount_cents, each.payment.currency),
+            str(each.payment.vendor_id),
+            moment(each.opened_at),
+            ", ".join(reason.code for reason in each.payment.fraud_reasons),
+        )
+        for each in page.cases
+    ]
+    table(("case", "score", "assignee", "amount", "vendor", "opened", "because of"), rows, right=("score", "amount"))
 
 
 def _print_case(found: FraudCaseInFull) -> None:
@@ -189,3 +159,13 @@ def _print_case(found: FraudCaseInFull) -> None:
     table(("found", "strength", "weight", "what"), rows, right=("strength", "weight"))
     print()
     print_payment(found.payment)
+
+
+def _print_assigned(found: FraudCase) -> None:
+    row = (str(found.case_id), found.status, str(found.payment_id), text(found.assignee))
+    table(("case", "status", "payment", "assignee"), [row])
+
+
+def _print_decided(found: FraudCase) -> None:
+    row = (str(found.case_id), found.status, str(found.payment_id), found.payment.status)
+    table(("case", "status", "payment", "its status"), [row])

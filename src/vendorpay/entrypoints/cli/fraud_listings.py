@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import as_written, moment, table, text
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show, ask_and_show_page
+from vendorpay.entrypoints.cli.checks import Faults, checked_id, checked_limit
+from vendorpay.entrypoints.cli.options import (
+    DEFAULT_LIMIT,
+    DEFAULT_URL,
+    AsJson,
+    Cursor,
+    Limit,
+    ReasonCode,
+    Token,
+    Url,
+)
+from vendorpay.entrypoints.cli.output import moment, table, text
 from vendorpay.entrypoints.cli.times import end_of
 
 if TYPE_CHECKING:
     from vendorpay.client.fraud_values import FraudListing
 
 app = typer.Typer(no_args_is_help=True, help="Trust or block vendors, or snooze a signal for one.")
-PAGE_MAX: Final = 200
 Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="The vendor's id.")]
 ListingId = Annotated[str, typer.Argument(metavar="LISTING", help="Its id, of `vendorpay fraud listings list`.")]
-ReasonCode = Annotated[
-    str,
-    typer.Option(
-        "--reason-code",
-        help="verified_with_vendor, verified_photos, known_pattern, duplicate, inflated, not_performed or other.",
-    ),
-]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="When it ends: 2026-12-31T23:59:59Z.")]
 For = Annotated[str | None, typer.Option("--for", metavar="PERIOD", help="How long instead: 12h, 90d.")]
 
@@ -34,8 +35,8 @@ For = Annotated[str | None, typer.Option("--for", metavar="PERIOD", help="How lo
 @app.command("list")
 def list_listings(
     vendor: Annotated[str | None, typer.Option("--vendor", metavar="UUID", help="Only this vendor's.")] = None,
-    limit: Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")] = "50",
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
@@ -48,21 +49,14 @@ def list_listings(
     """
     faults = Faults()
     whose = faults.uuid("--vendor", vendor)
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
-    faults.address(url, token)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    page = asked(
-        url, token, lambda client: client.list_fraud_listings(vendor_id=whose, limit=many, cursor=cursor).first()
+    many = checked_limit(limit, url, token, faults)
+    ask_and_show_page(
+        url,
+        token,
+        lambda client: client.list_fraud_listings(vendor_id=whose, limit=many, cursor=cursor).first(),
+        lambda page: _print(*page.listings),
+        json=json,
     )
-    if json:
-        as_written(page.json)
-        return
-    _print(page.listings)
-    if page.next_cursor:
-        print(f"There are more: --cursor {page.next_cursor}")
 
 
 @app.command()
@@ -132,10 +126,8 @@ def confirm(listing_id: ListingId, url: Url = DEFAULT_URL, token: Token = None, 
 
         vendorpay fraud listings confirm 0190a1b2-0000-7000-8000-000000000001 --token "$OTHER_ADMIN"
     """
-    asked_for = _checked(listing_id, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show(asked(url, token, lambda client: client.confirm_fraud_listing(asked_for)), json=json)
+    asked_for = checked_id("LISTING", listing_id, url, token)
+    ask_and_show(url, token, lambda client: client.confirm_fraud_listing(asked_for), _print, json=json)
 
 
 @app.command()
@@ -146,10 +138,8 @@ def end(listing_id: ListingId, url: Url = DEFAULT_URL, token: Token = None, json
 
         vendorpay fraud listings end 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    asked_for = _checked(listing_id, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show(asked(url, token, lambda client: client.end_fraud_listing(asked_for)), json=json)
+    asked_for = checked_id("LISTING", listing_id, url, token)
+    ask_and_show(url, token, lambda client: client.end_fraud_listing(asked_for), _print, json=json)
 
 
 def _list(
@@ -170,35 +160,22 @@ def _list(
     faults.address(*place)
     faults.end()
 
-    from vendorpay.entrypoints.cli.asked_service import asked
+    def in_words(listed: FraudListing) -> None:
+        _print(listed)
+        if kind != "block":
+            print(f"It counts when another admin says: vendorpay fraud listings confirm {listed.listing_id}")
 
-    listed = asked(
+    ask_and_show(
         *place,
         lambda client: client.create_fraud_listing(
             vendor_id=str(vendor_id), kind=kind, reason_code=reason_code, signal=signal, expires_at=expires_at
         ),
+        in_words,
+        json=json,
     )
-    _show(listed, json=json)
-    if not json and kind != "block":
-        print(f"It counts when another admin says: vendorpay fraud listings confirm {listed.listing_id}")
 
 
-def _checked(listing_id: str, url: str, token: str | None) -> str:
-    faults = Faults()
-    found = faults.uuid("LISTING", listing_id)
-    faults.address(url, token)
-    faults.end()
-    return str(found)
-
-
-def _show(listing: FraudListing, *, json: bool) -> None:
-    if json:
-        as_written(listing.json)
-    else:
-        _print([listing])
-
-
-def _print(listings: Iterable[FraudListing]) -> None:
+def _print(*listings: FraudListing) -> None:
     from vendorpay.entrypoints.ids import system_now
 
     now = system_now()

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import json as jsons
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import as_written, moment, table
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show, ask_and_show_page
+from vendorpay.entrypoints.cli.checks import Faults, checked_id, checked_limit
+from vendorpay.entrypoints.cli.options import DEFAULT_LIMIT, DEFAULT_URL, AsJson, Cursor, Limit, Token, Url
+from vendorpay.entrypoints.cli.output import moment, table
 
 if TYPE_CHECKING:
-    from vendorpay.client import Client
     from vendorpay.client.fraud_values import FraudRuleSet
 
 app = typer.Typer(no_args_is_help=True, help="Propose, try and activate fraud rule sets.")
-PAGE_MAX: Final = 200
 RuleSetId = Annotated[str, typer.Argument(metavar="RULE-SET", help="Its id, of `vendorpay fraud rule-sets list`.")]
 
 
 @app.command("list")
 def list_rule_sets(
-    limit: Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")] = "50",
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     json: AsJson = False,
@@ -36,20 +34,14 @@ def list_rule_sets(
 
         vendorpay fraud rule-sets list --token "$TOKEN"
     """
-    faults = Faults()
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
-    faults.address(url, token)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    page = asked(url, token, lambda client: client.list_fraud_rule_sets(limit=many, cursor=cursor).first())
-    if json:
-        as_written(page.json)
-        return
-    _print(page.rule_sets)
-    if page.next_cursor:
-        print(f"There are more: --cursor {page.next_cursor}")
+    many = checked_limit(limit, url, token)
+    ask_and_show_page(
+        url,
+        token,
+        lambda client: client.list_fraud_rule_sets(limit=many, cursor=cursor).first(),
+        lambda page: _print(*page.rule_sets),
+        json=json,
+    )
 
 
 @app.command()
@@ -74,10 +66,7 @@ def propose(
     faults.address(url, token)
     faults.end()
     document = jsons.loads(raw)
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show(asked(url, token, lambda client: client.propose_fraud_rule_set(**document)), json=json)
+    ask_and_show(url, token, lambda client: client.propose_fraud_rule_set(**document), _print, json=json)
 
 
 @app.command()
@@ -88,7 +77,8 @@ def activate(rule_set_id: RuleSetId, url: Url = DEFAULT_URL, token: Token = None
 
         vendorpay fraud rule-sets activate 0190a1b2-0000-7000-8000-000000000001 --token "$OTHER_ADMIN"
     """
-    _do(rule_set_id, lambda client, found: client.use_fraud_rule_set(found, mode="live"), (url, token), json=json)
+    asked_for = checked_id("RULE-SET", rule_set_id, url, token)
+    ask_and_show(url, token, lambda client: client.use_fraud_rule_set(asked_for, mode="live"), _print, json=json)
 
 
 @app.command()
@@ -99,7 +89,8 @@ def shadow(rule_set_id: RuleSetId, url: Url = DEFAULT_URL, token: Token = None, 
 
         vendorpay fraud rule-sets shadow 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    _do(rule_set_id, lambda client, found: client.use_fraud_rule_set(found, mode="shadow"), (url, token), json=json)
+    asked_for = checked_id("RULE-SET", rule_set_id, url, token)
+    ask_and_show(url, token, lambda client: client.use_fraud_rule_set(asked_for, mode="shadow"), _print, json=json)
 
 
 @app.command("end-shadow")
@@ -110,30 +101,11 @@ def end_shadow(rule_set_id: RuleSetId, url: Url = DEFAULT_URL, token: Token = No
 
         vendorpay fraud rule-sets end-shadow 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    _do(rule_set_id, lambda client, found: client.end_fraud_shadow(found), (url, token), json=json)
+    asked_for = checked_id("RULE-SET", rule_set_id, url, token)
+    ask_and_show(url, token, lambda client: client.end_fraud_shadow(asked_for), _print, json=json)
 
 
-def _do(
-    rule_set_id: str, ask: Callable[[Client, str], FraudRuleSet], place: tuple[str, str | None], *, json: bool
-) -> None:
-    faults = Faults()
-    found = faults.uuid("RULE-SET", rule_set_id)
-    faults.address(*place)
-    faults.end()
-
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show(asked(*place, lambda client: ask(client, str(found))), json=json)
-
-
-def _show(rule_set: FraudRuleSet, *, json: bool) -> None:
-    if json:
-        as_written(rule_set.json)
-    else:
-        _print([rule_set])
-
-
-def _print(rule_sets: Iterable[FraudRuleSet]) -> None:
+def _print(*rule_sets: FraudRuleSet) -> None:
     rows = [
         (str(each.rule_set_id), each.version, each.mode or "", each.proposed_by, moment(each.proposed_at))
         for each in rule_sets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -39,6 +39,18 @@ Token = Annotated[
     ),
 ]
 DEFAULT_URL = "http://127.0.0.1:8080"
+PAGE_MAX: Final = 200
+Limit = Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")]
+DEFAULT_LIMIT: Final = "50"
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")]
+ReasonCode = Annotated[
+    str,
+    typer.Option(
+        "--reason-code",
+        help="verified_with_vendor, verified_photos, known_pattern, duplicate, inflated, not_performed or other.",
+    ),
+]
+Notes = Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")]
 
 
 def settings_of(**overrides: object) -> Settings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 import typer
 
 from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
+from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Notes, Token, Url
 from vendorpay.entrypoints.cli.output import as_json, as_written, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ Result = dict[str, Any]
 """What became of one payment: its status, or the code and reason of a refusal."""
 APPROVALS_MAX: Final = 1_000
 """How many the service approves in one request."""
-Notes = Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")]
 
 
 def approve(
@@ -39,17 +38,16 @@ def approve(
 
         vendorpay payments approve 0190a1b2-0000-7000-8000-000000000001 --notes "photos seen" --token "$TOKEN"
     """
-    ids = _checked(payment_ids, url, token)
-    from vendorpay.entrypoints.cli.asked_service import service
-
-    with service(url, token) as client:
-        if on_behalf_of is None:
-            results = list(_together(client, ids, notes))
-        else:  # of many at once nobody is asked in whose name
-            results = list(
-                _one_by_one(ids, lambda each: client.approve_payment(each, on_behalf_of=on_behalf_of, notes=notes))
-            )
-    _show(results, in_json=json)
+    if on_behalf_of is None:
+        _decide_and_show(payment_ids, url, token, lambda client, ids: _together(client, ids, notes), json=json)
+    else:  # of many at once nobody is asked in whose name
+        _one_by_one(
+            payment_ids,
+            url,
+            token,
+            lambda client, each: client.approve_payment(each, on_behalf_of=on_behalf_of, notes=notes),
+            json=json,
+        )
 
 
 def hold(
@@ -67,16 +65,13 @@ def hold(
 
         vendorpay payments hold 0190a1b2-0000-7000-8000-000000000001 --reason "no photo" --token "$TOKEN"
     """
-    ids = _checked(payment_ids, url, token)
-    from vendorpay.entrypoints.cli.asked_service import service
-
-    with service(url, token) as client:
-        results = list(
-            _one_by_one(
-                ids, lambda each: client.hold_payment(each, reason=reason, reason_code=reason_code, notes=notes)
-            )
-        )
-    _show(results, in_json=json)
+    _one_by_one(
+        payment_ids,
+        url,
+        token,
+        lambda client, each: client.hold_payment(each, reason=reason, reason_code=reason_code, notes=notes),
+        json=json,
+    )
 
 
 def release(
@@ -88,12 +83,7 @@ def release(
 
         vendorpay payments release 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN"
     """
-    ids = _checked(payment_ids, url, token)
-    from vendorpay.entrypoints.cli.asked_service import service
-
-    with service(url, token) as client:
-        results = list(_one_by_one(ids, lambda each: client.release_payment(each, notes=notes)))
-    _show(results, in_json=json)
+    _one_by_one(payment_ids, url, token, lambda client, each: client.release_payment(each, notes=notes), json=json)
 
 
 def undo_approval(
@@ -105,12 +95,7 @@ def undo_approval(
 
         vendorpay payments undo-approval 0190a1b2-0000-7000-8000-000000000001 --notes "wrong one" --token "$TOKEN"
     """
-    ids = _checked(payment_ids, url, token)
-    from vendorpay.entrypoints.cli.asked_service import service
-
-    with service(url, token) as client:
-        results = list(_one_by_one(ids, lambda each: client.undo_approval(each, notes=notes)))
-    _show(results, in_json=json)
+    _one_by_one(payment_ids, url, token, lambda client, each: client.undo_approval(each, notes=notes), json=json)
 
 
 def edit(
@@ -155,13 +140,33 @@ def edit(
         table(("payment", "version"), [(str(payment.payment_id), str(payment.version))])
 
 
-def _checked(payment_ids: list[str], url: str, token: str | None) -> list[str]:
-    """Each id once. Raises WrongUsage with every fault."""
+def _one_by_one(
+    payment_ids: list[str], url: str, token: str | None, decide: Callable[[Client, str], Payment], *, json: bool
+) -> NoReturn:
+    """Does it to each payment, and shows what became of them, as `_decide_and_show` does."""
+    _decide_and_show(
+        payment_ids, url, token, lambda client, ids: _each_alone(ids, lambda each: decide(client, each)), json=json
+    )
+
+
+def _decide_and_show(
+    payment_ids: list[str],
+    url: str,
+    token: str | None,
+    decide: Callable[[Client, Sequence[str]], Iterator[Result]],
+    *,
+    json: bool,
+) -> NoReturn:
+    """Decides on payments, on each id once. Raises WrongUsage with every fault; exits with 1 when one was refused."""
     faults = Faults()
     ids = faults.payment_ids(payment_ids)
     faults.address(url, token)
     faults.end()
-    return list(dict.fromkeys(ids))
+    from vendorpay.entrypoints.cli.asked_service import service
+
+    with service(url, token) as client:
+        results = list(decide(client, list(dict.fromkeys(ids))))
+    _show(results, in_json=json)
 
 
 def _together(client: Client, ids: Sequence[str], notes: str | None) -> Iterator[Result]:
@@ -184,7 +189,7 @@ def _together(client: Client, ids: Sequence[str], notes: str | None) -> Iterator
                 yield {"paymentId": each, "code": result.problem.code, "reason": str(result.problem)}
 
 
-def _one_by_one(ids: Sequence[str], decide: Callable[[str], Payment]) -> Iterator[Result]:
+def _each_alone(ids: Sequence[str], decide: Callable[[str], Payment]) -> Iterator[Result]:
     """Does it to each payment; stops where the service stays away."""
     from vendorpay.client import ClientError, Problem
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vendorpay.entrypoints.cli import payment_decisions
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import amount, as_written, moment, table
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show, ask_and_show_page
+from vendorpay.entrypoints.cli.checks import Faults, checked_limit
+from vendorpay.entrypoints.cli.options import DEFAULT_LIMIT, DEFAULT_URL, AsJson, Cursor, Limit, Token, Url
+from vendorpay.entrypoints.cli.output import amount, moment, table
 from vendorpay.entrypoints.cli.payment_page import print_payment
 from vendorpay.entrypoints.cli.payments_import.command import HELP, import_payments
 
 if TYPE_CHECKING:
+    from vendorpay.client import Client
     from vendorpay.client.payment_values import PaymentPage, PendingPage
 
-PAGE_MAX: Final = 200
-Limit = Annotated[str, typer.Option("--limit", help=f"How many at most, 1 to {PAGE_MAX}.")]
-Cursor = Annotated[str | None, typer.Option("--cursor", help="Go on where an earlier list ended.")]
 app = typer.Typer(no_args_is_help=True, help="List, show, decide on, edit and import payments.")
 
 
@@ -30,7 +29,7 @@ def list_payments(
     waiting_for_me: Annotated[
         bool, typer.Option("--waiting-for-me", help="What you could approve now, oldest first; without other filters.")
     ] = False,
-    limit: Limit = "50",
+    limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -45,37 +44,28 @@ def list_payments(
         vendorpay payments list --waiting-for-me --token "$TOKEN"
     """
     faults = Faults()
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
     vendor_id, incident_id = faults.uuid("--vendor", vendor), faults.uuid("--incident", incident)
     if waiting_for_me and (status or vendor or incident):
         faults.add("--waiting-for-me is a list of its own: leave --status, --vendor and --incident out.")
-    faults.address(url, token)
-    faults.end()
-    from vendorpay.entrypoints.cli.asked_service import asked
+    many = checked_limit(limit, url, token, faults)
 
-    if waiting_for_me:
-        _print_page(
-            asked(
-                url,
-                token,
-                lambda client: client.list_pending_payments(limit=many, cursor=cursor, waiting_for="me").first(),
-            ),
-            json=json,
-        )
-        return
-    found = asked(
-        url,
-        token,
-        lambda client: client.list_payments(
+    def ask(client: Client) -> PaymentPage | PendingPage:
+        if waiting_for_me:
+            return client.list_pending_payments(limit=many, cursor=cursor, waiting_for="me").first()
+        return client.list_payments(
             status=status, vendor_id=vendor_id, incident_id=incident_id, limit=many, cursor=cursor
-        ).first(),
-    )
-    _print_page(found, json=json)
+        ).first()
+
+    ask_and_show_page(url, token, ask, _print_page, json=json)
 
 
 @app.command()
 def flagged(
-    limit: Limit = "50", cursor: Cursor = None, url: Url = DEFAULT_URL, token: Token = None, json: AsJson = False
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    json: AsJson = False,
 ) -> None:
     """List payments with an open fraud case, oldest first. `vendorpay fraud cases` says why.
 
@@ -83,14 +73,14 @@ def flagged(
 
         vendorpay payments flagged --token "$TOKEN"
     """
-    faults = Faults()
-    many = faults.whole("--limit", limit, 1, PAGE_MAX)
-    faults.address(url, token)
-    faults.end()
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    found = asked(url, token, lambda client: client.list_flagged_payments(limit=many, cursor=cursor).first())
-    _print_page(found, json=json)
+    many = checked_limit(limit, url, token)
+    ask_and_show_page(
+        url,
+        token,
+        lambda client: client.list_flagged_payments(limit=many, cursor=cursor).first(),
+        _print_page,
+        json=json,
+    )
 
 
 @app.command()
@@ -110,19 +100,10 @@ def show(
     ids = faults.payment_ids([payment_id])
     faults.address(url, token)
     faults.end()
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    payment = asked(url, token, lambda client: client.get_payment(ids[0]))
-    if json:
-        as_written(payment.json)
-        return
-    print_payment(payment)
+    ask_and_show(url, token, lambda client: client.get_payment(ids[0]), print_payment, json=json)
 
 
-def _print_page(found: PaymentPage | PendingPage, *, json: bool) -> None:
-    if json:
-        as_written(found.json)
-        return
+def _print_page(found: PaymentPage | PendingPage) -> None:
     columns = ("payment", "status", "amount", "vendor", "incident", "created")
     rows = [
         (
@@ -136,8 +117,6 @@ def _print_page(found: PaymentPage | PendingPage, *, json: bool) -> None:
         for each in found.payments
     ]
     table(columns, rows, right=("amount",))
-    if found.cursor:
-        print(f"There are more: --cursor {found.cursor}")
 
 
 # In the order of the help: what one looks at, what one does about it, and many at once.

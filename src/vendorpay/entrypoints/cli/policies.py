@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from vendorpay.entrypoints.cli.checks import Faults
-from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Token, Url
-from vendorpay.entrypoints.cli.output import as_written, moment, table, text
+from vendorpay.entrypoints.cli.ask_and_show import ask_and_show
+from vendorpay.entrypoints.cli.checks import Faults, checked_id
+from vendorpay.entrypoints.cli.options import DEFAULT_URL, AsJson, Notes, Token, Url
+from vendorpay.entrypoints.cli.output import moment, table, text
 
 if TYPE_CHECKING:
-    from vendorpay.client.policy_values import Need, PolicyVersion
+    from vendorpay.client.policy_values import Need, PolicyPage, PolicyVersion, Simulation
 
 app = typer.Typer(no_args_is_help=True, help="Propose, try and activate approval policies.")
 File = Annotated[Path, typer.Argument(metavar="FILE.json", help="The policy's document (docs/approvals.md).")]
 PolicyId = Annotated[str, typer.Argument(metavar="POLICY", help="A version's id, of `vendorpay policies list`.")]
-Notes = Annotated[str | None, typer.Option("--notes", help="What else is to be said, for the record.")]
 SIMULATED_MAX: Final = 1_000
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
 """More than the service takes: what is larger is no policy, and not worth reading."""
@@ -32,14 +32,7 @@ def list_policies(url: Url = DEFAULT_URL, token: Token = None, json: AsJson = Fa
 
         vendorpay policies list --token "$TOKEN"
     """
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    page = asked(url, token, lambda client: client.list_policies().first())
-    if json:
-        as_written(page.json)
-        return
-    versions = [page.active, *(each for each in page.policies if each.version != page.active.version)]
-    _print_versions(versions)
+    ask_and_show(url, token, lambda client: client.list_policies().first(), _print_page, json=json)
 
 
 @app.command()
@@ -50,14 +43,8 @@ def show(policy_id: PolicyId, url: Url = DEFAULT_URL, token: Token = None, json:
 
         vendorpay policies show 0190a1b2-0000-7000-8000-000000000001 --token "$TOKEN" > policy.json
     """
-    asked_for = _checked(policy_id, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    found = asked(url, token, lambda client: client.get_policy(asked_for))
-    if json:
-        as_written(found.json)
-    else:
-        print(jsons.dumps(jsons.loads(found.json)["document"], ensure_ascii=False, indent=2))
+    asked_for = checked_id("POLICY", policy_id, url, token)
+    ask_and_show(url, token, lambda client: client.get_policy(asked_for), _print_document, json=json)
 
 
 @app.command()
@@ -69,9 +56,9 @@ def propose(file: File, notes: Notes = None, url: Url = DEFAULT_URL, token: Toke
         vendorpay policies propose policy.json --notes "two people from 500.00 on" --token "$TOKEN"
     """
     document = _document(file, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show_proposed(asked(url, token, lambda client: client.propose_policy(document=document, notes=notes)), json)
+    ask_and_show(
+        url, token, lambda client: client.propose_policy(document=document, notes=notes), _print_versions, json=json
+    )
 
 
 @app.command("propose-again")
@@ -88,17 +75,8 @@ def propose_again(
 
         vendorpay policies propose-again default --notes "as it was before" --token "$TOKEN"
     """
-    again = earlier if earlier == "default" else _checked(earlier, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    _show_proposed(asked(url, token, lambda client: client.propose_policy(again=again, notes=notes)), json)
-
-
-def _show_proposed(proposed: PolicyVersion, json: bool) -> None:
-    if json:
-        as_written(proposed.json)
-    else:
-        _print_versions([proposed])
+    again = earlier if earlier == "default" else checked_id("POLICY", earlier, url, token)
+    ask_and_show(url, token, lambda client: client.propose_policy(again=again, notes=notes), _print_versions, json=json)
 
 
 @app.command()
@@ -118,17 +96,13 @@ def simulate(
     many = Faults()
     payments = many.whole("--last", last, 1, SIMULATED_MAX)
     document = _document(file, url, token, many)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    found = asked(url, token, lambda client: client.simulate_policy(document=document, last=payments))
-    if json:
-        as_written(found.json)
-        return
-    table(("rule", "payments"), [(each.rule, str(each.payments)) for each in found.rules], right=("payments",))
-    print(f"{found.changed} of {found.payments} payments would need something else than now.")
-    if found.differences:
-        rows = [(str(each.payment_id), _need(each.now), _need(each.then)) for each in found.differences]
-        table(("payment", f"now, by version {found.active_version}", "then"), rows)
+    ask_and_show(
+        url,
+        token,
+        lambda client: client.simulate_policy(document=document, last=payments),
+        _print_simulation,
+        json=json,
+    )
 
 
 @app.command()
@@ -141,22 +115,8 @@ def activate(
 
         vendorpay policies activate 0190a1b2-0000-7000-8000-000000000001 --token "$OTHER_ADMIN"
     """
-    asked_for = _checked(policy_id, url, token)
-    from vendorpay.entrypoints.cli.asked_service import asked
-
-    active = asked(url, token, lambda client: client.activate_policy(asked_for, notes=notes))
-    if json:
-        as_written(active.json)
-    else:
-        _print_versions([active])
-
-
-def _checked(policy_id: str, url: str, token: str | None) -> str:
-    faults = Faults()
-    found = faults.uuid("POLICY", policy_id)
-    faults.address(url, token)
-    faults.end()
-    return str(found)
+    asked_for = checked_id("POLICY", policy_id, url, token)
+    ask_and_show(url, token, lambda client: client.activate_policy(asked_for, notes=notes), _print_versions, json=json)
 
 
 def _document(file: Path, url: str, token: str | None, faults: Faults | None = None) -> dict[str, Any]:
@@ -178,12 +138,28 @@ def _document(file: Path, url: str, token: str | None, faults: Faults | None = N
     return found if isinstance(found, dict) else {}
 
 
+def _print_document(version: PolicyVersion) -> None:
+    print(jsons.dumps(jsons.loads(version.json)["document"], ensure_ascii=False, indent=2))
+
+
+def _print_simulation(found: Simulation) -> None:
+    table(("rule", "payments"), [(each.rule, str(each.payments)) for each in found.rules], right=("payments",))
+    print(f"{found.changed} of {found.payments} payments would need something else than now.")
+    if found.differences:
+        rows = [(str(each.payment_id), _need(each.now), _need(each.then)) for each in found.differences]
+        table(("payment", f"now, by version {found.active_version}", "then"), rows)
+
+
 def _need(need: Need) -> str:
     people = f", {need.required_approvals} to approve" if need.effect == "approvals" else f", {need.effect}"
     return f"{need.rule}{people}"
 
 
-def _print_versions(versions: list[PolicyVersion]) -> None:
+def _print_page(page: PolicyPage) -> None:
+    _print_versions(page.active, *(each for each in page.policies if each.version != page.active.version))
+
+
+def _print_versions(*versions: PolicyVersion) -> None:
     rows = [
         (
             str(each.version),
