@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.asking import Caller
+from tests.api.asking import Answered, Caller
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,28 @@ async def test_a_rule_set_is_tried_by_who_brought_it_and_put_in_force_by_another
     assert (await service.ask("POST", missing, body={"mode": "shadow"})).code == "not_found"
     wrong = {"version": "x y", "signals": {"moods": {"weight": 2}}}
     assert len((await service.ask("POST", "/fraud/rule-sets", body=wrong)).faults) >= 2
+
+
+async def test_a_rule_set_that_another_followed_is_proposed_again(service: Caller) -> None:
+    """Origin 52: nobody alone goes to and fro between rule sets to which others agreed long ago."""
+    lax, strict = [await service.ask("POST", "/fraud/rule-sets", body={"version": name}) for name in ("lax", "strict")]
+
+    async def use(rule_set: Answered, mode: str) -> Answered:
+        place = f"/fraud/rule-sets/{rule_set.json['ruleSetId']}/use"
+        return await service.ask("POST", place, sub=SECOND, body={"mode": mode})
+
+    for rule_set in (lax, lax, strict):
+        assert (await use(rule_set, "live")).json["mode"] == "live"
+    assert (await use(lax, "live")).code == "rule_set_replaced"
+    assert (await use(lax, "shadow")).json["mode"] == "shadow", "it can be tried, and that is all"
+    again = await service.ask("POST", "/fraud/rule-sets", body={**lax.json["document"], "version": "lax-again"})
+    assert (await use(again, "live")).json["mode"] == "live"
+    shown = (await service.ask("GET", "/fraud/rule-sets")).json["ruleSets"]
+    assert [(one["version"], one["mode"]) for one in shown] == [
+        ("lax-again", "live"),
+        ("strict", None),
+        ("lax", "shadow"),
+    ]
 
 
 async def test_whoever_ends_a_listing_first_has_ended_it_for_everybody(service: Caller) -> None:

@@ -44,6 +44,7 @@ ADDED = {
     (403, "policy_denied"),
     (409, "policies_off"),
     (409, "policy_lapsed"),
+    (409, "rule_set_replaced"),
     (503, "issuer_unavailable"),
     (503, "not_ready"),
 }

@@ -48,11 +48,12 @@ USED = "SELECT subject_type, subject_id, period_start, used_cents, max_cents FRO
 TAKEN = """
 SELECT 'approver' AS subject_type, a.approver_id AS subject_id,
        date_trunc('day', a.approved_at AT TIME ZONE 'UTC')::date AS period_start, sum(p.amount_cents)::bigint AS cents
-FROM approvals a JOIN payments p USING (payment_id) WHERE a.voided_at IS NULL GROUP BY 1, 2, 3
+FROM approvals a JOIN payments p USING (payment_id)
+WHERE a.voided_at IS NULL AND p.status <> 'cancelled' GROUP BY 1, 2, 3
 UNION ALL
 SELECT 'vendor', p.vendor_id::text, date_trunc('week', p.approved_at AT TIME ZONE 'UTC')::date,
        sum(p.amount_cents)::bigint
-FROM payments p WHERE p.approved_at IS NOT NULL GROUP BY 1, 2, 3"""
+FROM payments p WHERE p.approved_at IS NOT NULL AND p.status <> 'cancelled' GROUP BY 1, 2, 3"""
 UNCOVERED = """
 SELECT a.payment_id FROM approvals a WHERE a.on_behalf_of IS NOT NULL AND NOT EXISTS (
     SELECT FROM delegations d WHERE d.delegator_id = a.on_behalf_of AND d.delegate_id = a.approver_id
@@ -96,6 +97,7 @@ async def act(chance: Random, worlds: Sequence[World], payment_id: UUID) -> obje
         lambda: world.submit(world.undoing(payment_id, by=person)),
         lambda: world.submit(world.undoing(payment_id, by=ADMIN)),
         lambda: world.update(payment_id, a_patch(lines=[(1, chance.randrange(300, 1_200))]), by=DISPATCHER),
+        lambda: world.submit(world.cancellation(payment_id)),
         lambda: world.submit(world.hold(payment_id, by=person)),
         lambda: world.submit(world.release(payment_id, by=person)),
     ]

@@ -82,6 +82,14 @@ def used(mode: str = "live", *, by: str = "admin-2", spoil: Spoil = lambda rows:
     return attempt
 
 
+def back_in_force(connection: Connection[TupleRow]) -> None:
+    """By one who did not bring it, after another rule set followed."""
+    first, second = [put(connection, a_rule_set(version)) for version in ("2", "3")]
+    first = put(connection, using(first, "live"))
+    put(connection, using(second, "live"))
+    put(connection, using(put(connection, using(first, "shadow")), "live"))
+
+
 def brought_twice(connection: Connection[TupleRow]) -> None:
     put(connection, a_rule_set())
     put(connection, a_rule_set())
@@ -169,6 +177,7 @@ LISTS = table(
         used(by="admin-1", proposed_by="admin-3"),
         "fraud_rule_set_uses_rule_set_fkey",
     ),
+    Refusal("7", "a rule set that was followed, back in force", back_in_force, "fraud_rule_set_uses_live_once"),
     Refusal("7", "no rule set in force", used(rule_set_id=None, proposed_by=None), "fraud_rule_set_uses_live_is_named"),
     Refusal("11", "another organisation's rule set", used(org_id="else"), "fraud_rule_set_uses_rule_set_fkey"),
     Refusal(

@@ -7,12 +7,26 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from tests.database import APPROVER, Row, Rows, approving, change, in_status, line_items, new_payment, stored, write
+from tests.database import (
+    APPROVER,
+    DatabaseUrls,
+    Row,
+    Rows,
+    approving,
+    change,
+    in_status,
+    line_items,
+    moving,
+    new_payment,
+    stored,
+    write,
+)
 from tests.store.approval_rows import apply_policy
 from tests.store.refusals import DENIED, Attempt, Refusal, expect_refusal, sets, sql, sql_alone, table
 from tests.store.test_schema_refusals_rules import BOTH, ONE, TWO, recording, ruled, under
@@ -107,6 +121,14 @@ def past_the_vendors_limit(connection: Connection[TupleRow]) -> None:
         write(connection, approving(write(connection, new_payment(lines=((1, 800),), **columns)), person))
 
 
+def counted_by_a_trigger_of_its_own(connection: Connection[TupleRow]) -> None:
+    connection.execute("CREATE TEMPORARY TABLE made_up (LIKE approvals)")
+    connection.execute(
+        "CREATE TRIGGER counted AFTER UPDATE ON made_up REFERENCING NEW TABLE AS new_rows"
+        " FOR EACH STATEMENT EXECUTE FUNCTION approvals_check_count()"
+    )
+
+
 HOLES = table(
     Refusal("52", "a rule of one's own making", born(ONE), OF_POLICY),
     Refusal("52", "the default rule of a smaller amount", born(SMALL, lines=((1, 5_000_00),)), OF_POLICY),
@@ -142,8 +164,17 @@ HOLES = table(
     Refusal("9", "what was taken, given back", sql_alone("UPDATE limit_takings SET returned_at = now()"), DENIED),
     Refusal("9", "what nobody took", sql_alone("INSERT INTO limit_takings DEFAULT VALUES"), DENIED),
     Refusal("9", "limits forgotten", sql_alone("DELETE FROM limit_usage"), DENIED),
+    Refusal("9", "a limit as if nothing were used", sql_alone("UPDATE limit_usage SET used_cents = 0"), DENIED),
+    Refusal("9", "a higher limit", sql_alone("UPDATE limit_usage SET max_cents = 999999"), DENIED),
+    Refusal(
+        "9",
+        "a limit before anybody used it",
+        sql_alone("INSERT INTO limit_usage VALUES ('roadcall', 'vendor', 'v', 'USD', 'day', now(), 0, 100)"),
+        DENIED,
+    ),
     Refusal("9", "given back by the function", sql("SELECT limits_return(ARRAY[%(payment_id)s]::uuid[])"), DENIED),
     Refusal("9", "taken by the function", sql("SELECT limits_take(ARRAY[%(payment_id)s]::uuid[])"), DENIED),
+    Refusal("9", "given back by a trigger on made-up rows", counted_by_a_trigger_of_its_own, DENIED),
 )
 
 
@@ -160,24 +191,15 @@ def used(connection: Connection[TupleRow]) -> dict[str, int]:
     return {kind: cents for kind, cents, _ in found.fetchall()}
 
 
-def test_limits_are_counted_by_the_database_alone(app_connection: Connection[TupleRow]) -> None:
-    """Rule 9: whatever the service writes there comes to nothing; an approval counts, and a voided one no more."""
-    payment = write(
-        app_connection, new_payment(lines=((1, 600),), **under(app_connection, LIMITED, required_approvals=1))
-    )
+def limited_payment(connection: Connection[TupleRow], cents: int, **columns: Any) -> Row:
+    return write(connection, new_payment(lines=((1, cents),), **under(connection, LIMITED, **columns)))
+
+
+def test_limits_are_counted_by_the_database(app_connection: Connection[TupleRow]) -> None:
+    """Rule 9: an approval counts, and a voided one no more."""
+    payment = limited_payment(app_connection, 600, required_approvals=1)
     approved = write(app_connection, approving(payment))
     assert used(app_connection) == {"approver": 600, "vendor": 600}
-    # Who owns the table is not looked up in a table of the service's own making.
-    app_connection.execute(
-        "CREATE TEMPORARY TABLE pg_class AS"
-        " SELECT c.oid, current_user::regrole::oid AS relowner FROM pg_catalog.pg_class c"
-    )
-    for statement in (
-        "UPDATE limit_usage SET used_cents = 0",
-        "UPDATE limit_usage SET max_cents = 999999",
-        "INSERT INTO limit_usage VALUES ('roadcall', 'vendor', 'v', 'USD', 'day', now(), 0, 100)",
-    ):
-        assert app_connection.execute(statement.encode()).rowcount == 0
     rows = new_content(
         approved,
         7,
@@ -191,6 +213,53 @@ def test_limits_are_counted_by_the_database_alone(app_connection: Connection[Tup
     assert used(app_connection) == {"approver": 0, "vendor": 0}
     write(app_connection, approving(stored(app_connection, payment["payment_id"]), "somebody"))
     assert used(app_connection) == {"approver": 7, "vendor": 7}
+
+
+def test_what_ends_before_money_moved_gives_back_and_only_once(app_connection: Connection[TupleRow]) -> None:
+    """Rule 9: whoever calls the function that gives back gets nothing but what is due."""
+    columns = under(app_connection, LIMITED, required_approvals=1)
+    kept, gone = [
+        write(app_connection, approving(write(app_connection, new_payment(lines=((1, cents),), **columns))))
+        for cents in (300, 600)
+    ]
+    gives_back = "SELECT limits_return_of_ended(%s::uuid[])"
+    app_connection.execute(gives_back, [[kept["payment_id"], gone["payment_id"]]])
+    assert used(app_connection) == {"approver": 900, "vendor": 900}
+    cancelled = write(app_connection, moving(gone, "cancelled"))
+    assert used(app_connection) == {"approver": 300, "vendor": 300}
+    app_connection.execute(gives_back, [[kept["payment_id"], gone["payment_id"]]])
+    write(app_connection, change(cancelled, metadata={"still": "gone"}))
+    assert used(app_connection) == {"approver": 300, "vendor": 300}
+
+
+def test_one_who_agreed_to_what_is_then_rejected_has_their_limit_back(app_connection: Connection[TupleRow]) -> None:
+    columns = under(app_connection, {**BOTH, "limits": [A_DAY, A_WEEK]})
+    payment = write(app_connection, new_payment(lines=((1, 600),), **columns))
+    waiting = write(app_connection, recording(payment, "ann"))
+    assert used(app_connection) == {"approver": 600}
+    write(app_connection, moving(waiting, "rejected"))
+    assert used(app_connection) == {"approver": 0}
+
+
+def test_a_right_on_limits_given_by_mistake_counts_for_nothing(module_database_urls: DatabaseUrls) -> None:
+    """0024 took the rights away; the trigger of 0021 stays behind it, and knows the owner by the catalog alone."""
+    with psycopg.connect(module_database_urls.superuser) as connection:
+        payment = limited_payment(connection, 600, required_approvals=1)
+        write(connection, approving(payment))
+        connection.execute("GRANT INSERT, UPDATE ON limit_usage TO vendorpay_app")
+        connection.execute("SET LOCAL ROLE vendorpay_app")
+        connection.execute(
+            "CREATE TEMPORARY TABLE pg_class AS"
+            " SELECT c.oid, current_user::regrole::oid AS relowner FROM pg_catalog.pg_class c"
+        )
+        for statement in (
+            "UPDATE limit_usage SET used_cents = 0",
+            "UPDATE limit_usage SET max_cents = 999999",
+            "INSERT INTO limit_usage VALUES ('roadcall', 'vendor', 'v', 'USD', 'day', now(), 0, 100)",
+        ):
+            assert connection.execute(statement.encode()).rowcount == 0
+        assert used(connection) == {"approver": 600, "vendor": 600}
+        connection.rollback()
 
 
 STATUSES = ["unknown", "low_risk", "medium_risk", "high_risk", "flagged"]

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.anyio
 
 XIDS = "SELECT xid FROM payment_audit_log WHERE action = 'payment_approved'"
 OTHER_ADMIN = a_caller(Role.ADMIN, "admin-2")
+BY_TWO: dict[str, Any] = {
+    "name": "by two",
+    "when": {"currencies": ["USD"]},
+    "anyOf": [[{"role": "dispatcher", "quorum": 2}]],
+}
 
 
 def a_limit(per: str, period: str = "day", cents: int = 1000) -> dict[str, Any]:
@@ -77,6 +82,27 @@ async def test_what_is_taken_back_is_given_back(ruled_world: World) -> None:
     assert {row["used_cents"] for row in ruled_world.rows("SELECT used_cents FROM limit_usage")} == {0}
     await ruled_world.approve(payment.payment_id, by=ADMIN)
     assert {row["used_cents"] for row in ruled_world.rows("SELECT used_cents FROM limit_usage")} == {300}
+
+
+async def test_what_ends_before_money_moved_is_given_back_on_its_own_day(ruled_world: World) -> None:
+    """Yesterday's approval makes room in yesterday's limit alone; whoever agreed to what is rejected has theirs back."""
+    await under(ruled_world, BY_TWO, limits=[a_limit("approver"), a_limit("vendor", "week", 1500)])
+    await at_noon(ruled_world)
+    vendor = uuid4()
+    first, second, third = [await of(ruled_world, 600, vendor_id=vendor) for _ in range(3)]
+    for person in (ADMIN, OTHER_ADMIN):
+        await ruled_world.approve(first.payment_id, by=person)
+    await ruled_world.approve(second.payment_id, by=a_caller(Role.ADMIN, "admin-3"))
+    await ruled_world.reject(second.payment_id)
+    ruled_world.clock.advance(days=1)
+    await ruled_world.approve(third.payment_id, by=ADMIN)
+    await ruled_world.cancel(first.payment_id, by=OTHER_ADMIN)
+    rows = ruled_world.rows("SELECT subject_id, period_start, used_cents FROM limit_usage WHERE used_cents > 0")
+    today = ruled_world.clock.at.date()
+    assert [(row["subject_id"], row["period_start"], row["used_cents"]) for row in rows] == [(ADMIN.sub, today, 600)]
+    done = await ruled_world.approve(third.payment_id, by=OTHER_ADMIN)
+    assert done.status is PaymentStatus.APPROVED, "the vendor's week has room again"
+    assert (await ruled_world.audit()).clean
 
 
 async def test_of_many_at_once_as_many_are_approved_as_fit(ruled_world: World) -> None:

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[type[errors.VendorPayError], int]] = {
     errors.AlreadyDecided: 409,
     errors.FraudCaseDecided: 409,
     errors.FraudListingOver: 409,
+    errors.FraudRuleSetReplaced: 409,
     errors.AlreadyApproved: 409,
     errors.PaymentHeld: 409,
     errors.FraudReviewRequired: 409,

@@ -194,6 +194,12 @@ class PolicyLapsed(VendorPayError):
     code = "policy_lapsed"
 
 
+class FraudRuleSetReplaced(VendorPayError):
+    """This rule set decided before, and another followed; propose its figures anew, and let another activate it."""
+
+    code = "rule_set_replaced"
+
+
 class PolicyDenied(VendorPayError):
     """The rule "{rule}" of the approval policy allows nobody to approve this payment; change, reject or cancel it."""
 

@@ -56,4 +56,6 @@ class RuleSetState(msgspec.Struct, frozen=True, kw_only=True):
     stage: RuleSetStage = RuleSetStage.PROPOSED
     is_tried: bool = False
     """Whether it is the one in shadow, be it live besides or not."""
+    has_decided: bool = False
+    """Whether it is live, or was."""
     chains: Chains = Chains()

@@ -190,7 +190,9 @@ SELECT r.rule_set_id AS subject_id,
            ORDER BY u.use_id DESC LIMIT 1) AS is_live,
        r.rule_set_id IS NOT DISTINCT FROM (
            SELECT u.rule_set_id FROM fraud_rule_set_uses u WHERE u.org_id = r.org_id AND u.mode = 'shadow'
-           ORDER BY u.use_id DESC LIMIT 1) AS is_tried
+           ORDER BY u.use_id DESC LIMIT 1) AS is_tried,
+       EXISTS (SELECT FROM fraud_rule_set_uses u WHERE u.org_id = r.org_id AND u.mode = 'live'
+               AND u.rule_set_id = r.rule_set_id) AS has_decided
 FROM fraud_rule_sets r
 JOIN unnest(%(org_ids)s::text[], %(subject_ids)s::uuid[]) AS w (org_id, rule_set_id)
     ON w.org_id = r.org_id AND w.rule_set_id = r.rule_set_id

@@ -49,6 +49,7 @@ def rule_set_state_of(row: DictRow, children: DictRow) -> RuleSetState:
         rule_set=rule_set_of({**row, "mode": mode}),
         stage=RuleSetStage(row["stage"]),
         is_tried=bool(children["is_tried"]),
+        has_decided=bool(children["has_decided"]),
         chains=_chains_of(row),
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.audit import AuditAction
-from vendorpay.domain.errors import FieldFault, FourEyes, InvalidRequest, NotFound
+from vendorpay.domain.errors import FieldFault, FourEyes, FraudRuleSetReplaced, InvalidRequest, NotFound
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.fraud import rule_set as rule_sets
 from vendorpay.domain.fraud.rule_set import DEFAULT_VERSION, RuleSet
@@ -87,7 +87,9 @@ class _OfRuleSet(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class UseRuleSet(_OfRuleSet):
-    """From now on it decides, or is tried; what it is used for already, it stays."""
+    """From now on it decides, or is tried; what it is used for already, it stays. It comes to decide once: what another
+    followed is proposed anew, so that nobody alone goes to and fro between rule sets that others proposed long ago.
+    """
 
     operation = "use_rule_set"
 
@@ -100,6 +102,8 @@ class UseRuleSet(_OfRuleSet):
             raise FourEyes
         if before.rule_set.mode is UseMode.LIVE if live else before.is_tried:
             return Outcome(answer=msgspec.json.encode(before.rule_set), payment_id=None)
+        if live and before.has_decided:
+            raise FraudRuleSetReplaced
         if live:
             stage, action = RuleSetStage.LIVE, AuditAction.FRAUD_RULE_SET_ACTIVATED
             event = EventDraft(kind=FraudRuleSetActivated, own={"activated_by": by})

@@ -134,7 +134,8 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         permission=Permission.FRAUD_ADMIN,
         function=fraud_settings.use,
         summary="Let a rule set decide, or try it",
-        description="shadow: its scores are kept beside the others and touch nothing. live needs a second person.",
+        description="shadow: its scores are kept beside the others and touch nothing. live needs a second person; what "
+        "decided before and was followed by another is proposed again, as another version (409 rule_set_replaced).",
         tag="fraud",
         rate_class=RateClass.SENSITIVE,
         body=RequestBody(
@@ -143,7 +144,7 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
             examples={"try it": {"mode": "shadow"}, "from now on": {"mode": "live"}},
         ),
         answer=StoredRuleSet,
-        errors=(errors.NotFound, errors.FourEyes),
+        errors=(errors.NotFound, errors.FourEyes, errors.FraudRuleSetReplaced),
         path_examples={"id": example.RULE_SET_ID},
         answer_example=example.IN_SHADOW,
     ),
