@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.answers import Pagination, PendingList
@@ -11,7 +9,6 @@ from vendorpay.api.call import Call
 from vendorpay.api.fraud_bodies import AssignCaseBody, CaseNotesBody, CasesQuery, DecideCaseBody
 from vendorpay.api.queries import PageQuery
 from vendorpay.usecases import fraud_cases
-from vendorpay.usecases.command import Done
 from vendorpay.usecases.decide_fraud_case import CaseOfPayment
 
 
@@ -51,19 +48,16 @@ async def decide(call: Call) -> Answer:
         notes=body.notes,
         block_vendor=body.block_vendor,
     )
-    return _changed(done)
+    return rendering.answered(done, CaseOfPayment)
 
 
 async def assign(call: Call) -> Answer:
     body = call.body(AssignCaseBody)
-    return _changed(await fraud_cases.assign(call.deps, call.caller, call.id, call.key, assignee=body.assignee))
+    done = await fraud_cases.assign(call.deps, call.caller, call.id, call.key, assignee=body.assignee)
+    return rendering.answered(done, CaseOfPayment)
 
 
 async def note(call: Call) -> Answer:
     body = call.body(CaseNotesBody)
-    return _changed(await fraud_cases.note(call.deps, call.caller, call.id, call.key, notes=body.notes))
-
-
-def _changed(done: Done) -> Answer:
-    case = msgspec.json.decode(done.answer, type=CaseOfPayment)
-    return rendering.rendered(case, replayed=done.replayed)
+    done = await fraud_cases.note(call.deps, call.caller, call.id, call.key, notes=body.notes)
+    return rendering.answered(done, CaseOfPayment)

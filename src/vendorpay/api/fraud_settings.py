@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.call import Call
@@ -19,26 +17,17 @@ from vendorpay.usecases.fraud_rule_sets import EndShadow, UseRuleSet
 
 async def list_vendor(call: Call) -> Answer:
     command = ListVendor(command_id=call.new_id(), caller=call.caller, key=call.key, new=call.body(NewListing))
-    done = await call.deps.commands.submit(command)
-    listing = msgspec.json.decode(done.answer, type=Listing)
-    return rendering.rendered(listing, status=201, replayed=done.replayed)
+    return rendering.answered(await call.deps.commands.submit(command), Listing, status=201)
 
 
 async def confirm_listing(call: Call) -> Answer:
-    return await _changed(
-        call, ConfirmListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
-    )
+    command = ConfirmListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
+    return rendering.answered(await call.deps.commands.submit(command), Listing)
 
 
 async def end_listing(call: Call) -> Answer:
-    return await _changed(
-        call, EndListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
-    )
-
-
-async def _changed(call: Call, command: ConfirmListing | EndListing) -> Answer:
-    done = await call.deps.commands.submit(command)
-    return rendering.rendered(msgspec.json.decode(done.answer, type=Listing), replayed=done.replayed)
+    command = EndListing(command_id=call.new_id(), caller=call.caller, key=call.key, listing_id=call.id)
+    return rendering.answered(await call.deps.commands.submit(command), Listing)
 
 
 async def listings(call: Call) -> Answer:
@@ -51,23 +40,18 @@ async def listings(call: Call) -> Answer:
 
 async def propose(call: Call) -> Answer:
     done = await fraud_rule_sets.propose(call.deps, call.caller, call.body(RuleSet), call.key)
-    return rendering.rendered(msgspec.json.decode(done.answer, type=StoredRuleSet), status=201, replayed=done.replayed)
+    return rendering.answered(done, StoredRuleSet, status=201)
 
 
 async def use(call: Call) -> Answer:
     mode = call.body(UseBody).mode
-    return await _used(
-        call, UseRuleSet(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id, mode=mode)
-    )
+    command = UseRuleSet(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id, mode=mode)
+    return rendering.answered(await call.deps.commands.submit(command), StoredRuleSet)
 
 
 async def end_shadow(call: Call) -> Answer:
-    return await _used(call, EndShadow(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id))
-
-
-async def _used(call: Call, command: UseRuleSet | EndShadow) -> Answer:
-    done = await call.deps.commands.submit(command)
-    return rendering.rendered(msgspec.json.decode(done.answer, type=StoredRuleSet), replayed=done.replayed)
+    command = EndShadow(command_id=call.new_id(), caller=call.caller, key=call.key, rule_set_id=call.id)
+    return rendering.answered(await call.deps.commands.submit(command), StoredRuleSet)
 
 
 async def rule_sets(call: Call) -> Answer:

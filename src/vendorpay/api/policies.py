@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
-
 from vendorpay.api import rendering
 from vendorpay.api.answer import Answer
 from vendorpay.api.bodies import NotesBody
@@ -16,7 +14,6 @@ from vendorpay.domain.policies import PolicyVersion
 from vendorpay.domain.policy_document import Policy
 from vendorpay.usecases import delegations, list_policies, simulate_policy
 from vendorpay.usecases.activate_policy import ActivatePolicy
-from vendorpay.usecases.command import Done
 from vendorpay.usecases.delegations import Delegate, EndDelegation
 from vendorpay.usecases.propose_policy import ProposePolicy
 
@@ -27,7 +24,7 @@ async def propose(call: Call) -> Answer:
     command = ProposePolicy(
         command_id=call.new_id(), caller=call.caller, key=call.key, document=document, notes=body.notes
     )
-    return _version(await call.deps.commands.submit(command), 201)
+    return rendering.answered(await call.deps.commands.submit(command), PolicyVersion, status=201)
 
 
 async def _again(call: Call, earlier: str) -> Policy:
@@ -45,12 +42,7 @@ async def activate(call: Call) -> Answer:
         policy_id=call.id,
         notes=call.body(NotesBody).notes,
     )
-    return _version(await call.deps.commands.submit(command), 200)
-
-
-def _version(done: Done, status: int) -> Answer:
-    found = msgspec.json.decode(done.answer, type=PolicyVersion)
-    return rendering.rendered(found, status=status, replayed=done.replayed)
+    return rendering.answered(await call.deps.commands.submit(command), PolicyVersion)
 
 
 async def get(call: Call) -> Answer:
@@ -70,12 +62,7 @@ async def simulate(call: Call) -> Answer:
 
 async def delegate(call: Call) -> Answer:
     command = Delegate(command_id=call.new_id(), caller=call.caller, key=call.key, new=call.body(NewDelegation))
-    return _delegation(await call.deps.commands.submit(command), 201)
-
-
-def _delegation(done: Done, status: int) -> Answer:
-    found = msgspec.json.decode(done.answer, type=Delegation)
-    return rendering.rendered(found, status=status, replayed=done.replayed)
+    return rendering.answered(await call.deps.commands.submit(command), Delegation, status=201)
 
 
 async def delegated(call: Call) -> Answer:
@@ -86,4 +73,4 @@ async def delegated(call: Call) -> Answer:
 
 async def end_delegation(call: Call) -> Answer:
     command = EndDelegation(command_id=call.new_id(), caller=call.caller, key=call.key, delegation_id=call.id)
-    return _delegation(await call.deps.commands.submit(command), 200)
+    return rendering.answered(await call.deps.commands.submit(command), Delegation)

@@ -29,6 +29,11 @@ def rendered(value: Any, *, status: int = 200, replayed: bool = False) -> Answer
     return Answer(status, msgspec.json.encode(value), (REPLAYED,) if replayed else ())
 
 
+def answered(done: Done, kind: type[Any], *, status: int = 200) -> Answer:
+    """What a command answered, which was stored as a `kind`, with the fields that this version shows of one."""
+    return rendered(msgspec.json.decode(done.answer, type=kind), status=status, replayed=done.replayed)
+
+
 def versioned(value: Any, version: int, *, status: int = 200, replayed: bool = False) -> Answer:
     """The same for what has a version, which is its ETag."""
     answer = rendered(value, status=status, replayed=replayed)

@@ -106,5 +106,4 @@ async def deliveries(call: Call) -> Answer:
 
 async def redeliver_one(call: Call) -> Answer:
     done = await redeliver.redeliver(call.deps, call.caller, call.id, call.key)
-    found = msgspec.json.decode(done.answer, type=redeliver.Redelivery)
-    return rendering.rendered(found, status=202, replayed=done.replayed)
+    return rendering.answered(done, redeliver.Redelivery, status=202)

@@ -15,7 +15,7 @@ from vendorpay.domain.errors import Forbidden, InvalidRequest, NotFound
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.payment import Chains
 from vendorpay.domain.roles import Caller, Role
-from vendorpay.store import delegation_writes, delegations, read_payments
+from vendorpay.store import delegation_writes, delegations
 from vendorpay.store.batch_writer import Rows
 from vendorpay.store.subjects import DelegationClaim
 from vendorpay.usecases import cursor as cursors
@@ -122,9 +122,8 @@ def _recorded(
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> DelegationPage:
     """One page of the organisation's. Raises InvalidRequest for a foreign cursor."""
-    before = read_payments.LAST if cursor is None else cursors.read(_KIND, cursor)
+    before = cursors.before(_KIND, cursor)
     async with deps.database.reading() as connection:
         found = await delegations.newest(connection, caller.scope().org_id, before=before, limit=limit + 1)
-    shown = tuple(found[:limit])
-    more = cursors.write(_KIND, shown[-1].delegation_id) if len(found) > limit else None
+    shown, more = cursors.cut(_KIND, found, limit, lambda one: one.delegation_id)
     return DelegationPage(delegations=shown, next_cursor=more)

@@ -12,13 +12,13 @@ from vendorpay.domain.fraud.finding import Finding
 from vendorpay.domain.fraud_cases import CaseReason, CaseStatus, Decision
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Caller
-from vendorpay.store import audit_log, fraud_cases, read_payments
+from vendorpay.store import audit_log, fraud_cases
 from vendorpay.store.fraud_cases import Found
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.command import Command, Done, Key
 from vendorpay.usecases.decide_fraud_case import AssignFraudCase, CaseOfPayment, DecideFraudCase, NoteFraudCase
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.list_payments import PaymentPage
+from vendorpay.usecases.list_payments import PaymentPage, page_of
 from vendorpay.usecases.read_audit_log import AuditLine, lines_of
 
 _CASES: Final = "fraud-cases"
@@ -59,7 +59,7 @@ async def page(
     cursor: str | None,
 ) -> CasePage:
     """The organisation's cases that fit, oldest first. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_CASES, cursor)
+    after = cursors.after(_CASES, cursor)
     async with deps.database.reading() as connection:
         found = await fraud_cases.page(
             connection,
@@ -69,8 +69,8 @@ async def page(
             after=after,
             limit=limit + 1,
         )
-    more = cursors.write(_CASES, found[limit - 1].case.case_id) if len(found) > limit else None
-    return CasePage(cases=tuple(CaseView(**_seen(deps, one)) for one in found[:limit]), next_cursor=more)
+    shown, more = cursors.cut(_CASES, found, limit, lambda one: one.case.case_id)
+    return CasePage(cases=tuple(CaseView(**_seen(deps, one)) for one in shown), next_cursor=more)
 
 
 async def get(deps: Deps, caller: Caller, case_id: UUID) -> CaseInFull:
@@ -88,11 +88,10 @@ async def get(deps: Deps, caller: Caller, case_id: UUID) -> CaseInFull:
 
 async def flagged(deps: Deps, caller: Caller, *, limit: int, cursor: str | None) -> PaymentPage:
     """Payments with an open case, oldest first. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_FLAGGED, cursor)
+    after = cursors.after(_FLAGGED, cursor)
     async with deps.database.reading() as connection:
         found = await fraud_cases.flagged(connection, caller.scope().org_id, after=after, limit=limit + 1)
-    more = cursors.write(_FLAGGED, found[limit - 1].payment_id) if len(found) > limit else None
-    return PaymentPage(payments=tuple(found[:limit]), next_cursor=more)
+    return page_of(_FLAGGED, found, limit)
 
 
 async def decide(

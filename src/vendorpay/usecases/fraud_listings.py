@@ -18,7 +18,7 @@ from vendorpay.domain.fraud_listing import Listing, ListingState, ListingStatus
 from vendorpay.domain.fraud_listings import NewListing, expiry_faults
 from vendorpay.domain.fraud_setting_events import FraudListingAdded, FraudListingConfirmed, FraudListingEnded
 from vendorpay.domain.roles import Caller
-from vendorpay.store import fraud_settings, read_payments
+from vendorpay.store import fraud_settings
 from vendorpay.store.subjects import FraudListingClaim
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.command import Command, Facts, Outcome
@@ -119,10 +119,10 @@ class EndListing(_OfListing):
 
 async def page(deps: Deps, caller: Caller, *, vendor_id: UUID | None, limit: int, cursor: str | None) -> ListingPage:
     """The organisation's listings. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_LISTINGS, cursor)
+    after = cursors.after(_LISTINGS, cursor)
     async with deps.database.reading() as connection:
         found = await fraud_settings.listings(
             connection, caller.scope().org_id, vendor_id=vendor_id, after=after, limit=limit + 1
         )
-    more = cursors.write(_LISTINGS, found[limit - 1].listing_id) if len(found) > limit else None
-    return ListingPage(listings=tuple(found[:limit]), next_cursor=more)
+    shown, more = cursors.cut(_LISTINGS, found, limit, lambda one: one.listing_id)
+    return ListingPage(listings=shown, next_cursor=more)

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from vendorpay.domain.roles import Caller
-from vendorpay.store import dead_letters, read_payments
+from vendorpay.store import dead_letters
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
 
@@ -46,9 +46,8 @@ class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> DeadLetterPage:
     """The organisation's, oldest first. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_KIND, cursor)
+    after = cursors.after(_KIND, cursor)
     async with deps.database.reading() as connection:
         found = await dead_letters.page(connection, caller.scope().org_id, after=after, limit=limit + 1)
-    shown = tuple(DeadLetter(**row) for row in found[:limit])
-    more = len(found) > limit
-    return DeadLetterPage(dead_letters=shown, next_cursor=cursors.write(_KIND, shown[-1].delivery_id) if more else None)
+    shown, more = cursors.cut(_KIND, found, limit, lambda row: row["delivery_id"])
+    return DeadLetterPage(dead_letters=tuple(DeadLetter(**row) for row in shown), next_cursor=more)

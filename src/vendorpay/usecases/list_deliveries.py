@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from vendorpay.domain.errors import NotFound
 from vendorpay.domain.roles import Caller
 from vendorpay.domain.webhooks import EndpointStatus
-from vendorpay.store import read_payments, webhooks
+from vendorpay.store import webhooks
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
 
@@ -100,7 +100,7 @@ async def page(
     """Newest first. Raises NotFound for an endpoint that is deleted or another organisation's, InvalidRequest for a
     foreign cursor.
     """
-    before = read_payments.LAST if cursor is None else cursors.read(_KIND, cursor)
+    before = cursors.before(_KIND, cursor)
     org_id = caller.scope().org_id
     async with deps.database.reading() as connection:
         endpoint = await webhooks.endpoint(connection, org_id, endpoint_id)
@@ -116,9 +116,8 @@ async def page(
             attempts=ATTEMPTS_SHOWN_MAX,
         )
     paused = endpoint.state.endpoint.status is not EndpointStatus.ENABLED or endpoint.state.replay is not None
-    shown = tuple(_shown(row, paused=paused) for row in found[:limit])
-    more = len(found) > limit
-    return DeliveryPage(deliveries=shown, next_cursor=cursors.write(_KIND, shown[-1].delivery_id) if more else None)
+    shown, more = cursors.cut(_KIND, found, limit, lambda row: row["delivery_id"])
+    return DeliveryPage(deliveries=tuple(_shown(row, paused=paused) for row in shown), next_cursor=more)
 
 
 def _shown(row: DictRow, *, paused: bool) -> Delivery:

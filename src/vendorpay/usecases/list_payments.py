@@ -46,22 +46,22 @@ async def page(
     deps: Deps, caller: Caller, where: PaymentFilter, *, limit: int, cursor: str | None = None
 ) -> PaymentPage:
     """What the caller may see of the payments that fit, newest first. Raises InvalidRequest for a foreign cursor."""
-    before = read_payments.LAST if cursor is None else cursors.read(_NEWEST_FIRST, cursor)
+    before = cursors.before(_NEWEST_FIRST, cursor)
     conditions: dict[str, Any] = msgspec.structs.asdict(where)
     async with deps.database.reading() as connection:
         found = await read_payments.page(connection, caller.scope(), conditions, before=before, limit=limit + 1)
-    return _page(_NEWEST_FIRST, found, limit)
+    return page_of(_NEWEST_FIRST, found, limit)
 
 
 async def pending(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None, offset: int = 0) -> PaymentPage:
     """What waits for the back office's approval, oldest first. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_PENDING, cursor)
+    after = cursors.after(_PENDING, cursor)
     asked = PendingPage(scope=caller.scope(), after=after, limit=limit + 1, offset=offset)
     found = await deps.payments.pending(asked)
-    return _page(_PENDING, found, limit)
+    return page_of(_PENDING, found, limit)
 
 
-def _page(kind: str, found: Sequence[Payment], limit: int) -> PaymentPage:
-    shown = tuple(found[:limit])
-    more = len(found) > limit
-    return PaymentPage(payments=shown, next_cursor=cursors.write(kind, shown[-1].payment_id) if more else None)
+def page_of(kind: str, found: Sequence[Payment], limit: int) -> PaymentPage:
+    """The page of the list `kind` in what was found, of which one more than `limit` was asked for."""
+    shown, more = cursors.cut(kind, found, limit, lambda one: one.payment_id)
+    return PaymentPage(payments=shown, next_cursor=more)

@@ -11,7 +11,7 @@ from vendorpay.domain.errors import NotFound
 from vendorpay.domain.policies import PolicyStatus, PolicyVersion
 from vendorpay.domain.policy import DEFAULT, DEFAULT_VERSION
 from vendorpay.domain.roles import Caller
-from vendorpay.store import policies, read_payments
+from vendorpay.store import policies
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
 
@@ -28,18 +28,18 @@ class PolicyPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> PolicyPage:
     """One page of the organisation's versions. Raises InvalidRequest for a foreign cursor."""
-    before = read_payments.LAST if cursor is None else cursors.read(_KIND, cursor)
+    before = cursors.before(_KIND, cursor)
     org_id = caller.scope().org_id
     async with deps.database.reading() as connection:
         found = await policies.newest(connection, org_id, before=before, limit=limit + 1)
         active = await policies.active(connection, org_id)
-    shown = tuple(found[:limit])
-    last = shown[-1].policy_id if len(found) > limit else None
-    return PolicyPage(
-        policies=shown,
-        active=active or default(org_id),
-        next_cursor=None if last is None else cursors.write(_KIND, last),
-    )
+    shown, more = cursors.cut(_KIND, found, limit, _id_of)
+    return PolicyPage(policies=shown, active=active or default(org_id), next_cursor=more)
+
+
+def _id_of(version: PolicyVersion) -> UUID:
+    assert version.policy_id is not None, "only the default policy has no id, and it is not stored"
+    return version.policy_id
 
 
 async def one(deps: Deps, caller: Caller, policy_id: UUID) -> PolicyVersion:

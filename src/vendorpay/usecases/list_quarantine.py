@@ -7,10 +7,11 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 
 from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.roles import Caller
-from vendorpay.store import quarantine, read_payments
+from vendorpay.store import quarantine
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
 
@@ -45,18 +46,15 @@ class QuarantinePage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> QuarantinePage:
     """The organisation's open ones, oldest first. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_KIND, cursor)
+    after = cursors.after(_KIND, cursor)
     async with deps.database.reading() as connection:
         found = await quarantine.page(
             connection, caller.scope().org_id, after=after, limit=limit + 1, shown=SHOWN_BYTES_MAX
         )
-    shown = tuple(
-        Quarantined(
-            **{**row, "errors": _errors.decode(row["errors"]), "raw": bytes(row["raw"]).decode(errors="replace")}
-        )
-        for row in found[:limit]
-    )
-    more = len(found) > limit
-    return QuarantinePage(
-        quarantined=shown, next_cursor=cursors.write(_KIND, shown[-1].quarantine_id) if more else None
-    )
+    shown, more = cursors.cut(_KIND, found, limit, lambda row: row["quarantine_id"])
+    return QuarantinePage(quarantined=tuple(map(_shown, shown)), next_cursor=more)
+
+
+def _shown(row: DictRow) -> Quarantined:
+    errors, raw = _errors.decode(row["errors"]), bytes(row["raw"]).decode(errors="replace")
+    return Quarantined(**{**row, "errors": errors, "raw": raw})

@@ -16,7 +16,7 @@ from vendorpay.domain.who_approves import names_to_act_in, waits_for
 from vendorpay.store import delegations, read_payments
 from vendorpay.usecases import cursor as cursors
 from vendorpay.usecases.deps import Deps
-from vendorpay.usecases.list_payments import PaymentPage
+from vendorpay.usecases.list_payments import PaymentPage, page_of
 
 _KIND: Final = "waiting_for_me"
 SCANNED_MAX: Final = 1_000
@@ -26,7 +26,7 @@ _AT_ONCE: Final = 200
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = None) -> PaymentPage:
     """One page; empty for who approves nothing. Raises InvalidRequest for a foreign cursor."""
-    after = read_payments.FIRST if cursor is None else cursors.read(_KIND, cursor)
+    after = cursors.after(_KIND, cursor)
     if not _approves(caller):
         return PaymentPage(payments=())
     assert caller.role is not None, "who may approve has a role"
@@ -45,11 +45,7 @@ async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None = N
             after = seen[-1].payment.payment_id
         else:
             return PaymentPage(payments=tuple(found), next_cursor=cursors.write(_KIND, after))
-    shown = tuple(found[:limit])
-    return PaymentPage(
-        payments=shown,
-        next_cursor=cursors.write(_KIND, shown[-1].payment_id) if len(found) > limit else None,
-    )
+    return page_of(_KIND, found, limit)
 
 
 def _approves(caller: Caller) -> bool:
