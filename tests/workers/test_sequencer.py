@@ -10,6 +10,7 @@ import pytest
 
 from tests.database import DatabaseUrls
 from tests.usecases.world import ORG, SERVICE, World, open_world, rounds, seeded
+from tests.workers.relaying import Receiver, a_relay, eventually, subscribe
 from vendorpay.domain.errors import AlreadyApproved, AlreadyDecided, InvalidTransition, Overloaded
 from vendorpay.domain.feed import Envelope
 from vendorpay.store.db import Database
@@ -185,3 +186,36 @@ async def test_a_feed_of_one_type_leads_on_over_the_others(database_urls: Databa
         beyond = await read_feed.page(world.deps, SERVICE, after=99, limit=3)
         assert (beyond.events, beyond.position) == ((), 99)
         assert world.rows("SELECT DISTINCT org_id FROM feed_positions") == [{"org_id": ORG}]
+
+
+async def test_what_is_committed_before_the_first_start_is_in_line_for_who_announces_himself_slowly(
+    database_urls: DatabaseUrls,
+) -> None:
+    """Origin 28. The sequencer was faster: nobody ever heard of the first payments of a new stage."""
+
+    class Slow(Receiver):
+        async def prepare(self) -> None:
+            await asyncio.sleep(0.4)  # until here the sequencer alone has passed many times
+            subscribe(world)
+
+    async with open_world(database_urls) as world:
+        await world.create()
+        receiver, stop = Slow(), asyncio.Event()
+        relay = a_relay(world, receiver)
+        sequencer = Sequencer(world.database, after=relay.announced, on_numbered=relay.nudge)
+        working = asyncio.create_task(background.run((sequencer, relay), stop))
+        try:
+            await eventually(
+                lambda: [due.event.event_type for due in receiver.got] == ["PaymentCreated"], within_s=SOON_S
+            )
+        finally:
+            stop.set()
+            await working
+
+
+async def test_a_sequencer_that_waits_for_a_relay_ends_when_it_should(database_urls: DatabaseUrls) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async with Database.open(database_urls.app, pool_size=1) as database, running(Sequencer(database, after=never)):
+        await asyncio.sleep(0.05)  # that it ends within seconds is seen by `running`

@@ -43,7 +43,7 @@ async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float, scoring:
         )
         targets = (consumers, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())))
-        sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
+        sequencer = Sequencer(deps.database, after=relay.announced, on_numbered=relay.nudge)
         has_place = deps.checkpoints is not None
         timers = Timers(deps, schedule(checkpoint_every_s=checkpoint_every_s if has_place else None, scoring=scoring))
         bell.heard_by = sequencer.nudge

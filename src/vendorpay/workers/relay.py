@@ -56,7 +56,12 @@ class Relay:
         self._idle_s = idle_s
         self._stop_s = stop_s
         self._wake = asyncio.Event()
+        self._announced = asyncio.Event()
         self._out = False
+
+    async def announced(self) -> None:
+        """Returns when its targets have subscribed: what is numbered from then on is in line for them."""
+        await self._announced.wait()
 
     def nudge(self) -> None:
         """Says that something may be due: it looks at once."""
@@ -70,6 +75,7 @@ class Relay:
         """
         for target in self._targets.values():
             await target.prepare()
+        self._announced.set()
         in_hand = InHand()
         leases = Leases(self._deps.database, self._holder, self._lines(), in_hand.is_busy, lease_s=self._lease_s)
         delivering = Delivering(self._deps, self._targets, self._holder, in_hand, leases, self.nudge)

@@ -1,12 +1,14 @@
 """The sequencer: soon after a commit its events and audit entries have their positions.
 
-Several may run on one database: one of them numbers, the others find it busy and stand by.
+Several may run on one database: one of them numbers, the others find it busy and stand by. An event is put in line
+when it is numbered, for those who are subscribed by then: so a sequencer beside a relay begins `after` that one has
+announced its own subscriptions. Else, in a new database, the first events would be in line for nobody, for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vendorpay.store.db import Database
@@ -23,13 +25,27 @@ AUDIT_PAUSE_S: Final = 1.0
 """How far apart passes over the audit log are: only checkpoints wait for them."""
 
 
+async def _at_once() -> None:
+    """Nobody has to be waited for."""
+
+
 class Sequencer:
-    """One sequencer, a part of the background work; `on_numbered` is called when events have got their positions."""
+    """One sequencer, a part of the background work; `on_numbered` is called when events have got their positions.
+
+    It begins when `after` has returned.
+    """
 
     name = "sequencer"
 
-    def __init__(self, database: Database, *, on_numbered: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        after: Callable[[], Awaitable[None]] = _at_once,
+        on_numbered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._numbering = Numbering(database)
+        self._after = after
         self._on_numbered = on_numbered
         self._wake = asyncio.Event()
 
@@ -41,9 +57,14 @@ class Sequencer:
         """Numbers until `stop` is set. Raises DatabaseUnavailable or Overloaded; nothing is lost by that."""
         stopping = asyncio.create_task(stop.wait())
         stopping.add_done_callback(lambda _: self.nudge())
+        beginning = asyncio.ensure_future(self._after())
         try:
+            done, _ = await asyncio.wait({stopping, beginning}, return_when=asyncio.FIRST_COMPLETED)
+            if beginning in done:
+                beginning.result()
             await self._passes(stop)
         finally:
+            beginning.cancel()
             stopping.cancel()
 
     async def _passes(self, stop: asyncio.Event) -> None:

@@ -65,7 +65,7 @@ async def pump(deps: Deps, settings: AwsSettings, *, for_s: float) -> None:
         off = switched_off(scoring=settings.fraud_provider != "off")
         targets = (ConsumerTarget(deps, ROUTES, switched_off=off), to_bus, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())), stop_s=STOP_S)
-        sequencer = Sequencer(deps.database, on_numbered=relay.nudge)
+        sequencer = Sequencer(deps.database, after=relay.announced, on_numbered=relay.nudge)
         await background.run((sequencer, relay), stop)
     observe.info("the pump rests")
 
