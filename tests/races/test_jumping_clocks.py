@@ -12,7 +12,7 @@ import pytest
 
 from tests.usecases.test_delegations import end, give
 from tests.usecases.test_limits import a_limit
-from tests.usecases.test_policies import ONE, under
+from tests.usecases.test_policies import under
 from tests.usecases.world import ADMIN, DISPATCHER, World, a_caller, a_new_payment, a_patch, rounds, seeded
 from vendorpay.domain.errors import (
     AlreadyApproved,
@@ -37,8 +37,8 @@ AT_ONCE = 5
 ESCALATES: dict[str, Any] = {
     "name": "escalates",
     "when": {"currencies": ["USD"]},
-    "anyOf": ONE,
-    "escalation": {"afterHours": 4, "role": "admin"},
+    "anyOf": [[{"people": [person.sub for person in PEOPLE[:2]]}]],
+    "escalation": {"afterHours": 4, "role": "dispatcher"},
 }
 LIMITS = [a_limit("approver", "day", 3_000), a_limit("vendor", "week", 9_000)]
 EXPECTED = (
@@ -58,6 +58,10 @@ UNCOVERED = """
 SELECT a.payment_id FROM approvals a WHERE a.on_behalf_of IS NOT NULL AND NOT EXISTS (
     SELECT FROM delegations d WHERE d.delegator_id = a.on_behalf_of AND d.delegate_id = a.approver_id
                                 AND a.approved_at >= d.starts_at AND a.approved_at < d.ends_at)"""
+
+
+LEFT_WAITING = """
+SELECT p.payment_id FROM payments p WHERE p.status = 'pending_approval' AND approval_rule_satisfied(p)"""
 
 
 async def test_what_people_do_while_clocks_jump_is_counted_by_the_time_it_has_on_record(ruled_worlds: Worlds) -> None:
@@ -113,3 +117,4 @@ def assert_counted(world: World) -> None:
     taken = {(row["subject_type"], row["subject_id"], row["period_start"]): row["cents"] for row in world.rows(TAKEN)}
     assert counted == taken
     assert not world.rows(UNCOVERED)
+    assert not world.rows(LEFT_WAITING), "nothing that lacks nobody waits"

@@ -1,4 +1,4 @@
-"""Many approve under one limit while others cancel, reject and undo: what is used is what stands, and never too much."""
+"""Many approve under one limit while others cancel, reject and undo: used is what stands, and never too much."""
 
 import asyncio
 from random import Random

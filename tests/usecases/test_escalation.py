@@ -83,6 +83,68 @@ async def test_what_is_decided_in_time_is_not_escalated(ruled_world: World) -> N
     assert "PaymentEscalated" not in await events_of(ruled_world, payment.payment_id)
 
 
+async def test_a_timer_whose_clock_is_ahead_delays_nobody_who_stands_in(ruled_world: World) -> None:
+    """From the rule's hour on they count, and not from that of the wrong clock."""
+    await under(ruled_world, ONLY_ANN)
+    payment = await ruled_world.create(a_new_payment())
+    ruled_world.clock.advance(hours=9)
+    await escalate_approvals.step(ruled_world.deps)
+    assert "PaymentEscalated" in await events_of(ruled_world, payment.payment_id)
+    ruled_world.clock.advance(hours=-6)
+    early = await ruled_world.approve(payment.payment_id, by=ADMIN)
+    assert early.status is PaymentStatus.PENDING_APPROVAL, "the hours that the rule gives ann are not over"
+    ruled_world.clock.advance(hours=1)
+    approved = await ruled_world.approve(payment.payment_id, by=a_caller(Role.ADMIN, "admin-2"))
+    assert approved.status is PaymentStatus.APPROVED
+    assert (await ruled_world.audit()).clean
+
+
+async def test_what_was_approved_by_a_clock_that_was_ahead_does_not_stand_in_later(ruled_world: World) -> None:
+    """Else the payment would lack nobody, and wait for ever: nothing looks at it again."""
+    await under(ruled_world, ONLY_ANN)
+    payment = await ruled_world.create(a_new_payment())
+    ruled_world.clock.advance(hours=6)
+    await ruled_world.approve(payment.payment_id, by=ADMIN)
+    ruled_world.clock.advance(hours=-1)
+    for hours, escalated in ((0, False), (0.5, False), (1, True)):
+        ruled_world.clock.advance(hours=hours)
+        async with ruled_world.database.reading() as connection:
+            due = await policies.overdue(connection, now=ruled_world.clock(), limit=1)
+        assert bool(due) is escalated, "what is not due is not looked at each minute"
+        await ruled_world.submit(
+            EscalatePayment(command_id=ruled_world.new_command_id(), caller=SERVICE, payment_id=payment.payment_id)
+        )
+        waiting = await read_payment.get(ruled_world.deps, ADMIN, payment.payment_id)
+        assert waiting.status is PaymentStatus.PENDING_APPROVAL
+        assert waiting.policy is not None
+        assert waiting.policy.open == 1
+        assert ("PaymentEscalated" in await events_of(ruled_world, payment.payment_id)) is escalated
+    approved = await ruled_world.approve(payment.payment_id, by=a_caller(Role.ADMIN, "admin-2"))
+    assert approved.status is PaymentStatus.APPROVED
+    assert (await ruled_world.audit()).clean
+
+
+async def test_a_clock_that_jumps_back_escalates_nothing_twice_and_new_content_by_its_own_hours(
+    ruled_world: World,
+) -> None:
+    await under(ruled_world, ONLY_ANN)
+    payment = await ruled_world.create(a_new_payment())
+    ruled_world.clock.advance(hours=-30)
+    await escalate_approvals.step(ruled_world.deps)
+    ruled_world.clock.advance(hours=35)
+    for hours in (0, -20, 40):
+        ruled_world.clock.advance(hours=hours)
+        assert await escalate_approvals.step(ruled_world.deps) is False
+    assert (await events_of(ruled_world, payment.payment_id)).count("PaymentEscalated") == 1
+    ruled_world.clock.advance(hours=-50)
+    await ruled_world.update(payment.payment_id, a_patch(lines=[(1, 5)]))
+    for hours, times in ((3, 1), (1, 2), (-10, 2)):
+        ruled_world.clock.advance(hours=hours)
+        await escalate_approvals.step(ruled_world.deps)
+        assert (await events_of(ruled_world, payment.payment_id)).count("PaymentEscalated") == times
+    assert (await ruled_world.audit()).clean
+
+
 async def test_what_needs_nobody_is_approved_by_the_service_and_on_record(ruled_world: World) -> None:
     rule = {"name": "small", "effect": "auto_approve", "when": {"currencies": ["USD"], "maxAmountCents": 500}}
     await under(ruled_world, rule, {"name": "others", "when": {"currencies": ["USD"]}, "anyOf": ONE})

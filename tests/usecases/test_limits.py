@@ -85,7 +85,7 @@ async def test_what_is_taken_back_is_given_back(ruled_world: World) -> None:
 
 
 async def test_what_ends_before_money_moved_is_given_back_on_its_own_day(ruled_world: World) -> None:
-    """Yesterday's approval makes room in yesterday's limit alone; whoever agreed to what is rejected has theirs back."""
+    """Yesterday's approval makes room in yesterday's limit; whoever agreed to what is rejected has theirs back."""
     await under(ruled_world, BY_TWO, limits=[a_limit("approver"), a_limit("vendor", "week", 1500)])
     await at_noon(ruled_world)
     vendor = uuid4()

@@ -54,7 +54,8 @@ ORDER BY p.payment_id LIMIT %(limit)s
 
 -- name: overdue
 -- What has waited for longer than its rule allows; as the partial index idx_payments_escalate is written. `escalate_at`
--- is as early as the rule escalates with any fraud score; with the one that the payment got it may be later.
+-- is as early as the rule escalates with any fraud score; with the one that the payment got it may be later. Where a
+-- clock that was ahead has given an approval, not before that.
 SELECT w.org_id, w.payment_id
 FROM (SELECT p.org_id, p.payment_id, p.escalate_at,
              coalesce(p.approval_rule #> ARRAY['byFraudStatus', p.fraud_status], p.approval_rule)
@@ -66,4 +67,6 @@ FROM (SELECT p.org_id, p.payment_id, p.escalate_at,
       WHERE p.escalate_at <= %(now)s AND p.escalate_at IS NOT NULL AND p.escalated_at IS NULL
             AND p.status = 'pending_approval') w
 WHERE w.escalate_at + make_interval(hours => w.own::integer - w.first) <= %(now)s
+      AND NOT EXISTS (SELECT FROM approvals a WHERE a.payment_id = w.payment_id AND a.org_id = w.org_id
+                      AND a.voided_at IS NULL AND a.approved_at >= %(now)s)
 ORDER BY w.escalate_at LIMIT %(limit)s

@@ -21,11 +21,16 @@ from vendorpay.usecases.deps import Deps
 TIMER: Final = "system:escalation"
 AT_ONCE: Final = 200
 """How many payments one step escalates."""
+_NEXT_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EscalatePayment(PaymentCommand):
-    """The time is up. Nothing happens to a payment that is decided by now, was escalated, or has new content."""
+    """The time is up. Nothing happens to a payment that is decided by now, was escalated, or has new content.
+
+    Approvals stand in from the hour on that the rule names, whichever hour the clock that noticed it shows: it may be
+    ahead of those by which people approve.
+    """
 
     operation = "escalate_payment"
 
@@ -38,7 +43,7 @@ class EscalatePayment(PaymentCommand):
             return unchanged(state)
         if demand is None or demand.escalation is None or due is None or due > facts.now:
             return unchanged(state)
-        escalated = msgspec.structs.replace(state, escalated_at=facts.now)
+        escalated = msgspec.structs.replace(state, escalated_at=due)
         own = {
             "rule": demand.rule,
             "role": demand.escalation.role,
@@ -55,11 +60,18 @@ class EscalatePayment(PaymentCommand):
 
 
 def _due_at(state: PaymentState) -> datetime | None:
-    """When the payment escalates with the fraud status that it has by now; None when it never does."""
+    """When the payment escalates with the fraud status that it has by now; None when it never does.
+
+    Not before the approvals that it has, by whichever clock: else one of them would stand in, and the payment would
+    lack nobody and wait for ever.
+    """
     if state.rule is None or state.escalate_at is None:
         return None
     later_h = state.rule.escalates_later_h(state.payment.fraud_status)
-    return None if later_h is None else state.escalate_at + timedelta(hours=later_h)
+    if later_h is None:
+        return None
+    after_approvals = [approval.at + _NEXT_MOMENT for approval in state.payment.approvals]
+    return max([state.escalate_at + timedelta(hours=later_h), *after_approvals])
 
 
 async def step(deps: Deps) -> bool:
