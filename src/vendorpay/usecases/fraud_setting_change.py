@@ -28,7 +28,6 @@ def listing_change(
     def write(rows: Rows, chains: Chains) -> None:
         add(rows, msgspec.structs.replace(after, chains=chains))
 
-    begun = before is not None and before.chains.audit_seq > 0
     return SubjectChange(
         subject_type=SubjectType.FRAUD_LISTING,
         subject_id=one.listing_id,
@@ -36,7 +35,7 @@ def listing_change(
         chains=after.chains,
         entry=NewEntry(
             action=action,
-            previous_status=before.listing.status.value if begun and before is not None else None,
+            previous_status=before.listing.status.value if before is not None and _has_chain(before) else None,
             new_status=one.status.value,
             content_digest=one.digest,
             reason_code=one.reason_code.value,
@@ -85,7 +84,6 @@ def _of_rule_set(
     write: Callable[[Rows, Chains], None],
 ) -> SubjectChange:
     one = after.rule_set
-    begun = before is not None and before.chains.audit_seq > 0
     return SubjectChange(
         subject_type=SubjectType.FRAUD_RULE_SET,
         subject_id=one.rule_set_id,
@@ -93,7 +91,7 @@ def _of_rule_set(
         chains=after.chains,
         entry=NewEntry(
             action=action,
-            previous_status=before.stage.value if begun and before is not None else None,
+            previous_status=before.stage.value if before is not None and _has_chain(before) else None,
             new_status=after.stage.value,
             content_digest=one.digest,
         ),
@@ -101,3 +99,8 @@ def _of_rule_set(
         about={"rule_set_id": one.rule_set_id, "rule_set_version": one.version},
         write=write,
     )
+
+
+def _has_chain(state: ListingState | RuleSetState) -> bool:
+    """False of what is older than such chains: its first entry has none to go on from."""
+    return state.chains.audit_seq > 0

@@ -1,4 +1,4 @@
-"""From a change of a policy or a delegation to its rows: the subject's own, its audit entry, its event."""
+"""From a change of a policy, a delegation or what people tell the scorer to its rows: its own, its entry, its event."""
 
 from __future__ import annotations
 

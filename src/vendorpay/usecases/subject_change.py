@@ -1,4 +1,6 @@
-"""A change of what has an audit chain and events of its own besides payments and endpoints: policies, delegations."""
+"""A change of what has an audit chain and events of its own besides payments and endpoints: policies, delegations, and
+what people tell the scorer.
+"""
 
 from __future__ import annotations
 
