@@ -9,6 +9,7 @@ import pytest
 
 from tests.database import DatabaseUrls
 from vendorpay.store import migrate as migrating
+from vendorpay.store import migration_locks
 from vendorpay.store.migrate import LOCK_KEY, Migration, MigrationError, migrate, shipped
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +121,8 @@ async def test_two_runs_at_once_say_so_and_do_not_speak_of_tables(
 async def test_a_table_in_use_says_what_of_the_run_stays(
     database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migration_locks, "FIRST_WAIT", "50ms")
+    monkeypatch.setattr(migrating, "LOCKS_S_MAX", 0.2)
     two = [*extra(A_TABLE), Migration(name="9001_pre_more", text="ALTER TABLE payments ADD COLUMN more int")]
     with psycopg.connect(database_urls.owner) as user:
         user.execute("SELECT count(*) FROM payments")

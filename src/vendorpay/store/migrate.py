@@ -4,10 +4,15 @@
 first line is `-- no-transaction` runs outside of one (CREATE INDEX CONCURRENTLY). Every run holds an advisory lock
 and a lock_timeout, so that two starting services do not race and a busy table is not blocked. A run that was cut off
 is simply run again: what it did is in the ledger, and what it had begun was undone.
+
+Callers go on meanwhile, and none of them is ever in a deadlock with a migration: one that has a transaction takes the
+locks of all tables it names before its first statement, and never waits for one while it holds another
+(migration_locks.py). Where it would have to, it gives back everything and begins anew, for LOCKS_S_MAX.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
@@ -20,10 +25,16 @@ import psycopg
 from psycopg import sql
 
 from vendorpay.store.logins import Login, connected
+from vendorpay.store.migration_locks import take_locks, wanted_locks
 from vendorpay.store.scripts import StatementFailed, named, run_script
 
 LOCK_KEY: Final = 0x76656E646F72  # "vendor"
 LOCK_TIMEOUT: Final = "10s"
+LOCKS_S_MAX: Final = 30.0
+"""For how long a migration begins anew because a table is in use."""
+LOCKS_PAUSE_S_MIN: Final = 0.05
+LOCKS_PAUSE_S_MAX: Final = 1.0
+"""Between two attempts: callers who had to wait behind the first go on."""
 NO_TRANSACTION: Final = "-- no-transaction"
 
 _LEDGER = """
@@ -203,16 +214,13 @@ def _due(wanted: Sequence[Migration], done: dict[str, str], phase: Phase | None)
 
 
 async def _run(connection: psycopg.AsyncConnection[Any], migration: Migration) -> None:
-    record = ("INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (migration.name, migration.sha256))
     whole = not migration.text.startswith(NO_TRANSACTION)
     try:
         if whole:
-            async with connection.transaction():
-                await run_script(connection, migration.text)
-                await connection.execute(*record)
+            await _run_whole(connection, migration)
         else:
             await run_script(connection, migration.text)
-            await connection.execute(*record)
+            await _record(connection, migration)
     except StatementFailed as failed:
         if isinstance(failed.error, psycopg.errors.InsufficientPrivilege):
             raise failed.error from failed
@@ -223,6 +231,38 @@ async def _run(connection: psycopg.AsyncConnection[Any], migration: Migration) -
         raise
     except psycopg.Error as error:  # a broken connection, or what is checked at the commit
         raise _failed(migration, named(error), error, whole=whole) from error
+
+
+async def _run_whole(connection: psycopg.AsyncConnection[Any], migration: Migration) -> None:
+    """In one transaction, which is begun anew while a table is in use; raises StatementFailed."""
+    loop = asyncio.get_running_loop()
+    until, pause_s = loop.time() + LOCKS_S_MAX, LOCKS_PAUSE_S_MIN
+    busy: str | None = None
+    while True:
+        locks = await wanted_locks(connection, migration.text)  # anew: there may be another partition by now
+        locks.sort(key=lambda lock: lock.table != busy)
+        locked = False
+        try:
+            async with connection.transaction():
+                await take_locks(connection, locks)
+                locked = True
+                await run_script(connection, migration.text)
+                await _record(connection, migration)
+        except StatementFailed as failed:
+            if not isinstance(failed.error, psycopg.errors.LockNotAvailable) or loop.time() > until:
+                raise
+            busy = busy if locked else locks[failed.number - 1].table
+        else:
+            return
+        await asyncio.sleep(pause_s)
+        pause_s = min(LOCKS_PAUSE_S_MAX, pause_s * 2)
+
+
+async def _record(connection: psycopg.AsyncConnection[Any], migration: Migration) -> None:
+    """Puts it in the ledger."""
+    await connection.execute(
+        "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (migration.name, migration.sha256)
+    )
 
 
 def _failed(migration: Migration, what: str, error: psycopg.Error, *, whole: bool) -> MigrationError:
