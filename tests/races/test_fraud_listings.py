@@ -11,8 +11,9 @@ import pytest
 from tests.usecases.world import ADMIN, ORG, World, a_new_payment, rounds, seeded
 from vendorpay.domain.fraud_cases import CaseReason
 from vendorpay.domain.fraud_listing import Listing, ListingKind
-from vendorpay.domain.fraud_listings import BLOCKED, NewListing
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.domain.payment import Payment
+from vendorpay.domain.vendor_standing import BLOCKED
 from vendorpay.usecases import read_payment, score_payment
 from vendorpay.usecases.fraud_listings import EndListing, ListVendor
 

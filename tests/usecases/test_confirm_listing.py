@@ -13,7 +13,7 @@ from tests.usecases.world import ADMIN, World
 from vendorpay.domain.errors import FourEyes, FraudListingOver
 from vendorpay.domain.fraud_cases import CaseReason
 from vendorpay.domain.fraud_listing import Listing, ListingKind
-from vendorpay.domain.fraud_listings import NewListing
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.domain.roles import Caller
 from vendorpay.usecases.fraud_listings import ConfirmListing, EndListing, ListVendor
 

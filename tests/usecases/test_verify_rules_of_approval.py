@@ -17,8 +17,8 @@ from tests.usecases.world import ADMIN, OTHER_DISPATCHER, World, a_new_payment
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud_cases import CaseReason
 from vendorpay.domain.fraud_listing import Listing, ListingKind
-from vendorpay.domain.fraud_listings import NewListing
 from vendorpay.domain.fraud_rule_sets import StoredRuleSet, UseMode
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.usecases import fraud_rule_sets
 from vendorpay.usecases.fraud_listings import ConfirmListing, ListVendor
 from vendorpay.usecases.fraud_rule_sets import UseRuleSet

@@ -34,9 +34,9 @@ from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet, Thresholds
 from vendorpay.domain.fraud_cases import CaseReason, Decision
 from vendorpay.domain.fraud_listing import Listing, ListingKind
-from vendorpay.domain.fraud_listings import NewListing
 from vendorpay.domain.fraud_rule_sets import StoredRuleSet, UseMode
 from vendorpay.domain.fraud_thresholds import Cuts
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.domain.payment import Payment
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.ports import NoScore

@@ -8,8 +8,8 @@ from vendorpay.api.call import Call
 from vendorpay.api.fraud_setting_bodies import ListingsQuery, RuleSetsQuery, UseBody
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud_listing import Listing
-from vendorpay.domain.fraud_listings import NewListing
 from vendorpay.domain.fraud_rule_sets import StoredRuleSet
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.usecases import fraud_listings, fraud_rule_sets
 from vendorpay.usecases.fraud_listings import ConfirmListing, EndListing, ListVendor
 from vendorpay.usecases.fraud_rule_sets import EndShadow, UseRuleSet

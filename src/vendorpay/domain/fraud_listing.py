@@ -1,6 +1,7 @@
 """A listing of a vendor: what somebody told the scorer, who agreed, and its audit chain.
 
-Apart from what a listing does to a score (`fraud_listings`), which knows every signal.
+Apart from what a new one is asked for (`new_listing`), which knows every signal, and from what listings do to a score
+(`vendor_standing`).
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from vendorpay.domain.audit import AuditAction
 from vendorpay.domain.errors import FourEyes, FraudListingOver, InvalidRequest, NotFound
 from vendorpay.domain.events import EventDraft
 from vendorpay.domain.fraud_listing import Listing, ListingState, ListingStatus
-from vendorpay.domain.fraud_listings import NewListing, expiry_faults
 from vendorpay.domain.fraud_setting_events import FraudListingAdded, FraudListingConfirmed, FraudListingEnded
+from vendorpay.domain.new_listing import NewListing, expiry_faults
 from vendorpay.domain.roles import Caller
 from vendorpay.store import fraud_settings
 from vendorpay.store.subjects import FraudListingClaim

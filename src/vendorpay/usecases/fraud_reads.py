@@ -13,9 +13,9 @@ from vendorpay.domain.fraud.facts import FraudFacts, facts_of
 from vendorpay.domain.fraud.rows import FraudRow, row_of
 from vendorpay.domain.fraud.rule_set import DEFAULT, RuleSet, default_with
 from vendorpay.domain.fraud.windows import Windows
-from vendorpay.domain.fraud_listings import Standing, standing_of
 from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.fraud_verdict import awaits_score
+from vendorpay.domain.vendor_standing import Standing, standing_of
 from vendorpay.store import fraud_history
 from vendorpay.store.db import Database
 from vendorpay.store.events_of_payments import WithEvent

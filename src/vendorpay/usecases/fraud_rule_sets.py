@@ -21,7 +21,7 @@ from vendorpay.domain.fraud_setting_events import (
     FraudRuleSetShadowEnded,
 )
 from vendorpay.domain.roles import Caller
-from vendorpay.store import fraud_settings, read_payments
+from vendorpay.store import fraud_settings
 from vendorpay.store.claims import PoliciesClaim
 from vendorpay.store.subjects import FraudRuleSetClaim
 from vendorpay.usecases import cursor as cursors
@@ -142,8 +142,8 @@ async def propose(deps: Deps, caller: Caller, document: RuleSet, key: Key | None
 
 async def page(deps: Deps, caller: Caller, *, limit: int, cursor: str | None) -> RuleSetPage:
     """The organisation's rule sets, newest first. Raises InvalidRequest for a foreign cursor."""
-    before = read_payments.LAST if cursor is None else cursors.read(_RULE_SETS, cursor)
+    before = cursors.before(_RULE_SETS, cursor)
     async with deps.database.reading() as connection:
         found = await fraud_settings.rule_sets(connection, caller.scope().org_id, before=before, limit=limit + 1)
-    more = cursors.write(_RULE_SETS, found[limit - 1].rule_set_id) if len(found) > limit else None
-    return RuleSetPage(rule_sets=tuple(found[:limit]), next_cursor=more)
+    shown, more = cursors.cut(_RULE_SETS, found, limit, lambda one: one.rule_set_id)
+    return RuleSetPage(rule_sets=shown, next_cursor=more)

@@ -20,9 +20,9 @@ from vendorpay.domain.fraud.finding import Assessment
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud.score import assess
 from vendorpay.domain.fraud_cases import SCORER
-from vendorpay.domain.fraud_listings import heeding
 from vendorpay.domain.fraud_verdict import Verdict, unknown
 from vendorpay.domain.payment import FraudReason
+from vendorpay.domain.vendor_standing import heeding
 from vendorpay.ports import FraudProvider, NoScore
 from vendorpay.store import fraud_cases
 from vendorpay.usecases.command import Command

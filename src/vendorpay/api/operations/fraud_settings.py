@@ -8,11 +8,11 @@ from vendorpay.api import bodies, fraud_settings
 from vendorpay.api import fraud_setting_bodies as shapes
 from vendorpay.api import fraud_setting_examples as example
 from vendorpay.api.operation import Operation, RateClass, RequestBody
-from vendorpay.domain import errors, fraud_listings
+from vendorpay.domain import errors, new_listing
 from vendorpay.domain.fraud.rule_set import RuleSet
 from vendorpay.domain.fraud_listing import Listing
-from vendorpay.domain.fraud_listings import NewListing
 from vendorpay.domain.fraud_rule_sets import StoredRuleSet
+from vendorpay.domain.new_listing import NewListing
 from vendorpay.domain.roles import Permission
 from vendorpay.usecases.fraud_listings import ListingPage
 from vendorpay.usecases.fraud_rule_sets import RuleSetPage
@@ -38,7 +38,7 @@ FRAUD_SETTINGS: Final[tuple[Operation, ...]] = (
         tag="fraud",
         rate_class=RateClass.WRITE,
         body=RequestBody(
-            read=bodies.struct_body(NewListing, fraud_listings.check),
+            read=bodies.struct_body(NewListing, new_listing.check),
             shape=NewListing,
             examples={"block": example.BLOCK, "snooze": example.SNOOZE},
         ),
