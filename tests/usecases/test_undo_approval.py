@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.usecases.test_policies import under
 from tests.usecases.world import (
     ADMIN,
     DISPATCHER,
@@ -20,6 +21,8 @@ from vendorpay.domain.roles import Role
 from vendorpay.usecases import read_audit_log, read_payment
 
 pytestmark = pytest.mark.anyio
+
+ANN = a_caller(Role.DISPATCHER, "ann")
 
 
 async def undone(world: World, payment_id: UUID, **fields: Any) -> Payment:
@@ -113,4 +116,22 @@ async def test_an_approval_can_be_undone_while_the_payment_is_held(world: World)
     await world.submit(world.hold(made.payment_id, by=ADMIN))
     back = await undone(world, made.payment_id)
     assert (back.status, len(back.holds)) == ("pending_approval", 1)
+    assert (await world.audit()).clean
+
+
+async def test_who_takes_back_what_helped_nobody_takes_all_with_it_and_the_chain_says_so(ruled_world: World) -> None:
+    """Origin 80: whoever undoes wants the payment stopped, even where the others' approvals would still do."""
+    world = ruled_world
+    await under(world, {"name": "ann's", "when": {"currencies": ["USD"]}, "anyOf": [[{"people": [ANN.sub]}]]})
+    payment = await world.create(a_new_payment())
+    await world.approve(payment.payment_id, by=ADMIN)
+    assert (await world.approve(payment.payment_id, by=ANN)).status == "approved"
+    await world.submit(world.undoing(payment.payment_id, by=ADMIN))
+    assert (await read_payment.get(world.deps, ADMIN, payment.payment_id)).approvals == ()
+    assert (await world.audit()).clean, "nobody has tampered with it"
+    await world.approve(payment.payment_id, by=ADMIN)
+    await world.approve(payment.payment_id, by=ANN)
+    await world.submit(world.undoing(payment.payment_id, by=ANN))
+    (left,) = (await read_payment.get(world.deps, ADMIN, payment.payment_id)).approvals
+    assert left.approver_id == ADMIN.sub
     assert (await world.audit()).clean

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from vendorpay.domain.audit import GENESIS, AuditAction, AuditEntry, SubjectType, canonical_bytes, link, notes_digest
+from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.payment import HoldKind, LineItem, PayerType, content_digest
 from vendorpay.domain.roles import ActorType, Role
 
@@ -114,6 +116,9 @@ class AuditFault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 _ACTOR_TYPES = {Role.ADMIN.value: ActorType.ADMIN, Role.SERVICE.value: ActorType.SYSTEM}
 """As what the log has who approves; the trigger of approvals says the same (0021)."""
 _GIVEN = frozenset({AuditAction.APPROVAL_RECORDED, AuditAction.PAYMENT_APPROVED})
+_Given = frozenset[tuple[int, str]]
+"""Approvals: entry and approver."""
+_NONE: Final[_Given] = frozenset()
 _COLUMNS = tuple(name for name in AuditEntry.__struct_fields__ if name not in {"canonical", "prev_hash", "hash"})
 
 
@@ -218,11 +223,11 @@ def _wrong_with_people(head: ChainHead, links: Sequence[Link]) -> str | None:
     if head.edited_by != (editor := _editor_in(links)):
         return f"the payment says {head.edited_by} edited it last, but its entries say {editor}"
     # A driver authorizes their own payment: nobody approves it, whatever its entries are called.
-    approver, valid = (None, set()) if head.payer_type == PayerType.DRIVER_IC else _approvals_in(links)
+    approver, possible = (None, [_NONE]) if head.payer_type == PayerType.DRIVER_IC else _approvals_in(links)
     if head.approved_by != approver:
         return f"the payment says {head.approved_by} approved it, but its entries say {approver}"
-    if {(one.audit_seq, one.approver_id) for one in head.approvals} != valid:
-        return f"its valid approvals are not those of its entries {sorted(seq for seq, _ in valid)}"
+    if {(one.audit_seq, one.approver_id) for one in head.approvals} not in possible:
+        return f"its valid approvals are not those of its entries {sorted(seq for seq, _ in possible[0])}"
     return _wrong_with_approvals(head, links) or _wrong_with_holds(head, links)
 
 
@@ -250,21 +255,32 @@ def _editor_in(links: Sequence[Link]) -> str | None:
     return editors[-1] if editors else None
 
 
-def _approvals_in(links: Sequence[Link]) -> tuple[str | None, set[tuple[int, str]]]:
-    """Who approved it, and which approvals (entry, approver) count, after all that was given, undone and voided."""
+def _approvals_in(links: Sequence[Link]) -> tuple[str | None, list[_Given]]:
+    """Who approved it, and which approvals count, after all that was given, undone and voided.
+
+    Whoever takes back their own of an approved payment takes all with it where the others' would still do. Whether they
+    would, the rule says and no entry: then either is possible, the more usual one first.
+    """
     approver: str | None = None
-    valid: set[tuple[int, str]] = set()
+    possible = [_NONE]
     for found in links:
         entry = found.entry
         if entry.action in _GIVEN:
-            valid.add((entry.seq, entry.actor_id))
+            possible = [valid | {(entry.seq, entry.actor_id)} for valid in possible]
             approver = entry.actor_id if entry.action == AuditAction.PAYMENT_APPROVED else None
         elif entry.action == AuditAction.APPROVAL_UNDONE:
-            own = {one for one in valid if one[1] == entry.actor_id}
-            approver, valid = None, valid - own if own else set()
+            left = [_without(valid, entry.actor_id) for valid in possible]
+            either = [_NONE] if entry.previous_status == PaymentStatus.APPROVED else []
+            approver, possible = None, list(dict.fromkeys(left + either))
         elif entry.action == AuditAction.APPROVAL_VOIDED:
-            approver, valid = None, set()
-    return approver, valid
+            approver, possible = None, [_NONE]
+    return approver, possible
+
+
+def _without(valid: _Given, person: str) -> _Given:
+    """What is left when somebody undoes: all but their own, and nothing where they gave none."""
+    left = frozenset(one for one in valid if one[1] != person)
+    return left if left != valid else _NONE
 
 
 def _wrong_with_holds(head: ChainHead, links: Sequence[Link]) -> str | None:
