@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -23,7 +24,7 @@ NOTES_BITS_MAX: Final = 20
 """Up to how many bits of their keys notes are taken for edits of one another; without a common word about 32 differ."""
 MINUTES_NEAR: Final = 4
 SAME_PHOTOS_MAX: Final = 2
-"""Names that come more often are no names: image1.jpg."""
+"""Names that come more often are no names: image1.jpg. With fewer than COMPARED_MIN rows nobody can tell."""
 
 
 class Twin(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,8 @@ BOXES: Final = (0.06, 0.025, 0.005)
 """How near a copy may be in each trait, as a share: edited, edited a little, to the cent."""
 LOOSE_TRAITS_MAX: Final = 1
 """In how many traits a copy may be something else."""
+SAME_TIMES: Final = 2.0
+"""As much less is made of a trait that is the same to the cent, for it could have been any of them."""
 FAR_NEAR: Final = 0.25
 """Within which part of a mileage another one is as far."""
 TELLING: Final = 0.25
@@ -189,6 +192,7 @@ class _Others:
 
     def __init__(self, row: FraudRow, rows: Sequence[FraudRow]) -> None:
         self._row, self._rows = row, rows
+        self._pairs: dict[int, float] = {}
         columns = zip(*map(_traits, rows), strict=True)
         self._traits = [
             (number, own, sorted([value for value in column if value is not None]))
@@ -227,12 +231,26 @@ class _Others:
                 continue
             # The twin itself, being one of them, stands for the one that was not seen.
             share = max(1, bisect_right(ordered, own + reach) - bisect_left(ordered, own - reach)) / len(ordered)
+            if value == own and number != DURATION:
+                share = min(share, SAME_TIMES * self._same_by_chance(number))
             if number == DURATION and loose == 0 and self._row.mileage_cents:
                 share = max(share, self._as_long_as_far(own, reach))
             chance *= share
             if share <= TELLING:
                 telling.append(TRAITS[number])
         return chance * (len(self._traits) if loose else 1), tuple(telling)
+
+    def _same_by_chance(self, number: int) -> float:
+        """How often two of the rows agree in a trait to the cent, by all their pairs: what never did hardly will now,
+        and what is from a list does all the time. 1 where it is 0, which is no figure to copy."""
+        if (found := self._pairs.get(number)) is None:
+            own, ordered = next((own, ordered) for each, own, ordered in self._traits if each == number)
+            counts = Counter(ordered)
+            # The twin is one of the rows, and the payment's own figure with it: the pair in question is not counted.
+            pairs = sum(count * (count - 1) for count in counts.values()) / 2
+            found = (pairs + 1) / (len(ordered) * (len(ordered) - 1) / 2 + 1) if own else 1.0
+            self._pairs[number] = max(found, (counts[own] - 1) / len(ordered))
+        return self._pairs[number]
 
     def _as_long_as_far(self, own: int, reach: int) -> float:
         """The share of rows that take as long, of those that are as far: how long work takes goes with the way to it.
@@ -262,12 +280,20 @@ class _Others:
         return found
 
     def _notes(self, twin: FraudRow) -> float | None:
-        """The share of rows whose notes are as near as the twin's; None when these are not near."""
+        """The share of rows whose notes are as near as the twin's; None when these are not near.
+
+        Where they are near and not the same, and no row has the payment's own, they may have been edited: that is no
+        commoner than notes are which were never written before (as many as were written once, after Good 1953).
+        """
         own, other = self._row.notes_key, twin.notes_key
         if own is None or other is None or differing_bits(own, other) > NOTES_BITS_MAX:
             return None
         keys = [one.notes_key for one in self._rows if one.notes_key is not None]
-        return max(1, sum(1 for key in keys if differing_bits(own, key) <= NOTES_BITS_MAX)) / max(1, len(self._rows))
+        share = max(1, sum(1 for key in keys if differing_bits(own, key) <= NOTES_BITS_MAX)) / max(1, len(self._rows))
+        if own in keys or not keys:
+            return share
+        once = sum(1 for seen in Counter(keys).values() if seen == 1)
+        return min(share, (once + 1) / (len(keys) + 1))
 
 
 def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
@@ -285,5 +311,6 @@ def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
     ]
     if not same:
         return None
-    everywhere = sum(1 for each in view.windows.vendor_rows if each.photos_key == key)
-    return _nearest(view, same) if everywhere <= SAME_PHOTOS_MAX else None
+    keys = [each.photos_key for each in view.windows.vendor_rows if each.photos_key is not None]
+    is_name = len(keys) >= COMPARED_MIN and keys.count(key) <= SAME_PHOTOS_MAX
+    return _nearest(view, same) if is_name else None

@@ -31,6 +31,6 @@ DUPLICATE_FUZZY: Final = Signal(
     code="duplicate_fuzzy",
     family="duplicate",
     weight=1.0,
-    parameters={"priorDecades": 0.85, "chanceMax": 0.05},
+    parameters={"priorDecades": 1.1, "chanceMax": 0.05},
     judge=_judge,
 )

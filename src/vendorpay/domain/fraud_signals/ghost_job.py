@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log2
 from typing import Final
 
 from vendorpay.domain.fraud.chance import surprise, together
@@ -16,17 +17,30 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     chances = {name: chance for name, chance in _chances(presence).items() if chance is not None}
     if len(chances) < 2:
         return None
-    strength = evidence(surprise(together(chances.values())) + parameters["priorDecades"])
+    decades = surprise(together(chances.values())) + parameters["priorDecades"]
+    short = _how_short(presence)
+    strength = evidence(decades + parameters["shortDecades"] * short)
     odd = sum(chance <= parameters["oddMax"] for chance in chances.values())
-    # Photos as ever say that somebody was there, and so does the usual time.
+    # Photos as ever say that somebody was there, and so does the usual time; the usual hour, where it took some time.
     is_seen = (
-        chances.get("in photos", 0.0) > parameters["photosMax"] or chances.get("in time", 0.0) > parameters["timeMax"]
+        chances.get("in photos", 0.0) > parameters["photosMax"]
+        or chances.get("in time", 0.0) > parameters["timeMax"]
+        or (short <= 0 and chances.get("in the hour", 0.0) > parameters["hourMax"])
     )
     if strength <= 0 or odd < 2 or is_seen:
         return None
     words = f"{presence.duration_min} minutes of work at {presence.hour:02d}h UTC with {presence.photo_count} photos: "
     shares = ", ".join(f"{name} {chance:.1%}" for name, chance in chances.items())
     return Speaks(strength, f"{words}as unusual are {shares} of comparable payments.")
+
+
+def _how_short(presence: PresenceFacts) -> float:
+    """From -1 for half of what the work usually takes, and above, to 1 for an eighth: work that is quickly done takes
+    less time than other work, and work that nobody did takes none. 0 where it is unknown."""
+    sides = [side.usual.median for side in (presence.vendor_duration, presence.peer_duration) if side is not None]
+    if presence.duration_min is None or not sides:
+        return 0.0
+    return min(1.0, max(-1.0, log2(min(sides) / max(presence.duration_min, 1)) - 2.0))
 
 
 def _chances(presence: PresenceFacts) -> dict[str, float | None]:
@@ -51,6 +65,13 @@ GHOST_JOB: Final = Signal(
     code="ghost_job",
     family="presence",
     weight=1.0,
-    parameters={"oddMax": 0.2, "photosMax": 0.5, "timeMax": 0.1, "priorDecades": 1.2},
+    parameters={
+        "oddMax": 0.2,
+        "photosMax": 0.5,
+        "timeMax": 0.1,
+        "hourMax": 0.3,
+        "priorDecades": 1.5,
+        "shortDecades": 0.8,
+    },
     judge=_judge,
 )

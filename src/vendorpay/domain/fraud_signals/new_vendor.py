@@ -19,6 +19,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     by_rows = 1.0 - pace.vendor_rows / parameters["payments"]
     # In its first days a vendor is not known by having billed much.
     strength = min(by_age, by_rows) if pace.vendor_age_s > parameters["rowsTellDays"] * DAY_S else by_age
+    if pace.org_age_s:  # Who was there nearly from the beginning is no newer than all of them.
+        strength *= 1.0 - min(1.0, pace.vendor_age_s / pace.org_age_s)
     if strength <= 0:
         return None
     words = f"The vendor is known for {span(pace.vendor_age_s)} only, by {pace.vendor_rows} payments."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 from typing import Final
 
 from vendorpay.domain.fraud.chance import surprise
@@ -13,6 +13,9 @@ from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
 from vendorpay.domain.fraud.windows import DAY_S
 from vendorpay.domain.fraud.words_of_money import span
 
+HOURS: Final = 24.0
+HOUR_S: Final = 3600.0
+
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
     pace = facts.pace
@@ -22,26 +25,44 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if pace.vendor_age_s > parameters["days"] * DAY_S or pace.org_age_s < parameters["orgDaysMin"] * DAY_S:
         return None
     chance, seen, hours = min(
-        (_chance(pace, seen, hours, parameters), seen, hours)
-        for seen, hours in ((pace.last_hour + 1, 1), (pace.last_6h + 1, 6), (pace.last_24h + 1, 24))
+        (_chance(pace, counted, hours, parameters), seen, hours) for counted, seen, hours in _stretches(pace)
     )
     strength = evidence(surprise(chance) + parameters["priorDecades"])
     if seen < parameters["paymentsMin"] or strength <= 0 or chance > parameters["chanceMax"]:
         return None
     words = (
-        f"{seen} payments within {hours} hours by a vendor known for {span(pace.vendor_age_s)}; of the other vendors "
-        f"nine in ten bill up to {pace.others_busy_day or 0:.1f} a day."
+        f"{seen} payments within {hours:.0f} hours by a vendor known for {span(pace.vendor_age_s)}; of the other "
+        f"vendors nine in ten bill up to {pace.others_busy_day or 0:.1f} a day."
     )
     return Speaks(strength, words)
 
 
-def _chance(pace: PaceFacts, seen: int, hours: int, parameters: Parameters) -> float:
-    """The chance that a vendor like one of the others, whichever, has so many in so many hours, and busy hours."""
-    rush = {1: parameters["rushTimes1h"], 6: parameters["rushTimes6h"]}.get(hours, 1.0)
-    part = hours / 24 * rush
+def _stretches(pace: PaceFacts) -> list[tuple[int, int, float]]:
+    """How many payments count, how many there are, and in how many hours; the whole life of the vendor among them,
+    of which the first payment was to be."""
+    counts = ((pace.last_hour + 1, 1.0), (pace.last_6h + 1, 6.0), (pace.last_24h + 1, HOURS))
+    found = [(seen, seen, hours) for seen, hours in counts]
+    life_h = (pace.vendor_age_s or 0.0) / HOUR_S
+    if 1.0 < life_h < HOURS:
+        found.append((pace.last_24h, pace.last_24h + 1, life_h))
+    return found
+
+
+def _chance(pace: PaceFacts, seen: int, hours: float, parameters: Parameters) -> float:
+    """The chance that a vendor like one of the others, whichever, has so many in so many hours, and busy hours: the
+    fewer hours, the busier they may be."""
+    part = hours / HOURS * _rush(hours, parameters)
     quiet = pace.others - len(pace.others_days)  # quieter ones than those that are kept: at most as busy as the last
     tails = [as_many(seen, day * part) for day in pace.others_days]
     return min(1.0, (sum(tails) + quiet * tails[-1]) / pace.others)
+
+
+def _rush(hours: float, parameters: Parameters) -> float:
+    """How many times the day's mean an hour of a rush has, even on a scale of logarithms between the figures known."""
+    one, six = parameters["rushTimes1h"], parameters["rushTimes6h"]
+    if hours <= 6.0:
+        return float(one * (six / one) ** (log(max(hours, 1.0)) / log(6.0)))
+    return float(six ** (log(HOURS / hours) / log(HOURS / 6.0)))
 
 
 def as_many(seen: int, expected: float) -> float:
@@ -67,7 +88,7 @@ NEW_VENDOR_BURST: Final = Signal(
         "orgDaysMin": 7,
         "rushTimes1h": 3.0,
         "rushTimes6h": 1.6,
-        "paymentsMin": 4,
+        "paymentsMin": 3,
         "priorDecades": 1.9,
         "chanceMax": 0.05,
     },

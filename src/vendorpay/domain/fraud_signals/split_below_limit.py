@@ -31,6 +31,6 @@ SPLIT_BELOW_LIMIT: Final = Signal(
     code="split_below_limit",
     family="split",
     weight=1.0,
-    parameters={"usualMin": 0.005, "priorDecades": 0.5, "chanceMax": 0.05},
+    parameters={"usualMin": 0.005, "priorDecades": 1.5, "chanceMax": 0.05},
     judge=_judge,
 )
