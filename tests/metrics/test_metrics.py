@@ -50,7 +50,7 @@ def test_a_histogram_counts_each_value_once_up_to_its_bound_included() -> None:
 
 
 def test_numbers_of_all_processes_are_added_up_and_of_moments_the_last_counts(parts: list[Part]) -> None:
-    metrics.request_began()
+    metrics.request_began(0.0)
     metrics.request_ended("createPayment", 201, 0.25)
     metrics.timer_ran("upkeep", failed=False, at_s=100.0)
     other = parts[0]
@@ -65,6 +65,20 @@ def test_numbers_of_all_processes_are_added_up_and_of_moments_the_last_counts(pa
     assert found["timer_last_success_timestamp_seconds{timer=upkeep}"] == 100
     assert found["queue_commands{}"] == 3
     assert found["requests_in_flight{}"] == 0
+
+
+def test_a_crowd_is_one_for_a_moment_after_its_answers(parts: list[Part]) -> None:
+    """A batch is answered at once: whoever looks between two batches sees nobody."""
+    for _ in range(metrics.CROWD_FROM - 1):
+        metrics.request_began(10.0)
+    assert not metrics.crowded(10.0)
+    metrics.request_began(10.0)
+    assert metrics.crowded(10.0)
+    assert metrics.crowded(100.0), "they still wait"
+    for _ in range(metrics.CROWD_FROM):
+        metrics.request_ended("createPayment", 201, 0.01)
+    assert metrics.crowded(10.0 + metrics.CROWD_ECHO_S / 2)
+    assert not metrics.crowded(10.0 + metrics.CROWD_ECHO_S * 2)
 
 
 def test_what_a_dead_process_counted_stays_and_what_it_held_does_not(parts: list[Part]) -> None:
@@ -84,7 +98,7 @@ def test_a_process_that_begins_anew_counts_on_but_holds_nothing(monkeypatch: pyt
         for birth in (1.0, 2.0):
             monkeypatch.setattr(metrics, "_numbers", metrics._Numbers())
             metrics.attach(memory, 1, 1, at_s=birth)
-            metrics.request_began()
+            metrics.request_began(0.0)
             metrics.pool_in_use(1)
             metrics.straggler_began()
         found = scraped()

@@ -93,16 +93,16 @@ async def test_each_event_has_its_effect_once_and_is_in_the_inbox(world: World) 
 
 async def test_callers_who_press_come_first_but_not_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consume_events, "GIVE_WAY_LOOK_S", 0.01)
-    pressing = consume_events.PRESSED_FROM
-    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), under_way=lambda: pressing))):
+    pressing = True
+    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), pressed=lambda: pressing))):
         await eventually(lambda: world.count("subscriptions") == 1)
         await created(world, 1)
         await asyncio.sleep(0.5)
         assert states(world) == {"pending": 1}, "they press"
-        pressing -= 1
+        pressing = False
         await eventually(lambda: states(world) == {"delivered": 1})
         monkeypatch.setattr(consume_events, "GIVE_WAY_S_MAX", 0.2)
-        pressing += 1
+        pressing = True
         await created(world, 1)
         await eventually(lambda: states(world) == {"delivered": 2})
 
@@ -111,12 +111,12 @@ async def test_while_callers_press_events_go_on_in_crowds(world: World, monkeypa
     """Many together cost little more than one; the others give way once more."""
     monkeypatch.setattr(consume_events, "GIVE_WAY_LOOK_S", 0.01)
     monkeypatch.setattr(consume_events, "CROWD_MAX", 3)
-    pressing = consume_events.PRESSED_FROM
-    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), under_way=lambda: pressing))):
+    pressing = True
+    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), pressed=lambda: pressing))):
         await eventually(lambda: world.count("subscriptions") == 1)
         await created(world, 5)
         await eventually(lambda: states(world) == {"delivered": 3, "pending": 2})
-        pressing = 0
+        pressing = False
         await eventually(lambda: states(world) == {"delivered": 5})
 
 

@@ -42,7 +42,7 @@ class Exchange:
     async def answer(self) -> Answer:
         """The answer, complete with the headers that all have. Raises ClientGone; every other error is an answer."""
         started = time.perf_counter()
-        metrics.request_began()
+        metrics.request_began(started)
         status = CLIENT_GONE
         try:
             answer = await self._answer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
@@ -39,7 +40,10 @@ async def at_work(deps: Deps, bell: Bell, *, checkpoint_every_s: float, scoring:
     """Works beside whatever the block does, and ends in order when the block does."""
     async with aclosing(HttpWebhookSender(to_private=deps.webhooks_to_private)) as sender:
         consumers = ConsumerTarget(
-            deps, ROUTES, under_way=metrics.requests_in_flight, switched_off=switched_off(scoring=scoring)
+            deps,
+            ROUTES,
+            pressed=lambda: metrics.crowded(time.perf_counter()),
+            switched_off=switched_off(scoring=scoring),
         )
         targets = (consumers, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Mapping
+from typing import Final
 
 from vendorpay.metrics import cells, families, processes
 from vendorpay.metrics.cells import Part, Series, reserved
@@ -16,6 +17,9 @@ from vendorpay.metrics.exposition import CONTENT_TYPE, rendered
 from vendorpay.metrics.families import Family
 
 __all__ = ["CONTENT_TYPE", "Family", "Series", "attach", "exposition", "families", "reserved"]
+
+CROWD_FROM: Final = 16
+CROWD_ECHO_S: Final = 0.25
 
 # Of one process: its number in the system, and what tells it from a later one with that number.
 _IDENTITY = "process"
@@ -30,6 +34,7 @@ class _Numbers:
 
     def use(self, parts: list[Part], own: int) -> None:
         self.parts, self.own = parts, parts[own]
+        self.crowd_until_s = float("-inf")
         self.places: dict[tuple[Family, tuple[object, ...]], int] = {}
 
     def place(self, family: Family, labels: tuple[object, ...]) -> int:
@@ -105,9 +110,12 @@ def _read_from_system(number: int, pid: int, born: float) -> dict[Series, list[f
     }
 
 
-def request_began() -> None:
-    """A request's head is here."""
-    _add(families.REQUESTS_IN_FLIGHT, ())
+def request_began(now_s: float) -> None:
+    """A request's head is here, now by `time.perf_counter`."""
+    place = _numbers.place(families.REQUESTS_IN_FLIGHT, ())
+    _numbers.own.cells[place] += 1.0
+    if _numbers.own.cells[place] >= CROWD_FROM:
+        _numbers.crowd_until_s = now_s + CROWD_ECHO_S
 
 
 def request_ended(operation: str, status: int, seconds: float) -> None:
@@ -117,9 +125,12 @@ def request_ended(operation: str, status: int, seconds: float) -> None:
     _observe(families.REQUEST_SECONDS, (operation,), seconds)
 
 
-def requests_in_flight() -> int:
-    """How many requests this process has begun and not answered yet."""
-    return round(_numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())])
+def crowded(now_s: float) -> bool:
+    """Whether so many requests are under way in this process at once, or were a moment ago: those of one batch are
+    answered together, and there is nobody for the millisecond until they ask for more.
+    """
+    in_flight = _numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())]
+    return in_flight >= CROWD_FROM or now_s < _numbers.crowd_until_s
 
 
 def rate_limited(rate_class: str) -> None:

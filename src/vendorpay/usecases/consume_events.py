@@ -28,10 +28,8 @@ SHARDS: Final = 16
 AT_ONCE: Final = 512
 """How many events of one consumer are under way at once, in one relay: so many that what is read and written for a
 hundred of them together is."""
-PRESSED_FROM: Final = 16
-"""From so many requests under way on, callers come first."""
 GIVE_WAY_S_MAX: Final = 2.0
-"""How long an event gives way to them: what we do by ourselves may be late when everything is, but goes on; and sooner
+"""How long an event gives way to callers who press: what we do by ourselves may be late when everything is, but goes on; and sooner
 than an approval that waits for its score gives up."""
 GIVE_WAY_LOOK_S: Final = 0.25
 CROWD_MAX: Final = 50
@@ -77,14 +75,14 @@ class ConsumerTarget:
         deps: Deps,
         routes: Iterable[Route],
         *,
-        under_way: Callable[[], int] = lambda: 0,
+        pressed: Callable[[], bool] = lambda: False,
         switched_off: Collection[str] = (),
     ) -> None:
-        """`under_way` says how many callers wait for an answer of this process now; consumers of the table that are
+        """`pressed` says whether callers crowd this process now, and come first; consumers of the table that are
         `switched_off` hear of nothing, and cost nothing.
         """
         self._deps = deps
-        self._under_way = under_way
+        self._pressed = pressed
         self._switched_off = frozenset(switched_off)
         self._door = asyncio.Lock()
         self._crowd_left, self._crowd_until = 0, 0.0
@@ -145,14 +143,14 @@ class ConsumerTarget:
         """Returns when callers press no more, or when they were given way for long enough: then a crowd goes on, for
         many events together cost a fraction of what each costs alone.
         """
-        if self._under_way() < PRESSED_FROM:
+        if not self._pressed():
             return
         now = asyncio.get_running_loop().time
         async with self._door:  # in order of their coming
             if self._crowd_left == 0 or now() > self._crowd_until:
                 until = now() + GIVE_WAY_S_MAX
                 # Nobody tells when callers become fewer.
-                while self._under_way() >= PRESSED_FROM and now() < until:  # noqa: ASYNC110
+                while self._pressed() and now() < until:  # noqa: ASYNC110
                     await asyncio.sleep(GIVE_WAY_LOOK_S)
                 self._crowd_left, self._crowd_until = CROWD_MAX, now() + CROWD_S
             self._crowd_left -= 1
