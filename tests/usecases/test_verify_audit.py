@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
+from tests.usecases.tampering import drop_checks
 from tests.usecases.world import ADMIN, OTHER_DISPATCHER, World, a_caller, a_new_payment, rounds, seeded
 from vendorpay.domain.audit_check import AuditFault
 from vendorpay.domain.errors import VendorPayError
@@ -112,17 +113,6 @@ async def _three_entries(world: World) -> Payment:
     return await world.cancel(made.payment_id)
 
 
-def _drop_checks(world: World) -> None:
-    """What a superuser can do first, so that no check of the tables stops the rest."""
-    with psycopg.connect(world.urls.superuser) as connection:
-        found = connection.execute(
-            "SELECT conrelid::regclass::text, conname FROM pg_constraint"
-            " WHERE contype = 'c' AND coninhcount = 0 AND connamespace = 'public'::regnamespace"
-        ).fetchall()
-        for table, name in found:
-            connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
-
-
 def _tamper(world: World, statements: str, payment_id: UUID) -> None:
     """As a superuser, with every trigger and foreign key switched off."""
     with psycopg.connect(world.urls.superuser) as connection:
@@ -179,7 +169,7 @@ def _forget(world: World, payment_id: UUID) -> None:
     ids=["entry", "chain", "row", "hold"],
 )
 async def test_fault_59_every_tampering_is_found_and_names_its_payment(world: World, table: dict[str, str]) -> None:
-    _drop_checks(world)
+    drop_checks(world.urls.superuser)
     for _ in range(3):
         await _three_entries(world)  # honest neighbours, before and after the victim
     for name, statements in table.items():
