@@ -8,7 +8,7 @@ from vendorpay.domain.fraud.chance import surprise
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
-from vendorpay.domain.fraud.words_of_money import money
+from vendorpay.domain.fraud.words_of_money import minutes, money
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -20,7 +20,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
         return None
     strength = evidence(surprise(dear.chance))
     words = (
-        f"{money(facts.amount.amount_cents, facts.currency)} for {presence.duration_min} minutes is "
+        f"{money(facts.amount.amount_cents, facts.currency)} for {minutes(presence.duration_min or 0)} is "
         f"{money(presence.cents_per_min, facts.currency)} a minute; of the last {dear.usual.count} such payments 98 % "
         f"cost up to {money(dear.usual.high, facts.currency)}."
     )

@@ -29,8 +29,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     strength = evidence(surprise(together((series.chance, series.crowd, own_chance))) + parameters["priorDecades"])
     words = (
         f"{series.dear} of the vendor's last {series.rows} payments with the same {who} lie at "
-        f"{series.dear_level / 1000:.2f} times its usual prices; with others, 95 % of {series.compared} are up to "
-        f"{series.bound / 1000:.2f} times."
+        f"{series.dear_level / 1000:.2f} times its usual prices; by {series.compared} with others, what is dear begins "
+        f"at {series.bound / 1000:.2f} times."
     )
     return Speaks(strength, words) if strength > 0 else None
 

@@ -7,6 +7,7 @@ from typing import Final
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, ramp
+from vendorpay.domain.fraud.words_of_money import share
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -17,8 +18,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if strength <= 0:
         return None
     words = (
-        f"{habits.currency_share:.1%} of the vendor's last {habits.rows} payments are in {facts.currency}; most are in "
-        f"{habits.main_currency}."
+        f"Of the vendor's last {habits.rows} payments {share(habits.currency_share)} are in {facts.currency}; most are "
+        f"in {habits.main_currency}."
     )
     return Speaks(strength, words)
 

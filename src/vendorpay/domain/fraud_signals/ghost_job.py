@@ -10,6 +10,7 @@ from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.presence_facts import PresenceFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
+from vendorpay.domain.fraud.words_of_money import counted, minutes, share
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -29,9 +30,15 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     )
     if strength <= 0 or odd < 2 or is_seen:
         return None
-    words = f"{presence.duration_min} minutes of work at {presence.hour:02d}h UTC with {presence.photo_count} photos: "
-    shares = ", ".join(f"{name} {chance:.1%}" for name, chance in chances.items())
-    return Speaks(strength, f"{words}as unusual are {shares} of comparable payments.")
+    shares = ", ".join(f"{name} {share(chance)}" for name, chance in chances.items())
+    return Speaks(strength, f"{_seen(presence)}: as unusual are {shares} of comparable payments.")
+
+
+def _seen(presence: PresenceFacts) -> str:
+    """What there is to see of the work; what is unknown is not nothing."""
+    work = "Work" if presence.duration_min is None else f"{minutes(presence.duration_min).capitalize()} of work"
+    photos = "" if presence.photo_count is None else f" with {counted(presence.photo_count, 'photo')}"
+    return f"{work} at {presence.hour:02d}h UTC{photos}"
 
 
 def _how_short(presence: PresenceFacts) -> float:

@@ -11,7 +11,7 @@ from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Prior, Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
 from vendorpay.domain.fraud.spread import TAIL_PER_SIGMA
-from vendorpay.domain.fraud.words_of_money import money
+from vendorpay.domain.fraud.words_of_money import counted, money
 
 PRIOR_CHANCE: Final = 0.001
 """What a prior's highCents means: one honest payment in a thousand is above it."""
@@ -89,11 +89,12 @@ def _by_prior(facts: FraudFacts, priors: Priors) -> Speaks | None:
     others = max((compared.usual.most for compared in _few(amount)), default=0)
     if strength <= 0 or amount.amount_cents <= 2 * others:
         return None
-    few = max((compared.usual.count for compared in _few(amount)), default=0)
+    few = max((each.usual.count for each in (amount.vendor, amount.peers) if each is not None), default=0)
+    known = f"only {counted(few, 'comparable payment')}" if few else "no comparable payment"
     words = (
         f"{money(amount.amount_cents, facts.currency)} for {facts.service_type or 'work of unknown type'}, where up to "
-        f"{money(prior.high_cents, facts.currency)} is expected: so says the rule set, for only {few} comparable "
-        f"payments are known (fewer than {COMPARABLE_MIN})."
+        f"{money(prior.high_cents, facts.currency)} is expected: so says the rule set, for {known} "
+        f"{'are' if few > 1 else 'is'} known (fewer than {COMPARABLE_MIN})."
     )
     return Speaks(strength, words)
 

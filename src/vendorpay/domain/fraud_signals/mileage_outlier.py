@@ -12,7 +12,7 @@ from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import COMPARABLE_MIN, Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
 from vendorpay.domain.fraud.way_facts import WayFacts
-from vendorpay.domain.fraud.words_of_money import money
+from vendorpay.domain.fraud.words_of_money import counted, minutes, money
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -34,10 +34,11 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if usual is None or amount.mileage_cents < parameters["timesMedianMin"] * usual.usual.median:
         return None
     whose = "this vendor's" if usual is amount.vendor_mileage else "the service type's"
+    beside = "" if amount.base_cents is None else f" beside a base price of {money(amount.base_cents, facts.currency)}"
     words = (
-        f"A mileage of {money(amount.mileage_cents, facts.currency)} beside a base price of "
-        f"{money(amount.base_cents or 0, facts.currency)}: of {whose} last {usual.usual.count} payments the median is "
-        f"{money(usual.usual.median, facts.currency)}, and 98 % are up to {money(usual.usual.high, facts.currency)}."
+        f"A mileage of {money(amount.mileage_cents, facts.currency)}{beside}: of {whose} last "
+        f"{counted(usual.usual.count, 'payment')} the median is {money(usual.usual.median, facts.currency)}, and 98 % "
+        f"are up to {money(usual.usual.high, facts.currency)}."
     )
     return Speaks(strength, words + _of_the_way(facts.way, facts.presence.duration_min))
 
@@ -45,7 +46,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
 def _of_the_way(way: WayFacts | None, duration_min: int | None) -> str:
     if way is None or way.decades <= 0:
         return ""
-    return f" So far a way takes this vendor about {way.expected_min} minutes in all; {duration_min} were billed."
+    billed = "less than one was" if not duration_min else "1 was" if duration_min == 1 else f"{duration_min} were"
+    return f" So far a way takes this vendor about {minutes(way.expected_min)} in all; {billed} billed."
 
 
 def _decades(sides: Sequence[Sequence[Compared]], parameters: Parameters) -> float:

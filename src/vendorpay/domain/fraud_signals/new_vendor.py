@@ -8,7 +8,7 @@ from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks
 from vendorpay.domain.fraud.windows import DAY_S
-from vendorpay.domain.fraud.words_of_money import span
+from vendorpay.domain.fraud.words_of_money import counted, span
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -23,7 +23,9 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
         strength *= 1.0 - min(1.0, pace.vendor_age_s / pace.org_age_s)
     if strength <= 0:
         return None
-    words = f"The vendor is known for {span(pace.vendor_age_s)} only, by {pace.vendor_rows} payments."
+    if pace.vendor_rows == 0:  # Others of the same moment or later were on record first.
+        return Speaks(strength, "No earlier payment to the vendor is known.")
+    words = f"The vendor is known for {span(pace.vendor_age_s)} only, by {counted(pace.vendor_rows, 'payment')}."
     return Speaks(strength, words)
 
 

@@ -31,7 +31,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if seen < parameters["paymentsMin"] or strength <= 0 or chance > parameters["chanceMax"]:
         return None
     words = (
-        f"{seen} payments within {hours:.0f} hours by a vendor known for {span(pace.vendor_age_s)}; of the other "
+        f"{seen} payments within {span(hours * HOUR_S)} by a vendor known for {span(pace.vendor_age_s)}; of the other "
         f"vendors nine in ten bill up to {pace.others_busy_day or 0:.1f} a day."
     )
     return Speaks(strength, words)

@@ -19,7 +19,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
         return None
     words = (
         f"{series.dear} of the vendor's last {series.rows} payments lie at {series.dear_level / 1000:.2f} times its "
-        f"usual prices; of the {series.compared} before them, 95 % are up to {series.bound / 1000:.2f} times."
+        f"usual prices; by the {series.compared} before them, what is dear begins at {series.bound / 1000:.2f} times."
     )
     return Speaks(strength, words)
 

@@ -7,7 +7,7 @@ from typing import Final
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, ramp
-from vendorpay.domain.fraud.words_of_money import money
+from vendorpay.domain.fraud.words_of_money import money, share
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -18,8 +18,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     if strength <= 0:
         return None
     words = (
-        f"{money(facts.amount.amount_cents, facts.currency)} is a whole number of hundreds; {habits.round_share:.1%} "
-        "of comparable payments are."
+        f"{money(facts.amount.amount_cents, facts.currency)} is a whole number of hundreds; of comparable payments "
+        f"{share(habits.round_share)} are."
     )
     return Speaks(strength, words)
 

@@ -8,7 +8,7 @@ from vendorpay.domain.fraud.chance import at_least, surprise
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
-from vendorpay.domain.fraud.words_of_money import money
+from vendorpay.domain.fraud.words_of_money import money, share
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
@@ -22,7 +22,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     words = (
         f"{split.near + 1} payments of this vendor within 72 hours lie just under "
         f"{money(split.limit_cents, facts.currency)}, together {money(split.near_total_cents, facts.currency)}; "
-        f"usually {split.usual:.1%} do."
+        f"usually {share(split.usual)} do."
     )
     return Speaks(strength, words)
 

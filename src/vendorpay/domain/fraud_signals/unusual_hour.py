@@ -8,17 +8,18 @@ from vendorpay.domain.fraud.chance import surprise
 from vendorpay.domain.fraud.facts import FraudFacts
 from vendorpay.domain.fraud.priors import Priors
 from vendorpay.domain.fraud.signal import Parameters, Signal, Speaks, evidence
+from vendorpay.domain.fraud.words_of_money import share
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | None:
-    share = facts.presence.vendor_hour
-    if share is None or share > parameters["shareMax"]:
+    rare = facts.presence.vendor_hour
+    if rare is None or rare > parameters["shareMax"]:
         return None
     words = (
-        f"The work ended in hour {facts.presence.hour:02d} UTC; {share:.1%} of this vendor's last "
-        f"{facts.pace.vendor_rows} payments are from hours as rare for it."
+        f"The work ended in hour {facts.presence.hour:02d} UTC; of this vendor's last {facts.pace.vendor_rows} "
+        f"payments {share(rare)} are from hours as rare for it."
     )
-    return Speaks(evidence(surprise(share)), words)
+    return Speaks(evidence(surprise(rare)), words)
 
 
 UNUSUAL_HOUR: Final = Signal(

@@ -16,7 +16,7 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     strength = ramp(seen / usual, parameters["timesFrom"], parameters["timesFull"])
     if strength <= 0:
         return None
-    words = f"{seen} payments of this vendor within 24 hours, where {usual:.0f} is the most that was seen."
+    words = f"{seen} payments of this vendor within 24 hours, where up to {usual:.0f} are nothing unusual."
     return Speaks(strength, words)
 
 

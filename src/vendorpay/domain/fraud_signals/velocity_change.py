@@ -23,10 +23,8 @@ def _judge(facts: FraudFacts, parameters: Parameters, _: Priors) -> Speaks | Non
     strength = evidence(surprise(as_many(seen, expected)))
     if strength <= 0:
         return None
-    words = (
-        f"{seen} payments within 24 hours; in the four weeks before, the vendor had {pace.mean_day:.1f} a day and "
-        f"{pace.busiest_day} at most."
-    )
+    usual = f"{pace.mean_day:.1f} a day and {pace.busiest_day} at most" if pace.busiest_day else "none"
+    words = f"{seen} payments within 24 hours; in the days before, at most four weeks, the vendor had {usual}."
     return Speaks(strength, words)
 
 
