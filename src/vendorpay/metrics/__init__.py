@@ -19,6 +19,7 @@ from vendorpay.metrics.families import Family
 __all__ = ["CONTENT_TYPE", "Family", "Series", "attach", "exposition", "families", "reserved"]
 
 CROWD_FROM: Final = 16
+"""From so many requests under way at once on, callers come first."""
 CROWD_ECHO_S: Final = 0.25
 
 # Of one process: its number in the system, and what tells it from a later one with that number.

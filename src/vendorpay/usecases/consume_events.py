@@ -29,8 +29,8 @@ AT_ONCE: Final = 512
 """How many events of one consumer are under way at once, in one relay: so many that what is read and written for a
 hundred of them together is."""
 GIVE_WAY_S_MAX: Final = 2.0
-"""How long an event gives way to callers who press: what we do by ourselves may be late when everything is, but goes on; and sooner
-than an approval that waits for its score gives up."""
+"""How long an event gives way to callers who press: what we do by ourselves may be late when everything is, but goes
+on; and sooner than an approval that waits for its score gives up."""
 GIVE_WAY_LOOK_S: Final = 0.25
 CROWD_MAX: Final = 50
 """How many events go on together when they have given way for long enough; the others give way once more."""
