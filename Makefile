@@ -34,7 +34,7 @@ setup: ## the service and what it needs in .venv (nothing to do when nothing cha
 setup-dev: ## the same, and the tools for tests and checks
 	@sh scripts/setup.sh dev
 
-setup-infra: ## and what deploys to AWS and stands in for it (make synth, make test-aws)
+setup-infra: ## the same, and what deploys to AWS and stands in for it (make synth, make test-aws)
 	@sh scripts/setup.sh infra
 
 up: setup ## run the service with an embedded PostgreSQL (ARGS="--port 9000")
