@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from vendorpay.entrypoints.cli.checks import Faults, require_database
-from vendorpay.entrypoints.cli.failures import CommandFailed, WrongUsage
+from vendorpay.entrypoints.cli.failures import NO_ANSWER, NOT_MIGRATED, CommandFailed, WrongUsage
 from vendorpay.entrypoints.cli.options import AsJson, DatabaseUrl, DataDir, database_settings_of
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def write_checkpoint(
     import asyncio
 
     from vendorpay.domain.checkpoint import NotShipped
-    from vendorpay.entrypoints import checkpoint_run
+    from vendorpay.entrypoints.cli import checkpoint_run
     from vendorpay.entrypoints.database_home import for_command
 
     require_database(settings, "take checkpoints of")
@@ -144,7 +144,6 @@ async def _verified(
     from vendorpay.adapters.checkpoint_reading import documents_in
     from vendorpay.domain.checkpoint import NotACheckpoint
     from vendorpay.domain.errors import DatabaseUnavailable
-    from vendorpay.entrypoints.checkpoint_run import NOT_MIGRATED
     from vendorpay.entrypoints.database_home import bring_up_to_date
     from vendorpay.entrypoints.ids import system_now
     from vendorpay.store.db import Database
@@ -170,4 +169,4 @@ async def _verified(
             except NotACheckpoint as error:
                 raise WrongUsage(f"--checkpoint: {error}.") from error
             except DatabaseUnavailable as error:
-                raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
+                raise CommandFailed(NO_ANSWER) from error

@@ -9,6 +9,8 @@ from vendorpay.settings import SettingsError
 
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
+NO_ANSWER: Final = "The database does not answer. Check --database-url, or try again."
+NOT_MIGRATED: Final = "This database has not all its tables yet. Run `vendorpay db migrate` on it first."
 
 
 class WrongUsage(Exception):

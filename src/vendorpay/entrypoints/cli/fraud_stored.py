@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.failures import NO_ANSWER, CommandFailed
 from vendorpay.entrypoints.cli.output import as_json, table
 from vendorpay.settings import Settings
 
@@ -32,7 +32,7 @@ def run(settings: Settings, org_id: str, rule_set: RuleSet, *, start: datetime, 
             try:
                 return await backtest(database, org_id, rule_set, start=start, end=end)
             except DatabaseUnavailable as error:
-                raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
+                raise CommandFailed(NO_ANSWER) from error
 
     with for_command(settings) as home:
         return asyncio.run(asked(home))

@@ -15,7 +15,7 @@ from vendorpay.adapters.checkpoint_file import CheckpointFile
 from vendorpay.adapters.checkpoint_folder import CheckpointFolder
 from vendorpay.domain.errors import DatabaseUnavailable, Overloaded
 from vendorpay.entrypoints.cli import audit_reports
-from vendorpay.entrypoints.cli.failures import CommandFailed
+from vendorpay.entrypoints.cli.failures import NO_ANSWER, NOT_MIGRATED, CommandFailed
 from vendorpay.entrypoints.database_home import DatabaseHome, bring_up_to_date
 from vendorpay.entrypoints.ids import system_now
 from vendorpay.store.db import Database
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vendorpay.ports import CheckpointDestination
 
 MADE_MAX: Final = 1_000_000
-NOT_MIGRATED: Final = "This database has not all its tables yet. Run `vendorpay db migrate` on it first."
 
 
 async def run(home: DatabaseHome, out: str | None, to_command: str | None, *, json: bool) -> None:
@@ -46,7 +45,7 @@ async def run(home: DatabaseHome, out: str | None, to_command: str | None, *, js
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         raise CommandFailed(NOT_MIGRATED) from error
     except (DatabaseUnavailable, Overloaded) as error:
-        raise CommandFailed("The database does not answer. Check --database-url, or try again.") from error
+        raise CommandFailed(NO_ANSWER) from error
     audit_reports.written(made, handed, json=json)
 
 
