@@ -67,6 +67,6 @@ FROM (SELECT p.org_id, p.payment_id, p.escalate_at,
       WHERE p.escalate_at <= %(now)s AND p.escalate_at IS NOT NULL AND p.escalated_at IS NULL
             AND p.status = 'pending_approval') w
 WHERE w.escalate_at + make_interval(hours => w.own::integer - w.first) <= %(now)s
-      AND NOT EXISTS (SELECT FROM approvals a WHERE a.payment_id = w.payment_id AND a.org_id = w.org_id
-                      AND a.voided_at IS NULL AND a.approved_at >= %(now)s)
+      AND NOT EXISTS (SELECT FROM approvals a WHERE a.payment_id = w.payment_id AND a.voided_at IS NULL
+                      AND a.approved_at >= %(now)s)
 ORDER BY w.escalate_at LIMIT %(limit)s
