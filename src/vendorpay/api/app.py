@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -60,9 +61,8 @@ class App:
     async def open(self) -> None:
         """Takes up what the use cases need; an ASGI server does it by its lifespan messages."""
         deps, verifier = await self._opened.enter_async_context(self._opening())
-        document = openapi.encoded(OPERATIONS)
         self._service = Service(
-            deps=deps, verifier=verifier, document=document, metrics=self._metrics, limits=self._limits
+            deps=deps, verifier=verifier, document=_document(), metrics=self._metrics, limits=self._limits
         )
 
     def drain(self) -> None:
@@ -125,6 +125,12 @@ def build(
             yield deps, verifier
 
     return App(opening, limits=limits)
+
+
+@cache
+def _document() -> bytes:
+    """The same for every app of a process, and more work than all else that opens one."""
+    return openapi.encoded(OPERATIONS)
 
 
 def _body_of(receive: Receive) -> ReadBody:
