@@ -81,18 +81,26 @@ def without_rules(world: World, statement: str, *parameters: Any) -> None:
 
 def subscribe(world: World, *, shards: int = 8, event_types: Sequence[str] = (), org_id: str = ORG) -> UUID:
     """A subscription of an organisation, for all events from now on."""
-    subscription_id = new_id(world.clock())
+    (subscription_id,) = subscribe_all(world, 1, shards=shards, event_types=event_types, org_id=org_id)
+    return subscription_id
+
+
+def subscribe_all(
+    world: World, count: int, *, shards: int = 8, event_types: Sequence[str] = (), org_id: str = ORG
+) -> list[UUID]:
+    """So many of them, by one statement."""
+    subscription_ids = [new_id(world.clock()) for _ in range(count)]
     without_rules(
         world,
         "INSERT INTO subscriptions (subscription_id, kind, name, org_id, event_types, shards, created_at)"
-        " VALUES (%s, 'webhook', %s, %s, %s, %s, now())",
-        subscription_id,
-        f"receiver-{next(_numbers)}",
+        " SELECT s.id, 'webhook', s.name, %s, %s, %s, now() FROM unnest(%s::uuid[], %s::text[]) AS s (id, name)",
         org_id,
         list(event_types),
         shards,
+        subscription_ids,
+        [f"receiver-{next(_numbers)}" for _ in subscription_ids],
     )
-    return subscription_id
+    return subscription_ids
 
 
 def switch(world: World, *, active: bool) -> None:

@@ -9,7 +9,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.usecases.world import World
-from tests.workers.relaying import HANDLED, Receiver, a_relay, eventually, kill, publish, running, subscribe, things
+from tests.workers.relaying import (
+    HANDLED,
+    Receiver,
+    a_relay,
+    eventually,
+    kill,
+    publish,
+    running,
+    subscribe,
+    subscribe_all,
+    things,
+)
 from vendorpay.store.relay_leases import Lease, Shard
 from vendorpay.usecases.relay_room import ORGANISATIONS_MIN, ROOM_MAX, Room
 from vendorpay.usecases.relay_target import Due, Result
@@ -48,8 +59,7 @@ class Slow(Receiver):
 
 def crowd(world: World, org_id: str, *, endpoints: int = 20, events: int = 15) -> None:
     """Endpoints of one organisation, with much in line for each."""
-    for _ in range(endpoints):
-        subscribe(world, shards=1, org_id=org_id)
+    subscribe_all(world, endpoints, shards=1, org_id=org_id)
     publish(world, things(events), org_id=org_id)
 
 
