@@ -57,3 +57,16 @@ def test_a_delegation_that_cannot_be_is_refused_with_all_that_is_wrong(people: P
     assert (ending.code, "DELEGATION must be a UUID" in ending.err) == (2, True)
     assert people("admin", "delegations", "end", "0190a1b2-0000-7000-8000-000000000001").code == 1
     assert people("admin", "delegations", "list", "--cursor", "nonsense").code == 2
+
+
+def test_a_list_of_more_than_a_page_is_read_on_by_its_cursor(people: People) -> None:
+    given = [
+        people.json("admin", "delegations", "give", people.subs[each], "--for", "1h")["delegationId"]
+        for each in ("dispatcher", "dispatcher2")
+    ]
+    page = people("dispatcher", "delegations", "list", "--limit", "1").out
+    assert given[1] in page
+    _, more, cursor = page.strip().rpartition("There are more: --cursor ")
+    assert more
+    rest = people("dispatcher", "delegations", "list", "--limit", "1", "--cursor", cursor).out
+    assert (given[0] in rest, given[1] in rest, "There are more" in rest) == (True, False, False)
