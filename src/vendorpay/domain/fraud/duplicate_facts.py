@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -20,11 +20,15 @@ NEAR: Final = 0.1
 """How far a copy's amount may be from the original's, as a share."""
 COMPARED_MIN: Final = 8
 """With fewer rows to compare with, nothing is said about how rare a likeness is."""
+ALIKE_MIN: Final = 4
+"""A likeness in several traits at once tells more."""
 NOTES_BITS_MAX: Final = 20
 """Up to how many bits of their keys notes are taken for edits of one another; without a common word about 32 differ."""
 MINUTES_NEAR: Final = 4
 SAME_PHOTOS_MAX: Final = 2
-"""Names that come more often are no names: image1.jpg. With fewer than COMPARED_MIN rows nobody can tell."""
+"""Names that come more often are no names: image1.jpg."""
+PHOTO_ROWS_MIN: Final = 4
+"""With fewer rows that have photos nobody can tell."""
 
 
 class Twin(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +148,7 @@ def _repeats(view: View, others: int, twin: FraudRow) -> float | None:
 def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None, float | None, tuple[str, ...]]:
     """The least expected likeness among those around of the same service type and about the same amount."""
     row, rows = view.row, view.comparable
-    if len(rows) <= COMPARED_MIN:
+    if len(rows) < ALIKE_MIN:
         return None, None, ()
     least, most = row.amount_cents * (1 - NEAR), row.amount_cents * (1 + NEAR)
     others: _Others | None = None
@@ -154,7 +158,7 @@ def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None
         near = least <= each.amount_cents <= most and each.service_type == row.service_type
         if not near or each.incident_id == row.incident_id:
             continue
-        others = others or _Others(row, rows)
+        others = others or _Others(row, rows, view.same_currency)
         chance, traits = others.likeness(each)
         chance *= _otherwise(row, each)
         if best is None or chance * tries < best[0]:
@@ -190,8 +194,8 @@ TELLING: Final = 0.25
 class _Others:
     """The vendor's comparable rows by their traits, to tell how many are as near to the payment as one of them."""
 
-    def __init__(self, row: FraudRow, rows: Sequence[FraudRow]) -> None:
-        self._row, self._rows = row, rows
+    def __init__(self, row: FraudRow, rows: Sequence[FraudRow], kin: Sequence[FraudRow]) -> None:
+        self._row, self._rows, self._kin = row, rows, kin
         self._pairs: dict[int, float] = {}
         columns = zip(*map(_traits, rows), strict=True)
         self._traits = [
@@ -241,15 +245,16 @@ class _Others:
         return chance * (len(self._traits) if loose else 1), tuple(telling)
 
     def _same_by_chance(self, number: int) -> float:
-        """How often two of the rows agree in a trait to the cent, by all their pairs: what never did hardly will now,
-        and what is from a list does all the time. 1 where it is 0, which is no figure to copy."""
-        if (found := self._pairs.get(number)) is None:
-            own, ordered = next((own, ordered) for each, own, ordered in self._traits if each == number)
-            counts = Counter(ordered)
-            # The twin is one of the rows, and the payment's own figure with it: the pair in question is not counted.
-            pairs = sum(count * (count - 1) for count in counts.values()) / 2
-            found = (pairs + 1) / (len(ordered) * (len(ordered) - 1) / 2 + 1) if own else 1.0
-            self._pairs[number] = max(found, (counts[own] - 1) / len(ordered))
+        """How often two of the vendor's rows of one service agree in a trait to the cent, by all such pairs: what never
+        did hardly will now, and what is from a list does all the time. 1 where it is 0, which is no figure to copy."""
+        if (found := self._pairs.get(number)) is not None:
+            return found
+        own = _traits(self._row)[number]
+        values = [(each.service_type, value) for each in self._kin if (value := _traits(each)[number])]
+        # The one pair more stands for the one in question.
+        equal, pairs = _pairs(Counter(values)) + 1, _pairs(Counter([service for service, _ in values])) + 1
+        again = sum(1 for each in values if each == (self._row.service_type, own)) - 1
+        self._pairs[number] = max(equal / pairs, again / len(self._rows)) if own else 1.0
         return self._pairs[number]
 
     def _as_long_as_far(self, own: int, reach: int) -> float:
@@ -296,6 +301,10 @@ class _Others:
         return min(share, (once + 1) / (len(keys) + 1))
 
 
+def _pairs(counts: Counter[Any]) -> int:
+    return sum(count * (count - 1) for count in counts.values()) // 2
+
+
 def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
     key, incident_id = view.row.photos_key, view.row.incident_id
     if key is None:
@@ -312,5 +321,5 @@ def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
     if not same:
         return None
     keys = [each.photos_key for each in view.windows.vendor_rows if each.photos_key is not None]
-    is_name = len(keys) >= COMPARED_MIN and keys.count(key) <= SAME_PHOTOS_MAX
+    is_name = len(keys) >= PHOTO_ROWS_MIN and keys.count(key) <= SAME_PHOTOS_MAX
     return _nearest(view, same) if is_name else None

@@ -21,8 +21,19 @@ from vendorpay.domain.fraud.told import photos_key
 from vendorpay.domain.fraud.words import similarity_key
 from vendorpay.domain.money import AMOUNT_MAX
 
-PEOPLE: Final = ("dispatcherId", "dispatcher", "dispatchedBy", "publisher", "publishedBy", "createdBy")
-"""Where generators and bridges write who sent the job; the service itself knows the publisher from the token."""
+PEOPLE: Final = (
+    "dispatcherId",
+    "dispatcher_id",
+    "dispatcher",
+    "dispatchedBy",
+    "assignedBy",
+    "publisher",
+    "publishedBy",
+    "createdBy",
+)
+"""How generators and bridges call who sent the job; the service itself knows the publisher from the token."""
+PLACES: Final = ("metadata", "workDetails", "dispatch", "assignment")
+"""Where in the detail they write it, if not in the detail itself."""
 _IN_NOTES: Final = re.compile(r"dispatch(?:er|ed)?\W+(?:by\W+|id\W+)?([\w.@-]{2,60})", re.IGNORECASE)
 NUMBER_DIGITS_MAX: Final = 14
 
@@ -146,9 +157,11 @@ def _id(value: Any, name: str) -> UUID:
 
 
 def _person(event: Mapping[str, Any], detail: Mapping[str, Any], notes: Any) -> str | None:
-    for source in (detail, event):
+    for source in (detail, event, *(within for name in PLACES if isinstance(within := detail.get(name), dict))):
         for name in PEOPLE:
-            if isinstance(found := source.get(name), str) and found:
+            found = source.get(name)
+            found = found.get("id") if isinstance(found, dict) else found
+            if isinstance(found, str) and found:
                 return found
     named = _IN_NOTES.search(notes) if isinstance(notes, str) else None
     return named[1].casefold() if named else None
