@@ -26,6 +26,15 @@ OWNER, APP, READONLY = "vendorpay_owner", "vendorpay_app", "vendorpay_readonly"
 PASSWORD = "of-a-test"
 TEMPLATE = "vendorpay_template"
 MEMORY_BYTES_MIN = 4 * 1024**3
+SERVER = {
+    # A vacuum worker in the template would make every CREATE DATABASE wait for it.
+    "autovacuum": "off",
+    # Tests connect thousands of times, and these passwords are no secrets.
+    "scram_iterations": "1",
+    # A test that keeps its event loop busy while a pool connects leaves a connection half open, and DROP DATABASE waits
+    # for that until the server has given up: a minute, by default.
+    "authentication_timeout": "10s",
+}
 
 # No deadline: two cores are shared, and a slow example is no wrong one.
 _ANY_SPEED = [HealthCheck.too_slow]
@@ -89,9 +98,11 @@ def postgres() -> Iterator[RunningPostgres]:
     """This process's own server, with nothing in it but the roles of a server that was migrated once."""
     with (
         tempfile.TemporaryDirectory(prefix="vendorpay-test-", dir=_quick_place(), ignore_cleanup_errors=True) as place,
-        # A vacuum worker in the template would make every CREATE DATABASE wait for it.
-        embedded_postgres.start(Path(place), fsync=False, settings={"autovacuum": "off"}) as running,
+        embedded_postgres.start(Path(place), fsync=False, settings=SERVER) as running,
+        psycopg.connect(running.superuser_url(), autocommit=True) as connection,
     ):
+        # initdb has stored it with thousands of iterations.
+        connection.execute(SQL("ALTER ROLE postgres PASSWORD {}").format(Literal(running.superuser_password)))
         yield running
 
 
@@ -159,7 +170,8 @@ def empty_database_urls(postgres: RunningPostgres, template_database: str) -> It
 def _database(postgres: RunningPostgres, name: str, template: str) -> Iterator[DatabaseUrls]:
     with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
         connection.execute(
-            SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+            # Files of a template that nobody changes: to write their pages to the log first costs twice as much.
+            SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 Identifier(name), Identifier(OWNER), Identifier(template)
             )
         )
