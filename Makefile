@@ -15,9 +15,12 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
 
 # The tests start hundreds of processes: each would compile what it imports anew, and pytest rewrite every test, where a
-# caller forbids bytecode beside the sources. So it has a place of its own.
-test test-aws soak check: export PYTHONDONTWRITEBYTECODE :=
+# caller forbids bytecode beside the sources. So it has a place of its own there; and only there, for in that place the
+# standard library has to be compiled anew as well.
+ifdef PYTHONDONTWRITEBYTECODE
 test test-aws soak check: export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
+endif
+test test-aws soak check: export PYTHONDONTWRITEBYTECODE :=
 
 VENDORPAY := .venv/bin/vendorpay
 PYTEST := .venv/bin/python -m pytest
