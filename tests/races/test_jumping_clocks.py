@@ -64,6 +64,7 @@ LEFT_WAITING = """
 SELECT p.payment_id FROM payments p WHERE p.status = 'pending_approval' AND approval_rule_satisfied(p)"""
 
 
+@pytest.mark.timeout(600)  # of a soak, where others use the machine too
 async def test_what_people_do_while_clocks_jump_is_counted_by_the_time_it_has_on_record(ruled_worlds: Worlds) -> None:
     chance = seeded("clocks")
     one, _ = ruled_worlds

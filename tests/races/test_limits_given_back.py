@@ -38,6 +38,7 @@ def assert_counted(world: World) -> None:
     assert counted == {(row["subject_type"], row["subject_id"]): row["cents"] for row in world.rows(STANDING)}
 
 
+@pytest.mark.timeout(600)  # of a soak, where others use the machine too
 async def test_what_ends_gives_back_once_whatever_races_for_the_room(ruled_worlds: Worlds) -> None:
     """Rule 9: a cancellation and an approval take turns at the limit's row, in whichever process they are."""
     chance = seeded("given back")
