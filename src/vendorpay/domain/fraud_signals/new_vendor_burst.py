@@ -89,7 +89,7 @@ NEW_VENDOR_BURST: Final = Signal(
         "rushTimes1h": 3.0,
         "rushTimes6h": 1.6,
         "paymentsMin": 3,
-        "priorDecades": 1.9,
+        "priorDecades": 1.75,
         "chanceMax": 0.05,
     },
     judge=_judge,
