@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,15 +59,6 @@ def test_notes_that_were_edited_tell_more_than_those_that_are_written_all_the_ti
     edited = similarity_key(f"{words} again")
     assert edited != twin.notes_key
     assert alike_chance(work, notes_key=edited) < alike_chance(work) / 5
-
-
-def test_photos_of_the_same_name_are_no_copy_while_the_vendor_has_hardly_any() -> None:
-    first_at = months_of_work()[0].occurred_at
-    history, at, number = after([a_row(1, first_at, photos_key=3)])
-    assert facts_in(history, a_row(number, at, photos_key=3)).duplicates.same_photos is None
-    rows = [a_row(n, first_at + timedelta(hours=n), photos_key=n) for n in range(1, 9)]
-    history, at, number = after(rows)
-    assert facts_in(history, a_row(number, at, photos_key=3)).duplicates.same_photos is not None
 
 
 def test_an_eighth_of_the_usual_time_at_night_is_more_of_a_ghost_than_half_of_it(work: list[FraudRow]) -> None:

@@ -27,8 +27,6 @@ NOTES_BITS_MAX: Final = 20
 MINUTES_NEAR: Final = 4
 SAME_PHOTOS_MAX: Final = 2
 """Names that come more often are no names: image1.jpg."""
-PHOTO_ROWS_MIN: Final = 4
-"""With fewer rows that have photos nobody can tell."""
 
 
 class Twin(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,6 +318,5 @@ def _same_photos(view: View, around: Sequence[FraudRow]) -> Twin | None:
     ]
     if not same:
         return None
-    keys = [each.photos_key for each in view.windows.vendor_rows if each.photos_key is not None]
-    is_name = len(keys) >= PHOTO_ROWS_MIN and keys.count(key) <= SAME_PHOTOS_MAX
-    return _nearest(view, same) if is_name else None
+    everywhere = sum(1 for each in view.windows.vendor_rows if each.photos_key == key)
+    return _nearest(view, same) if everywhere <= SAME_PHOTOS_MAX else None
