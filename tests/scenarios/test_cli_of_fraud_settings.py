@@ -51,16 +51,17 @@ def test_a_vendor_is_blocked_until_that_is_ended(people: People, office: Office)
 
 
 def test_trust_counts_when_a_second_person_has_confirmed_it(people: People, office: Office) -> None:
-    vendor = str(uuid4())
-    allow = ("fraud", "listings", "allow", vendor, "--reason-code", "verified_with_vendor")
-    said = people("admin", *allow, "--for", "90d")
+    vendor, other = str(uuid4()), str(uuid4())
+    allow = ("--reason-code", "verified_with_vendor", "--for", "90d")
+    people("admin", "fraud", "listings", "allow", other, *allow)
+    said = people("admin", "fraud", "listings", "allow", vendor, *allow)
     assert "to be confirmed" in said.out
     command = said.out.splitlines()[-1].partition("vendorpay ")[2].split()
     own = people("admin", *command)
     assert (own.code, "It takes somebody else" in own.err) == (1, True)
-    assert judged(office, vendor, 500_000)["fraudStatus"] == "flagged"
+    assert judged(office, other, 500_000)["fraudStatus"] == "flagged", "nobody else has confirmed that"
     assert "counts" in people("admin2", *command).out
-    trusted = judged(office, vendor, 510_000)
+    trusted = judged(office, vendor, 500_000)
     assert ("vendor_allowed" in codes(trusted), trusted["fraudStatus"]) == (True, "high_risk")
     snooze = ("fraud", "listings", "snooze", vendor, "--reason-code", "known_pattern", "--until", "2026-01-01")
     wrong = people("admin", *snooze, "--signal", "unusual_hour")

@@ -82,6 +82,7 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     *(("audit_subjects", name) for name in ("attached", "heads", "heads_count")),
     *(("checkpoints", name) for name in ("after", "entry_now", "given", "hashes_of", "hold", "insert", "lines")),
     *(("checkpoints", name) for name in ("newest", "ship", "shipped", "since")),
+    *(("migration_locks", name) for name in ("take_locks", "wanted_locks")),  # of tables, not of their rows
     *(("policies", name) for name in ("automatic", "overdue")),  # the timers', of everybody
     ("standing", "look"),  # numbers of everything together
     *(("sequencer", name) for name in ("number", "renumber")),  # the positions of all of them
