@@ -81,6 +81,16 @@ def test_a_crowd_is_one_for_a_moment_after_its_answers(parts: list[Part]) -> Non
     assert not metrics.crowded(10.0 + metrics.CROWD_ECHO_S * 2)
 
 
+def test_who_only_waits_for_a_body_or_a_score_is_no_crowd(parts: list[Part]) -> None:
+    """Approvals wait for scores, which give way to a crowd: to these very approvals, unless they do not count."""
+    with metrics.at_rest, metrics.at_rest:
+        for _ in range(metrics.CROWD_FROM + 1):
+            metrics.request_began(10.0)
+        assert not metrics.crowded(10.0)
+    assert metrics.crowded(100.0), "now they work"
+    assert scraped()["requests_in_flight{}"] == metrics.CROWD_FROM + 1
+
+
 def test_what_a_dead_process_counted_stays_and_what_it_held_does_not(parts: list[Part]) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

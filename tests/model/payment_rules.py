@@ -115,7 +115,9 @@ def _undo(p: Row, occasion: Occasion) -> Change:
     left = [one for one in p["approvals"] if own and one not in own]
     after = _next(p, occasion, approvals=left, status="pending_approval", approvedBy=None, approvedAt=None)
     changes = ["approvals", "status"] if approved else ["approvals"]
-    return _updated(after, "approval_undone", changes, occasion.body.get("notes"))
+    of_others = any(one not in own and one not in left for one in p["approvals"])
+    also = "approval_voided" if of_others else None
+    return _updated(after, "approval_undone", changes, occasion.body.get("notes"), also=also)
 
 
 def _update(p: Row, occasion: Occasion) -> Change | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.usecases.tampering import attacking, drop_checks
 from tests.usecases.test_policies import under
 from tests.usecases.world import (
     ADMIN,
@@ -98,6 +99,8 @@ async def test_somebody_who_gave_none_sends_the_whole_payment_back(strict_world:
     back = await undone(world, made.payment_id, by=person)
     assert (back.status, back.approvals) == ("pending_approval", ())
     assert {row["voided_at"] for row in world.rows("SELECT voided_at FROM approvals")} == {back.updated_at}
+    entries = await read_audit_log.entries(world.deps, ADMIN, made.payment_id)
+    assert [entry.action for entry in entries[-2:]] == ["approval_undone", "approval_voided"]
     await world.approve(made.payment_id, by=OTHER_DISPATCHER)
     assert (await world.approve(made.payment_id, by=ADMIN)).status == "approved"
     assert (await world.audit()).clean
@@ -135,3 +138,19 @@ async def test_who_takes_back_what_helped_nobody_takes_all_with_it_and_the_chain
     (left,) = (await read_payment.get(world.deps, ADMIN, payment.payment_id)).approvals
     assert left.approver_id == ADMIN.sub
     assert (await world.audit()).clean
+
+
+async def test_who_makes_one_count_again_that_an_undo_took_with_it_is_found(ruled_world: World) -> None:
+    """Its one approval would be half of what the next person needs."""
+    world = ruled_world
+    await under(world, {"name": "ann's", "when": {"currencies": ["USD"]}, "anyOf": [[{"people": [ANN.sub]}]]})
+    payment = await world.create(a_new_payment())
+    await world.approve(payment.payment_id, by=ADMIN)
+    await world.approve(payment.payment_id, by=ANN)
+    await world.submit(world.undoing(payment.payment_id, by=ADMIN))
+    drop_checks(world.urls.superuser)
+    with attacking(world.urls.superuser) as attacker:
+        attacker.do("UPDATE approvals SET voided_at = NULL WHERE approver_id = %(id)s", id=ANN.sub)
+        attacker.do("UPDATE payments SET approvals_valid = 1 WHERE payment_id = %(id)s", id=payment.payment_id)
+    report = await world.audit()
+    assert [fault.subject_id for fault in report.faults] == [payment.payment_id]

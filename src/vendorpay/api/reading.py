@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from vendorpay import metrics
 from vendorpay.api import query_strings
 from vendorpay.api.call import Call
 from vendorpay.api.errors import BodyTooLarge, UnsupportedMediaType
@@ -69,7 +70,8 @@ async def _raw_body(body: RequestBody, request: Request) -> bytes:
         raise BodyTooLarge(bytes_max=body.bytes_max)
     if body.required:
         _require_json(request.headers, body)
-    raw = await request.read_body(body.bytes_max)
+    with metrics.at_rest:  # a client that sends slowly, or never ends, takes nobody's turn
+        raw = await request.read_body(body.bytes_max)
     if raw and not body.required:
         _require_json(request.headers, body)
     return raw

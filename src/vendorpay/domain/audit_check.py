@@ -258,8 +258,9 @@ def _editor_in(links: Sequence[Link]) -> str | None:
 def _approvals_in(links: Sequence[Link]) -> tuple[str | None, list[_Given]]:
     """Who approved it, and which approvals count, after all that was given, undone and voided.
 
-    Whoever takes back their own of an approved payment takes all with it where the others' would still do. Whether they
-    would, the rule says and no entry: then either is possible, the more usual one first.
+    Whoever takes back their own of an approved payment takes all with it where the others' would still do; an entry of
+    its own says so by now. Chains of before have none: there either is possible, the more usual one first. Nothing
+    hides in that any more: what an entry voided counts for nobody, and who would have to approve again can see it.
     """
     approver: str | None = None
     possible = [_NONE]

@@ -36,6 +36,7 @@ class _Numbers:
     def use(self, parts: list[Part], own: int) -> None:
         self.parts, self.own = parts, parts[own]
         self.crowd_until_s = float("-inf")
+        self.at_rest = 0
         self.places: dict[tuple[Family, tuple[object, ...]], int] = {}
 
     def place(self, family: Family, labels: tuple[object, ...]) -> int:
@@ -113,9 +114,8 @@ def _read_from_system(number: int, pid: int, born: float) -> dict[Series, list[f
 
 def request_began(now_s: float) -> None:
     """A request's head is here, now by `time.perf_counter`."""
-    place = _numbers.place(families.REQUESTS_IN_FLIGHT, ())
-    _numbers.own.cells[place] += 1.0
-    if _numbers.own.cells[place] >= CROWD_FROM:
+    _add(families.REQUESTS_IN_FLIGHT, ())
+    if _pressing() >= CROWD_FROM:
         _numbers.crowd_until_s = now_s + CROWD_ECHO_S
 
 
@@ -130,8 +130,26 @@ def crowded(now_s: float) -> bool:
     """Whether so many requests are under way in this process at once, or were a moment ago: those of one batch are
     answered together, and there is nobody for the millisecond until they ask for more.
     """
-    in_flight = _numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())]
-    return in_flight >= CROWD_FROM or now_s < _numbers.crowd_until_s
+    return _pressing() >= CROWD_FROM or now_s < _numbers.crowd_until_s
+
+
+def _pressing() -> float:
+    return _numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())] - _numbers.at_rest
+
+
+class _AtRest:
+    """A `with` block in which a request only waits, for the rest of its body or for what we do by ourselves: it is
+    under way and presses nobody. Approvals that wait for scores would else be the crowd that these scores give way to.
+    """
+
+    def __enter__(self) -> None:
+        _numbers.at_rest += 1
+
+    def __exit__(self, *_: object) -> None:
+        _numbers.at_rest -= 1
+
+
+at_rest: Final = _AtRest()
 
 
 def rate_limited(rate_class: str) -> None:

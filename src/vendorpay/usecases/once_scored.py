@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from vendorpay import metrics
 from vendorpay.domain.errors import ScorePending
 from vendorpay.usecases.command import Command, Commands, Done
 from vendorpay.usecases.in_bulk import ItemResult, submit_in_chunks
@@ -25,7 +26,8 @@ async def submit(commands: Commands, command: Command) -> Done:
         try:
             return await commands.submit(command)
         except ScorePending:
-            await asyncio.sleep(pause_s)
+            with metrics.at_rest:
+                await asyncio.sleep(pause_s)
     return await commands.submit(command)
 
 
@@ -36,7 +38,8 @@ async def submit_many(commands: Commands, wanted: Sequence[Command]) -> list[Ite
         early = [n for n, result in enumerate(results) if isinstance(result, ScorePending)]
         if not early:
             break
-        await asyncio.sleep(pause_s)
+        with metrics.at_rest:
+            await asyncio.sleep(pause_s)
         again = await submit_in_chunks(commands, [wanted[n] for n in early])
         for n, result in zip(early, again, strict=True):
             results[n] = result

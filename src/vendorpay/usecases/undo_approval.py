@@ -34,12 +34,15 @@ class UndoApproval(PaymentCommand):
         changes = ("approvals", "status") if was_approved else ("approvals",)
         counted = msgspec.structs.replace(state, approvals_valid=len(left))
         fields = {"approvals": left, "approved_by": None, "approved_at": None}
+        # Of the others' the chain says it, too: which approvals count is to follow from its entries alone.
+        with_others = any(approval.approver_id != self.caller.sub for approval in undone)
         return recorded(
             state,
             changed(counted, facts, status=PaymentStatus.PENDING_APPROVAL, **fields),
             action=AuditAction.APPROVAL_UNDONE,
             event=EventDraft(kind=PaymentUpdated, own={"changes": changes, "content_version": before.content_version}),
             notes=self.notes,
+            also=AuditAction.APPROVAL_VOIDED if with_others else None,
             voided=tuple(approval.approver_id for approval in undone),
             returned=of_approvals(state, undone, before.approved_at),
         )
