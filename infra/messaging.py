@@ -16,8 +16,8 @@ from constructs import Construct
 from infra.keys import key
 from infra.stages import Stage
 from vendorpay.domain.feed import SOURCE
+from vendorpay.domain.setting_values import EVENT_SOURCES
 from vendorpay.entrypoints.aws.functions import APPROVALS, FUNCTIONS, FromQueue
-from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 VISIBILITY_S: Final = 300
 LONG_POLL_S: Final = 20

@@ -8,9 +8,8 @@ from typing import Final
 
 from vendorpay.domain.fraud_thresholds import parsed as thresholds
 from vendorpay.domain.rate_limits import RateClass, parsed
+from vendorpay.domain.setting_values import FRAUD_PROVIDERS, detector
 from vendorpay.entrypoints.aws.functions import Function
-from vendorpay.entrypoints.aws.setting_values import detector
-from vendorpay.entrypoints.aws.settings import FRAUD_PROVIDERS
 
 SERVICE: Final = "vendorpay"
 ROTATION_DAYS: Final = range(30, 91)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from vendorpay.domain import setting_values as values
 from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.fraud_thresholds import parsed as _fraud_thresholds
 from vendorpay.domain.rate_limits import RateClass
@@ -23,16 +23,9 @@ NOT_SETTINGS: Final = frozenset({f"{PREFIX}{name}" for name in ("URL", "TOKEN", 
 DATA_DIR: Final = Path(".vendorpay")
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
-LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-EVENT_SOURCES: Final = frozenset({"roadcall.incident-service", "roadcall.incident"})
 POOL_SIZE: Final = 10
 WORKERS_MAX: Final = 64
 POOL_SIZE_MAX: Final = 500
-APPROVALS_MAX: Final = 10
-FRAUD_PROVIDERS: Final = ("embedded", "frauddetector", "off")
-SOURCE_CHARACTERS_MAX: Final = 256
-CHECKPOINT_EVERY_S: Final = 3600
-CHECKPOINT_EVERY_S_MAX: Final = 7 * 86400
 
 
 class SettingsError(Exception):
@@ -49,13 +42,6 @@ def _text(text: str) -> str:
     return text
 
 
-def _database_url(text: str) -> str:
-    # Without echoing the value: it holds a password.
-    if not text.startswith(("postgresql://", "postgres://")):
-        raise ValueError("must be a URL like postgresql://user@host/database")
-    return text
-
-
 def _jwks_url(text: str) -> str:
     parts = urlsplit(_text(text))
     if parts.scheme not in {"https", "http"} or not parts.hostname:
@@ -63,39 +49,8 @@ def _jwks_url(text: str) -> str:
     return text
 
 
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not lowest <= int(text[:20]) <= highest:
-            raise ValueError(f"must be a whole number from {lowest} to {highest}, not {text[:40]!r}")
-        return int(text)
-
-    return parse
-
-
-def _one_of(*names: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in names:
-            raise ValueError(f"must be one of {', '.join(names)}, not {text[:40]!r}")
-        return text.lower()
-
-    return parse
-
-
-def _fraud_detector(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-z_-]{1,64}/[0-9a-z_-]{1,64}", text):
-        raise ValueError(f"must be the detector and its event type like my-detector/my-event, not {text[:40]!r}")
-    return text
-
-
 def _on_off(text: str) -> bool:
-    return _one_of("on", "off")(text) == "on"
-
-
-def _sources(text: str) -> frozenset[str]:
-    names = [name.strip() for name in _text(text).split(",")]
-    if any(not name or len(name) > SOURCE_CHARACTERS_MAX for name in names):
-        raise ValueError("must be names with commas between them, like roadcall.incident,roadcall.incident-service")
-    return frozenset(names)
+    return values.one_of("on", "off")(text) == "on"
 
 
 # Makes a dataclasses.field, which is what ruff looks for under its own name alone (RUF009).
@@ -107,31 +62,31 @@ def _setting(parse: Callable[[str], Any], default: Any, *, secret: bool = False)
 class Settings:
     """Each field is VENDORPAY_<ITS NAME>, and --<its-name> where a command has that option."""
 
-    database_url: str | None = _setting(_database_url, None, secret=True)
+    database_url: str | None = _setting(values.database_url, None, secret=True)
     data_dir: Path = _setting(Path, DATA_DIR)  # noqa: RUF009
     postgres_bin_dir: Path | None = _setting(Path, None)  # noqa: RUF009
     host: str = _setting(_text, HOST)
-    port: int = _setting(_whole(0, 65535), PORT)  # 0: any free one
-    workers: int = _setting(_whole(1, WORKERS_MAX), 1)
-    pool_size: int = _setting(_whole(1, POOL_SIZE_MAX), POOL_SIZE)
+    port: int = _setting(values.whole(0, 65535), PORT)  # 0: any free one
+    workers: int = _setting(values.whole(1, WORKERS_MAX), 1)
+    pool_size: int = _setting(values.whole(1, POOL_SIZE_MAX), POOL_SIZE)
     jwt_issuer: str | None = _setting(_text, None)
     jwt_audience: str | None = _setting(_text, None)
     jwks_url: str | None = _setting(_jwks_url, None)
-    event_sources: frozenset[str] = _setting(_sources, EVENT_SOURCES)
-    required_approvals: int | None = _setting(_whole(1, APPROVALS_MAX), None)
-    fraud_provider: str = _setting(_one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
-    fraud_detector: str | None = _setting(_fraud_detector, None)
+    event_sources: frozenset[str] = _setting(values.names(values.EVENT_SOURCES_MAX), values.EVENT_SOURCES)
+    required_approvals: int | None = _setting(values.whole(1, values.APPROVALS_MAX), None)
+    fraud_provider: str = _setting(values.one_of(*values.FRAUD_PROVIDERS), values.FRAUD_PROVIDERS[0])
+    fraud_detector: str | None = _setting(values.detector, None)
     fraud_thresholds: Cuts | None = _setting(_fraud_thresholds, None)  # noqa: RUF009
     background: bool = _setting(_on_off, True)
     webhooks_to_private: bool = _setting(_on_off, False)
     checkpoint_dir: Path | None = _setting(Path, None)  # noqa: RUF009
     checkpoint_command: str | None = _setting(_text, None, secret=True)
-    checkpoint_every_s: int = _setting(_whole(1, CHECKPOINT_EVERY_S_MAX), CHECKPOINT_EVERY_S)
+    checkpoint_every_s: int = _setting(values.whole(1, values.CHECKPOINT_EVERY_S_MAX), values.CHECKPOINT_EVERY_S)
     rate_limits: Mapping[RateClass, Limit] | None = _setting(_rate_limits, None)
     metrics: bool = _setting(_on_off, True)
-    worker_metrics_port: int | None = _setting(_whole(0, 65535), None)
-    log_level: str = _setting(_one_of(*LOG_LEVELS), "info")
-    log_format: str = _setting(_one_of("json", "text"), "json")
+    worker_metrics_port: int | None = _setting(values.whole(0, 65535), None)
+    log_level: str = _setting(values.one_of(*values.LOG_LEVELS), "info")
+    log_format: str = _setting(values.one_of("json", "text"), "json")
 
     @classmethod
     def read(cls, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Self:
@@ -139,7 +94,7 @@ class Settings:
 
         An empty variable counts as not set. Raises SettingsError that names every fault.
         """
-        values: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         faults = _unknown(environ)
         chosen = {name: str(value) for name, value in (overrides or {}).items() if value is not None}
         for setting in fields(cls):
@@ -151,13 +106,13 @@ class Settings:
             if not text:
                 continue
             try:
-                values[setting.name] = setting.metadata["parse"](text)
+                found[setting.name] = setting.metadata["parse"](text)
             except ValueError as error:
                 faults.append(f"{called} {error}.")
         faults += _half_a_detector(environ) + _half_an_issuer(environ) + _two_places_for_checkpoints(environ)
         if faults:
             raise SettingsError(faults)
-        return cls(**values)
+        return cls(**found)
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:

@@ -16,9 +16,9 @@ from tests.aws.runtime_api import FunctionError, LambdaFunction, TimedOut, lambd
 from tests.aws.told import ORG, away, count, rows, told, writers_held_up
 from tests.database import DatabaseUrls
 from tests.usecases.world import rounds, work_completed
+from vendorpay.domain.setting_values import EVENT_SOURCES
 from vendorpay.entrypoints.aws.functions import MESSAGES_HANDLER
 from vendorpay.entrypoints.aws.messages import read
-from vendorpay.settings import EVENT_SOURCES
 
 NAME = "work-completed-handler"
 Batch = dict[str, Any]

@@ -16,8 +16,8 @@ from tests.aws.runtime_api import LambdaFunction, lambda_function
 from tests.aws.told import away, count, rows, told, writers_held_up
 from tests.database import DatabaseUrls
 from tests.usecases.world import work_completed
+from vendorpay.domain.setting_values import EVENT_SOURCES
 from vendorpay.entrypoints.aws.functions import MESSAGES_HANDLER, FromQueue, function
-from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 NAME = "work-completed-handler"
 RECEIVES_MAX = 3

@@ -17,14 +17,11 @@ from vendorpay.adapters.jwks_source import JwksUrl
 from vendorpay.adapters.local_issuer import AUDIENCE, ISSUER, LocalIssuer
 from vendorpay.adapters.token_verifier import JwtVerifier
 from vendorpay.api.rate_limits import RateLimits
-from vendorpay.entrypoints import background
+from vendorpay.entrypoints import background, shared_wiring
 from vendorpay.entrypoints.background import Bell
 from vendorpay.entrypoints.handoff import Handoff, Work
-from vendorpay.entrypoints.ids import new_id, new_salt, system_now
 from vendorpay.ports import CheckpointDestination, FraudProvider, TokenVerifier
 from vendorpay.store.db import Database
-from vendorpay.usecases.active_policies import ActivePolicies
-from vendorpay.usecases.carry_out import WritePath
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.group_commit import GroupCommit
 
@@ -46,7 +43,7 @@ async def working(work: Work) -> AsyncIterator[Deps]:
     bell = Bell()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(work.database_url, pool_size=work.pool_size))
-        commands = GroupCommit(_write_path(work, database), after_commit=bell.ring)
+        commands = GroupCommit(shared_wiring.write_path(work, database), after_commit=bell.ring)
         await stack.enter_async_context(aclosing(commands))
         deps = _deps(work, database, commands)
         if work.background:
@@ -55,7 +52,7 @@ async def working(work: Work) -> AsyncIterator[Deps]:
                 replace(deps, database=own),
                 bell,
                 checkpoint_every_s=float(work.checkpoint_every_s),
-                scoring=_scores(work),
+                scoring=shared_wiring.scores(work),
             )
             await stack.enter_async_context(at_work)
         yield deps
@@ -69,26 +66,9 @@ def rate_limits(handoff: Handoff) -> RateLimits | None:
     return RateLimits(parts, monotonic_ns=time.monotonic_ns)
 
 
-def _write_path(work: Work, database: Database) -> WritePath:
-    policies = ActivePolicies() if work.required_approvals is None else None
-    return WritePath(
-        database=database, now=system_now, new_id=new_id, new_salt=new_salt, scoring=_scores(work), policies=policies
-    )
-
-
-def _scores(work: Work) -> bool:
-    """Whether new content waits for a score."""
-    return work.fraud_provider != "off"
-
-
 def _deps(work: Work, database: Database, commands: GroupCommit) -> Deps:
-    return Deps(
-        database=database,
-        commands=commands,
-        now=system_now,
-        new_id=new_id,
-        event_sources=work.event_sources,
-        required_approvals=work.required_approvals or 1,
+    return replace(
+        shared_wiring.deps(work, database, commands),
         webhooks_to_private=work.webhooks_to_private,
         checkpoints=_checkpoints(work),
         fraud_provider=fraud_provider_of(work.fraud_provider, work.fraud_detector),

@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.aws.moto_server import ACCOUNT, REGION, MotoServer
 from tests.aws.runtime_api import Crashed, FunctionError, TimedOut
 from vendorpay.domain.feed import SOURCE
+from vendorpay.domain.setting_values import EVENT_SOURCES
 from vendorpay.entrypoints.aws.functions import FUNCTIONS, FromQueue
-from vendorpay.entrypoints.aws.settings import EVENT_SOURCES
 
 BUS: Final = "vendorpay-test-bus"
 HEARD: Final = "heard"

@@ -18,6 +18,7 @@ from vendorpay.adapters.aws.clients import AwsClient
 from vendorpay.adapters.aws.emf import Measured
 from vendorpay.adapters.aws.event_bus import EventBridgeBus
 from vendorpay.adapters.webhook_sender import HttpWebhookSender
+from vendorpay.entrypoints import shared_wiring
 from vendorpay.entrypoints.aws.metric_names import NAMESPACE, STAGE_DIMENSION, STANDING
 from vendorpay.entrypoints.aws.runtime import Context
 from vendorpay.entrypoints.aws.scoring import able_to_score
@@ -62,7 +63,7 @@ async def pump(deps: Deps, settings: AwsSettings, *, for_s: float) -> None:
     asyncio.get_running_loop().call_later(for_s, stop.set)
     bus = EventBridgeBus(settings.event_bus_name or "", AwsClient("events", region=settings.region))
     async with aclosing(HttpWebhookSender(to_private=False)) as sender, aclosing(BusTarget(deps, bus)) as to_bus:
-        off = switched_off(scoring=settings.fraud_provider != "off")
+        off = switched_off(scoring=shared_wiring.scores(settings))
         targets = (ConsumerTarget(deps, ROUTES, switched_off=off), to_bus, WebhookTarget(deps, sender))
         relay = Relay(deps, targets, holder=str(deps.new_id(deps.now())), stop_s=STOP_S)
         sequencer = Sequencer(deps.database, after=relay.announced, on_numbered=relay.nudge)

@@ -1,4 +1,4 @@
-"""What the settings of a function may say: each error completes the sentence that the variable's name begins."""
+"""What the settings of functions alone may say (the others: domain/setting_values.py), with errors of the same kind."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 HOST_CHARACTERS_MAX: Final = 253
-NAME_CHARACTERS_MAX: Final = 256
 CLIENTS_MAX: Final = 20
-SOURCES_MAX: Final = 100
 
-_DETECTOR: Final = re.compile(r"[0-9a-z_-]{1,64}/[0-9a-z_-]{1,64}\Z")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9-]+):[a-z0-9-]*:\d{12}:\S+\Z")
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d\Z")
@@ -24,13 +21,6 @@ def host(text: str) -> str:
     """A host name alone: the port is a setting of its own."""
     if len(text) > HOST_CHARACTERS_MAX or not _HOST.match(text):
         raise ValueError(f"must be a host name like cluster.example.eu-west-1.rds.amazonaws.com, not {text[:80]!r}")
-    return text
-
-
-def detector(text: str) -> str:
-    """A detector of Amazon Fraud Detector, and its event type."""
-    if not _DETECTOR.match(text):
-        raise ValueError(f"must be the detector and its event type like my-detector/my-event, not {text[:40]!r}")
     return text
 
 
@@ -72,51 +62,3 @@ def url(text: str) -> str:
     if not _URL.match(text):
         raise ValueError("must be a URL like https://service.eu-west-1.amazonaws.com, without a user")
     return text
-
-
-def database_url(text: str) -> str:
-    """A libpq URL; it holds a password, so that it is never echoed."""
-    if not text.startswith(("postgresql://", "postgres://")):
-        raise ValueError("must be a URL like postgresql://user@host/database")
-    return text
-
-
-def name(text: str) -> str:
-    """Printable text of a bearable length."""
-    if not text.isprintable() or len(text) > NAME_CHARACTERS_MAX:
-        raise ValueError(f"must be printable text of at most {NAME_CHARACTERS_MAX} characters")
-    return text
-
-
-def names(most: int) -> Callable[[str], frozenset[str]]:
-    """Names with commas between them."""
-
-    def parse(text: str) -> frozenset[str]:
-        found = frozenset(name(one.strip()) for one in text.split(","))
-        if "" in found or len(found) > most:
-            raise ValueError(f"must be at most {most} names with commas between them")
-        return found
-
-    return parse
-
-
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """A whole number within limits."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not lowest <= int(text[:20]) <= highest:
-            raise ValueError(f"must be a whole number from {lowest} to {highest}, not {text[:40]!r}")
-        return int(text)
-
-    return parse
-
-
-def one_of(*known: str) -> Callable[[str], str]:
-    """One of a few words, in whatever case."""
-
-    def parse(text: str) -> str:
-        if text.lower() not in known:
-            raise ValueError(f"must be one of {', '.join(known)}, not {text[:40]!r}")
-        return text.lower()
-
-    return parse

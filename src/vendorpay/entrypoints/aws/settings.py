@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from vendorpay.domain import setting_values as values
 from vendorpay.domain.fraud_thresholds import Cuts
 from vendorpay.domain.fraud_thresholds import parsed as _fraud_thresholds
 from vendorpay.domain.rate_limits import RateClass
 from vendorpay.domain.rate_limits import parsed as _rate_limits
 from vendorpay.domain.token_bucket import Limit
-from vendorpay.entrypoints.aws import setting_values as values
+from vendorpay.entrypoints.aws import setting_values as aws_values
 from vendorpay.entrypoints.aws.functions import API_HANDLER, DatabaseRole, Function, Right, function
 
 VARIABLE: Final = "variable"
@@ -28,14 +29,9 @@ CA_BUNDLE: Final = Path("/opt/vendorpay/rds-global-bundle.pem")
 """Where the packaging puts Amazon's certificate authorities for RDS, of which Lambda's Python has none (origin 20), and
 those of Amazon Trust Services, which sign for RDS Proxy. Of RDS a region's own do as well, and are read faster.
 """
-EVENT_SOURCES: Final = frozenset({"roadcall.incident-service", "roadcall.incident"})
-LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-FRAUD_PROVIDERS: Final = ("embedded", "frauddetector", "off")
 BY_SECRET: Final = "secret"  # noqa: S105 - a way, no password
 BY_IAM: Final = "iam"
 PORT: Final = 5432
-APPROVALS_MAX: Final = 10
-_CHECKPOINT_EVERY_S_MAX: Final = 7 * 86400
 
 
 class AwsSettingsError(Exception):
@@ -64,49 +60,57 @@ class AwsSettings:
 
     function: Function = field(metadata={VARIABLE: "VENDORPAY_FUNCTION", "parse": _row})
     stage: str = _setting("VENDORPAY_STAGE", values.name, "dev")
-    region: str | None = _setting("AWS_REGION", values.region)
+    region: str | None = _setting("AWS_REGION", aws_values.region)
 
     # The database: Aurora by its endpoint (RDS Proxy's for the functions, the cluster's own for migrations), or,
     # where there is no Aurora, by a URL.
-    aurora_endpoint: str | None = _setting("AURORA_ENDPOINT", values.host)
-    aurora_reader_endpoint: str | None = _setting("AURORA_READER_ENDPOINT", values.host)
+    aurora_endpoint: str | None = _setting("AURORA_ENDPOINT", aws_values.host)
+    aurora_reader_endpoint: str | None = _setting("AURORA_READER_ENDPOINT", aws_values.host)
     aurora_port: int = _setting("AURORA_PORT", values.whole(1, 65535), PORT)
     database_name: str = _setting("DATABASE_NAME", values.name, "vendorpay")
     database_auth: str = _setting("VENDORPAY_DATABASE_AUTH", values.one_of(BY_SECRET, BY_IAM), BY_SECRET)
-    aurora_secret_arn: str | None = _setting("AURORA_SECRET_ARN", values.arn_of("secretsmanager"))
+    aurora_secret_arn: str | None = _setting("AURORA_SECRET_ARN", aws_values.arn_of("secretsmanager"))
     # The logins that the migrations function makes, with the passwords of these.
-    aurora_app_secret_arn: str | None = _setting("AURORA_APP_SECRET_ARN", values.arn_of("secretsmanager"))
-    aurora_readonly_secret_arn: str | None = _setting("AURORA_READONLY_SECRET_ARN", values.arn_of("secretsmanager"))
+    aurora_app_secret_arn: str | None = _setting("AURORA_APP_SECRET_ARN", aws_values.arn_of("secretsmanager"))
+    aurora_readonly_secret_arn: str | None = _setting("AURORA_READONLY_SECRET_ARN", aws_values.arn_of("secretsmanager"))
     ca_bundle: Path = _setting("VENDORPAY_RDS_CA_BUNDLE", Path, CA_BUNDLE)  # noqa: RUF009
     database_url: str | None = _setting("VENDORPAY_DATABASE_URL", values.database_url, secret=True)
 
     event_bus_name: str | None = _setting("EVENT_BUS_NAME", values.name)
-    approval_queue_url: str | None = _setting("APPROVAL_QUEUE_URL", values.url)
-    checkpoint_bucket: str | None = _setting("VENDORPAY_CHECKPOINT_BUCKET", values.bucket)
-    checkpoint_every_s: int = _setting("VENDORPAY_CHECKPOINT_EVERY_S", values.whole(1, _CHECKPOINT_EVERY_S_MAX), 3600)
-    notice_topic_arn: str | None = _setting("VENDORPAY_NOTICE_TOPIC_ARN", values.arn_of("sns"))
+    approval_queue_url: str | None = _setting("APPROVAL_QUEUE_URL", aws_values.url)
+    checkpoint_bucket: str | None = _setting("VENDORPAY_CHECKPOINT_BUCKET", aws_values.bucket)
+    checkpoint_every_s: int = _setting(
+        "VENDORPAY_CHECKPOINT_EVERY_S", values.whole(1, values.CHECKPOINT_EVERY_S_MAX), values.CHECKPOINT_EVERY_S
+    )
+    notice_topic_arn: str | None = _setting("VENDORPAY_NOTICE_TOPIC_ARN", aws_values.arn_of("sns"))
     mail_from: str | None = _setting("VENDORPAY_MAIL_FROM", values.name)
 
-    cognito_user_pool_id: str | None = _setting("COGNITO_USER_POOL_ID", values.pool)
-    cognito_client_ids: frozenset[str] = _setting("COGNITO_CLIENT_IDS", values.names(values.CLIENTS_MAX), frozenset())
-    issuer: str | None = _setting("VENDORPAY_JWT_ISSUER", values.url)
+    cognito_user_pool_id: str | None = _setting("COGNITO_USER_POOL_ID", aws_values.pool)
+    cognito_client_ids: frozenset[str] = _setting(
+        "COGNITO_CLIENT_IDS", values.names(aws_values.CLIENTS_MAX), frozenset()
+    )
+    issuer: str | None = _setting("VENDORPAY_JWT_ISSUER", aws_values.url)
     """The pool's own, unless it is set."""
 
     org: str = _setting("VENDORPAY_ORG", values.name, "default")
     """Whose the events of the bus are: an event names no organisation."""
-    event_sources: frozenset[str] = _setting("VENDORPAY_EVENT_SOURCES", values.names(values.SOURCES_MAX), EVENT_SOURCES)
-    required_approvals: int | None = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, APPROVALS_MAX))
+    event_sources: frozenset[str] = _setting(
+        "VENDORPAY_EVENT_SOURCES", values.names(values.EVENT_SOURCES_MAX), values.EVENT_SOURCES
+    )
+    required_approvals: int | None = _setting("VENDORPAY_REQUIRED_APPROVALS", values.whole(1, values.APPROVALS_MAX))
     """A plain number for all payments; None leaves it to the approval policies."""
-    fraud_provider: str = _setting("VENDORPAY_FRAUD_PROVIDER", values.one_of(*FRAUD_PROVIDERS), FRAUD_PROVIDERS[0])
+    fraud_provider: str = _setting(
+        "VENDORPAY_FRAUD_PROVIDER", values.one_of(*values.FRAUD_PROVIDERS), values.FRAUD_PROVIDERS[0]
+    )
     """Who scores new payments; the same for all functions of a stage."""
     fraud_detector: str | None = _setting("VENDORPAY_FRAUD_DETECTOR", values.detector)
     fraud_thresholds: Cuts | None = _setting("VENDORPAY_FRAUD_THRESHOLDS", _fraud_thresholds)  # noqa: RUF009
     """Those of the service's own rule set."""
     rate_limits: Mapping[RateClass, Limit] | None = _setting("VENDORPAY_RATE_LIMITS", _rate_limits)
     """What each caller may ask of one execution environment: these share nothing."""
-    log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*LOG_LEVELS), "info")
+    log_level: str = _setting("VENDORPAY_LOG_LEVEL", values.one_of(*values.LOG_LEVELS), "info")
 
-    secrets_endpoint: str | None = _setting("AWS_ENDPOINT_URL_SECRETS_MANAGER", values.url)
+    secrets_endpoint: str | None = _setting("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws_values.url)
     """Secrets Manager's own address in the region, unless it is set."""
     services_ca_bundle: Path | None = _setting("AWS_CA_BUNDLE", Path)  # noqa: RUF009
     """Whose certificates AWS's services have, unless the system's authorities are to be asked: with Amazon's own five a
