@@ -143,16 +143,35 @@ async def test_only_what_it_names_is_locked_and_readers_are_let_in_where_they_ca
     CREATE TRIGGER t BEFORE TRUNCATE ON APPROVALS FOR EACH STATEMENT EXECUTE FUNCTION f();
     DROP INDEX idx_payments_flagged;
     CREATE TABLE more (org_id text REFERENCES subscriptions); GRANT SELECT ON inbox TO x;
-    CREATE VIEW v AS SELECT * FROM pending_approvals; ALTER TABLE outbox ADD COLUMN more int
+    CREATE VIEW v AS SELECT * FROM pending_approvals; ALTER TABLE outbox ADD COLUMN more int;
+    CREATE TABLE audit_of_then PARTITION OF payment_audit_log FOR VALUES FROM (1) TO (2)
     """
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as connection:
         wanted = await wanted_locks(connection, text)
-        partitions = await connection.execute("SELECT relid::regclass::text FROM pg_partition_tree('outbox')")
-        outbox = {TableLock(table, readers_too=True) for (table,) in await partitions.fetchall()}
-        assert len(outbox) > 20
+        partitions = await connection.execute(
+            "SELECT relid::regclass::text FROM unnest('{outbox,payment_audit_log}'::regclass[]) AS t (whole),"
+            " pg_partition_tree(whole)"
+        )
+        months = {TableLock(table, readers_too=True) for (table,) in await partitions.fetchall()}
+        assert len(months) > 40
         some = {("approvals", False), ("subscriptions", False), ("payments", True)}
-        assert set(wanted) == outbox | some
+        assert set(wanted) == months | some
         assert len(wanted) == len(set(wanted))
+
+
+async def test_a_partition_that_is_dropped_meanwhile_is_not_missed(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    async def of_a_moment_ago(connection: psycopg.AsyncConnection[Any], text: str) -> list[TableLock]:
+        seen.append(text)
+        gone = [TableLock("outbox_of_long_ago", readers_too=True)] if len(seen) == 1 else []
+        return [*await wanted_locks(connection, text), *gone]
+
+    monkeypatch.setattr(migrating, "wanted_locks", of_a_moment_ago)
+    assert await migrate(database_urls.owner, extra(NAMED)) == [NAME]
+    assert len(seen) == 2
 
 
 async def test_the_lock_that_was_not_to_be_had_is_told(database_urls: DatabaseUrls) -> None:

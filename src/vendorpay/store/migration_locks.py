@@ -34,7 +34,9 @@ UNFORESEEN_WAIT: Final = "1ms"
 _COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _FUNCTION_BODY: Final = re.compile(r"\bAS\s+(\$\w*\$).*?\1", re.DOTALL | re.IGNORECASE)
 _NO_LOCK: Final = re.compile(r"\s*(GRANT|REVOKE)\b", re.IGNORECASE)
-_SHUTS_OUT_READERS: Final = re.compile(r"\b(ALTER|DROP|TRUNCATE(?!\s+ON)|REINDEX|ACCESS\s+EXCLUSIVE)\b", re.IGNORECASE)
+_SHUTS_OUT_READERS: Final = re.compile(
+    r"\b(ALTER|DROP|TRUNCATE(?!\s+ON)|REINDEX|PARTITION\s+OF|ACCESS\s+EXCLUSIVE)\b", re.IGNORECASE
+)
 
 _TABLES = """
 SELECT c.relname, t.relname
