@@ -66,7 +66,7 @@ class JwksServer:
         return late
 
     def hang(self, request: BaseHTTPRequestHandler) -> None:
-        self._closing.wait(10)
+        self._closing.wait(600)
 
     def drip(self, request: BaseHTTPRequestHandler) -> None:
         """A valid head, then a byte now and then, each within any socket timeout."""

@@ -85,7 +85,7 @@ def test_an_issuer_that_hangs_or_drips_is_left_in_time(server: JwksServer, habit
     began = time.monotonic()
     with pytest.raises(JwksUnavailable):
         JwksUrl(server.url, timeout_s=SHORT_S)()
-    assert time.monotonic() - began < 4 * SHORT_S
+    assert time.monotonic() - began < 2.5, "three seconds are usual"
     assert [t for t in threading.enumerate() if isinstance(t, threading.Timer) and not t.finished.is_set()] == []
 
 

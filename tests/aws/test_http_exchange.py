@@ -105,7 +105,7 @@ async def test_it_ends_in_time_whatever_the_other_side_does(receiver: WebhookRec
     began = time.monotonic()
     with pytest.raises(ExchangeFailed):
         await asked(receiver, behaviour)
-    assert time.monotonic() - began < TIMEOUT_S + 2
+    assert time.monotonic() - began < TIMEOUT_S + 10
 
 
 async def test_nobody_there_is_told(anyio_backend: str) -> None:

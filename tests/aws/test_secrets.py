@@ -89,7 +89,7 @@ async def test_a_silent_service_is_given_up_in_time(monkeypatch: pytest.MonkeyPa
         began = time.monotonic()
         with pytest.raises(SecretUnavailable, match="did not answer within"):
             await SecretsManager(service(receiver.url)).current("a")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7, "four times two seconds are usual"
 
 
 async def test_nobody_listening_is_told_with_what_a_private_subnet_needs() -> None:

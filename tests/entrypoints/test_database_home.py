@@ -174,7 +174,7 @@ def test_a_directory_opens_quickly_again_also_after_its_passwords_were_lost(tmp_
     before = time.monotonic()
     with database_home.for_serving(settings) as home:
         assert asyncio.run(bring_up_to_date(home.urls, now=NOW)) == []
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 6
         assert asked(home.urls.app, "SELECT current_user") == "vendorpay_app"
         os.kill(home.owned.pid if home.owned else 0, signal.SIGKILL)
         while home.alive():

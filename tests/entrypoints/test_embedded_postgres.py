@@ -21,6 +21,9 @@ from vendorpay.entrypoints.embedded_postgres import RunningPostgres, configurati
 from vendorpay.entrypoints.embedded_postgres.layout import Layout
 from vendorpay.entrypoints.embedded_postgres.server_log import ServerLog
 
+PROMPT_S = 6.0
+"""Of 0.06 s on an idle machine; a stop whose first signal was not heard takes eight (processes.FIRM)."""
+
 
 @pytest.fixture(scope="module")
 def postgres(first_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
@@ -68,10 +71,10 @@ def test_starting_on_existing_data_and_stopping_are_prompt(data_dir: Path) -> No
     began = time.monotonic()
     postgres = embedded_postgres.start(data_dir, fsync=False)
     started = time.monotonic()
-    assert started - began < 2  # 0.06 s on an idle machine.
+    assert started - began < PROMPT_S
     assert postgres.alive()
     postgres.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PROMPT_S
     assert not postgres.alive()
     postgres.stop()  # A second one is harmless.
 
@@ -81,7 +84,7 @@ def test_stopping_does_not_wait_long_for_a_client_that_stays(data_dir: Path) -> 
     with psycopg.connect(postgres.superuser_url(), autocommit=True) as client:
         began = time.monotonic()
         postgres.stop()
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < PROMPT_S
         with pytest.raises(psycopg.OperationalError):
             client.execute("SELECT 1")
 

@@ -129,7 +129,7 @@ async def test_nobody_is_waited_for_and_what_was_in_hand_comes_with_the_next_wal
         world.clock.advance(hours=1)
         with psycopg.connect(database_urls.app) as other:
             other.execute("SELECT FROM payments WHERE payment_id = %s FOR NO KEY UPDATE", [made[1]])
-            step = await asyncio.wait_for(world.deps.fraud_gaps.step(), 2)
+            step = await asyncio.wait_for(world.deps.fraud_gaps.step(), 20)
             assert step == Step(looked=3, filled=2, in_hand=1, is_last=True)
         assert [row["payment_id"] for row in world.rows(LOST)] == [made[1]]
         assert not await fill_fraud_history.step(world.deps)

@@ -23,6 +23,9 @@ from vendorpay.usecases.group_commit import GroupCommit
 
 pytestmark = pytest.mark.anyio
 
+PATIENCE_S = 20.0
+"""Of who must not wait at all. Whether somebody waited for a lock is told by who holds it still, not by the clock."""
+
 
 @asynccontextmanager
 async def row_locked(world: World, payment_id: UUID) -> AsyncIterator[None]:
@@ -167,7 +170,7 @@ async def test_closing_waits_for_stragglers(database_urls: DatabaseUrls) -> None
 
 
 async def test_a_queue_that_was_never_started_closes_at_once(world: World) -> None:
-    await asyncio.wait_for(GroupCommit(world.path).aclose(), 1)
+    await asyncio.wait_for(GroupCommit(world.path).aclose(), PATIENCE_S)
 
 
 async def test_a_caller_that_hangs_up_cancels_nothing(world: World) -> None:
@@ -186,10 +189,8 @@ async def test_a_locked_row_stalls_nobody_else_and_is_answered_after_its_release
     async with row_locked(world, locked.payment_id):
         waiting = asyncio.create_task(world.approve(locked.payment_id))
         await asyncio.sleep(0.05)
-        began = time.monotonic()
         await asyncio.gather(world.approve(free.payment_id), *(world.create() for _ in range(50)))
-        assert time.monotonic() - began < 2
-        assert not waiting.done()
+        assert not waiting.done(), "they were done before its lock_timeout"
     assert (await asyncio.wait_for(waiting, 5)).status == "approved"
 
 
@@ -199,8 +200,8 @@ async def test_more_locked_rows_than_writers_stall_nobody_else(world: World) -> 
         await other.execute("SELECT FROM payments FOR UPDATE")
         waiting = [asyncio.create_task(world.approve(payment.payment_id)) for payment in locked]
         await asyncio.sleep(0.2)
-        await asyncio.wait_for(world.create(), 2)
-        assert not any(task.done() for task in waiting)
+        await asyncio.wait_for(world.create(), PATIENCE_S)
+        assert not any(task.done() for task in waiting), "it was done before their lock_timeout"
         await other.rollback()
     assert {payment.status for payment in await asyncio.gather(*waiting)} == {"approved"}
 
@@ -237,15 +238,15 @@ async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(world: World) 
     async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
         await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(claim)])
         waiting = asyncio.create_task(world.create(new))
-        await asyncio.wait_for(world.create(), 2)
-        assert not waiting.done()
+        await asyncio.wait_for(world.create(), PATIENCE_S)
+        assert not waiting.done(), "it was done before its lock_timeout"
         await other.rollback()
     assert (await asyncio.wait_for(waiting, 5)).version == 1
 
 
 async def test_an_unknown_payment_is_refused_and_never_waited_for(world: World) -> None:
     with pytest.raises(NotFound):
-        await asyncio.wait_for(world.approve(world.new_command_id(), by=OTHER_DISPATCHER), 2)
+        await asyncio.wait_for(world.approve(world.new_command_id(), by=OTHER_DISPATCHER), PATIENCE_S)
 
 
 async def test_a_writer_that_dies_leaves_nobody_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ async def test_a_key_that_is_held_elsewhere_is_refused_at_once_and_not_waited_fo
             await other.execute("BEGIN")
             await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(command.key_claim)])
             with pytest.raises(IdempotencyInFlight):
-                await asyncio.wait_for(world.submit(command), 2)
+                await asyncio.wait_for(world.submit(command), 4)  # its lock_timeout is 5 s
             await other.execute("COMMIT")
         assert not (await world.submit(command)).replayed
 
