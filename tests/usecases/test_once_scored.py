@@ -9,7 +9,7 @@ import pytest
 from tests.database import DatabaseUrls
 from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, open_world, payment_in
 from tests.workers.relaying import number
-from tests.workers.test_scoring import scoring_world
+from tests.workers.scoring import scoring_world
 from vendorpay.adapters.embedded_fraud import EmbeddedFraud
 from vendorpay.domain.errors import FourEyes, ScorePending
 from vendorpay.usecases import approve_payments, once_scored

@@ -9,7 +9,7 @@ from tests.database import DatabaseUrls
 from tests.usecases.test_delegations import end, give
 from tests.usecases.test_policies import under
 from tests.usecases.world import ADMIN, DISPATCHER, OTHER_DISPATCHER, World, a_caller, a_new_payment, a_patch
-from tests.workers.test_scoring import FIVE_THOUSAND, by_event, scored, scoring_world
+from tests.workers.scoring import FIVE_THOUSAND, by_event, scored, scoring_world
 from vendorpay.domain.errors import InvalidRequest, VendorPayError
 from vendorpay.domain.fraud_cases import CaseReason, Decision
 from vendorpay.domain.payment import Payment

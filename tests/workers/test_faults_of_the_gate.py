@@ -10,7 +10,7 @@ import pytest
 
 from tests.database import DatabaseUrls
 from tests.usecases.world import ADMIN, ORG, OTHER_DISPATCHER, World, a_patch
-from tests.workers.test_scoring import FIVE_THOUSAND, by_event, scored, scoring_world
+from tests.workers.scoring import FIVE_THOUSAND, by_event, scored, scoring_world
 from vendorpay.domain.fraud.rule_set import DEFAULT
 from vendorpay.domain.fraud_cases import CaseReason, CaseStatus, Decision
 from vendorpay.usecases import fraud_cases, read_payment
