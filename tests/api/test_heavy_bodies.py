@@ -107,9 +107,8 @@ async def ask(
         answer = await caller.ask("POST", target, body=body, headers=headers)
         took = time.thread_time() - began
         await asyncio.sleep(0.01)
-    print(
-        f"{target} {len(body)} bytes: {answer.status} {len(answer.body)} bytes, {took:.2f} s of CPU, {stall.seconds:.2f} s"
-    )
+    sizes = f"{len(body)} bytes: {answer.status} {len(answer.body)} bytes"
+    print(f"{target} {sizes}, {took:.2f} s of CPU, {stall.seconds:.2f} s of it at a stretch")
     assert stall.seconds < STALL_S_MAX
     assert len(answer.body) < most
     return answer
