@@ -259,8 +259,8 @@ def _approvals_in(links: Sequence[Link]) -> tuple[str | None, list[_Given]]:
     """Who approved it, and which approvals count, after all that was given, undone and voided.
 
     Whoever takes back their own of an approved payment takes all with it where the others' would still do; an entry of
-    its own says so by now. Chains of before have none: there either is possible, the more usual one first. Nothing
-    hides in that any more: what an entry voided counts for nobody, and who would have to approve again can see it.
+    its own says so by now. Chains of before have none: there either is possible, the more usual one first, and whoever
+    makes such an approval count again goes unseen. In others only who lets one count no more does: it is given anew.
     """
     approver: str | None = None
     possible = [_NONE]

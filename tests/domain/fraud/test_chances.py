@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vendorpay.domain.fraud.chance import at_least, together
 from vendorpay.domain.fraud.signal import evidence, ramp
-from vendorpay.domain.fraud.spread import at, chance_above, chance_below, spread_of
+from vendorpay.domain.fraud.spread import WILD_ROWS_MIN, WILD_TIMES, at, chance_above, chance_below, spread_of
 from vendorpay.domain.fraud.words import differing_bits, plain, similarity_key
 
 VALUES = st.lists(st.integers(0, 10**7), min_size=1, max_size=60).map(sorted)
@@ -22,9 +22,23 @@ def test_the_spread_is_that_of_the_ordered_values(values: list[int]) -> None:
     found = spread_of(values)
     assert found is not None
     middle = values[ceil(len(values) / 2) - 1]
-    assert (found.count, found.median, found.most) == (len(values), middle, values[-1])
+    assert (found.count, found.median) == (len(values), middle)
+    assert found.most == values[-1] or values[-1] > WILD_TIMES * values[ceil(len(values) * 0.85) - 1]
     logs = sorted(abs(log(max(value, 1) / max(middle, 1))) for value in values)
     assert found.log_mad == pytest.approx(at_position(logs), abs=1e-6)
+
+
+def test_one_or_two_wild_values_are_no_measure_and_a_third_is_a_kind_of_its_own() -> None:
+    tame, wild = list(range(1_000, 1_060)), 4_000_000
+    for count, most, rare in ((0, 1_059, True), (1, 1_059, True), (2, 1_059, True), (3, wild, False)):
+        values = tame + [wild] * count
+        spread = spread_of(values)
+        assert spread is not None
+        assert spread.most == most
+        assert (chance_above(values, spread, 20_000) < 1e-6) == rare
+    few = spread_of([10] * (WILD_ROWS_MIN - 2) + [wild])
+    assert few is not None
+    assert few.most == wild
 
 
 def at_position(ordered: list[float]) -> float:

@@ -52,6 +52,22 @@ def test_a_new_vendors_first_payment_of_five_thousand_is_flagged_and_says_that_a
     assert "for no comparable payment is known" in said(found, "high_amount")
 
 
+@pytest.mark.parametrize("others", [10, 20, 30, 59, 60, 80, 300])
+@pytest.mark.parametrize("slips", [0, 1, 2])
+def test_so_it_is_after_few_and_many_payments_of_others_and_whatever_slipped_in(others: int, slips: int) -> None:
+    """Somebody who billed forty million by mistake had vouched for the five thousand of everybody else."""
+    history, chance = History(), random.Random(others)
+    for number in range(1, others + 1):
+        price = 4_000_000_000 if number in (5, 25)[:slips] else chance.randrange(10_000, 200_000, 25)
+        at, who = START + timedelta(hours=number), UUID(int=number % 7 + 100)
+        history.record(a_row(number, at, vendor_id=who, service_type="towing", base_cents=price, mileage_cents=0))
+    at = START + timedelta(hours=others + 1)
+    first = a_row(others + 1, at, vendor_id=UUID(int=1), service_type="towing", base_cents=500_000, mileage_cents=0)
+    found = assessed(history, first)
+    assert found.status is FraudStatus.FLAGGED, found
+    assert {"high_amount", "new_vendor"} <= codes(found)
+
+
 @pytest.mark.parametrize("service", ["tire change", "towing", "never heard of", None])
 @pytest.mark.parametrize("cents", [7_500, 15_000, 40_000])
 def test_a_new_vendors_ordinary_first_payment_is_not_flagged(service: str | None, cents: int) -> None:

@@ -27,6 +27,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     high: int
     """At 98 %; with few values the largest."""
     most: int
+    """The largest that is not wild."""
     log_mad: float
     """The median of how far the values' natural logarithms lie from the median's (values below 1 count as 1)."""
     log_up: float
@@ -63,11 +64,11 @@ def spread_of(ordered: Sequence[int]) -> Spread | None:
         low=at(ordered, LOW),
         median=median,
         high=at(ordered, HIGH),
-        most=ordered[-1],
+        most=ordered[_tame(ordered) - 1],
         log_mad=round(_log_mad(ordered, max(median, 1)), 6),
         log_up=round(log(max(at(ordered, 0.84), 1) / max(median, 1)), 6),
         log_down=round(log(max(median, 1) / max(at(ordered, 0.16), 1)), 6),
-        fall_up=round(_fall(ordered, at(ordered, 1 - TAIL_FROM), at(ordered, 1 - SPOILT)), 6),
+        fall_up=round(_fall(ordered, at(ordered, 1 - TAIL_FROM), _last(ordered)), 6),
         fall_down=round(_fall(ordered, ordered[int(SPOILT * len(ordered))], at(ordered, TAIL_FROM)), 6),
     )
 
@@ -125,6 +126,30 @@ FALL_ROWS: Final = 40
 """How many values weigh as much as what is expected of any tail (TAIL_PER_SIGMA)."""
 
 
+WILD_TIMES: Final = 20
+"""What is above so many times TAIL_FROM's value is a slip of the keyboard, or a lie: no measure of what is usual, and
+not seen before because somebody else billed forty million."""
+WILD_MAX: Final = 2
+"""How many may be taken for that; a third one is a kind of its own."""
+WILD_ROWS_MIN: Final = 10
+"""Where there are fewer values nothing tells which of them is wild, and up to twice as many one of them at most is."""
+
+
+def _tame(ordered: Sequence[int]) -> int:
+    """How many values there are, without the wild ones at the upper end."""
+    count = len(ordered)
+    if count < WILD_ROWS_MIN:
+        return count
+    limit = WILD_TIMES * max(at(ordered, 1 - TAIL_FROM), 1)
+    most = WILD_MAX if count >= 2 * WILD_ROWS_MIN else 1
+    return count - sum(1 for value in ordered[-most:] if value > limit)
+
+
+def _last(ordered: Sequence[int]) -> int:
+    """The largest that is taken as a measure."""
+    return min(at(ordered, 1 - SPOILT), ordered[_tame(ordered) - 1])
+
+
 def _fall(ordered: Sequence[int], near: int, far: int) -> float:
     """How much a tail rises between two of its values by each power of e of their shares (Hill 1975, by quantiles)."""
     share = max(SPOILT, 1 / (len(ordered) + 1))
@@ -142,7 +167,7 @@ def _per_e(count: int, sigma: float, fall: float, tail: float) -> float:
 def chance_above(ordered: Sequence[int], spread: Spread, value: int, tail: float = TAIL_PER_SIGMA) -> float:
     """The chance of a value like this or larger: the share of those that are; in the outermost SPOILT of them, and
     beyond what was seen, by how far it lies beyond the rest."""
-    last = at(ordered, 1 - SPOILT)
+    last = _last(ordered)
     if value <= last:
         return share_from(ordered, value)
     per_e = _per_e(len(ordered), spread.sigma_up(), spread.fall_up, tail)

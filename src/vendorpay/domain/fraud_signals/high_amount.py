@@ -21,6 +21,8 @@ VOUCHING_MIN: Final = 3
 """So many payments of the vendor's own vouch for as much again, where the prior decides."""
 PEERS_VOUCHING_MIN: Final = 10
 """So many of others: a few could be one stranger's, under several names."""
+PEERS_ENOUGH: Final = 3 * COMPARABLE_MIN
+"""From so many payments of others on they alone tell what is usual."""
 
 
 def _judge(facts: FraudFacts, parameters: Parameters, priors: Priors) -> Speaks | None:
@@ -30,9 +32,21 @@ def _judge(facts: FraudFacts, parameters: Parameters, priors: Priors) -> Speaks 
         return _by_prior(facts, priors)
     chance, times, words = min(sides)
     strength = evidence(surprise(min(1.0, chance * len(sides))))
+    by_prior = _by_prior(facts, priors) if _hardly_known(amount) else None
+    if by_prior is not None and by_prior.strength > strength:
+        return by_prior
     if times < parameters["timesMedianMin"] or strength <= 0:
         return None
     return Speaks(strength, f"{money(amount.amount_cents, facts.currency)} {words}")
+
+
+def _hardly_known(amount: AmountFacts) -> bool:
+    """Whether a few dozen payments of strangers are all there is to compare with: the largest of so few is no more than
+    one in dozens, however far beyond it the amount lies. The prior, which said more before there were any, still does.
+    """
+    vendor, peers = amount.vendor, amount.peers
+    own = 0 if vendor is None else vendor.usual.count
+    return own < COMPARABLE_MIN and peers is not None and peers.usual.count < PEERS_ENOUGH
 
 
 def _sides(amount: AmountFacts, service: str | None, parameters: Parameters) -> list[tuple[float, float, str]]:
@@ -90,13 +104,18 @@ def _by_prior(facts: FraudFacts, priors: Priors) -> Speaks | None:
     if strength <= 0 or amount.amount_cents <= 2 * others:
         return None
     few = max((each.usual.count for each in (amount.vendor, amount.peers) if each is not None), default=0)
-    known = f"only {counted(few, 'comparable payment')}" if few else "no comparable payment"
     words = (
         f"{money(amount.amount_cents, facts.currency)} for {facts.service_type or 'work of unknown type'}, where up to "
-        f"{money(prior.high_cents, facts.currency)} is expected: so says the rule set, for {known} "
-        f"{'are' if few > 1 else 'is'} known (fewer than {COMPARABLE_MIN})."
+        f"{money(prior.high_cents, facts.currency)} is expected: so says the rule set, {_why_prior(few)}."
     )
     return Speaks(strength, words)
+
+
+def _why_prior(few: int) -> str:
+    if few >= COMPARABLE_MIN:
+        return f"and hardly one of {few} comparable payments was for half as much"
+    known = f"only {counted(few, 'comparable payment')}" if few else "no comparable payment"
+    return f"for {known} {'are' if few > 1 else 'is'} known (fewer than {COMPARABLE_MIN})"
 
 
 def _few(amount: AmountFacts) -> list[Compared]:
