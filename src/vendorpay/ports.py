@@ -155,7 +155,6 @@ class FraudProvider(Protocol):
 
 
 MESSAGES_MAX: Final = 10
-MESSAGES_BYTES_MAX: Final = 256 * 1024
 """What SQS takes or gives in one request."""
 LONG_POLL_S_MAX: Final = 20
 

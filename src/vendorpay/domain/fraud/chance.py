@@ -7,7 +7,6 @@ from math import exp, inf, log, log10
 from typing import Final
 
 SURPRISE_MAX: Final = 12.0
-_LN10: Final = log(10)
 
 
 def together(chances: Iterable[float]) -> float:

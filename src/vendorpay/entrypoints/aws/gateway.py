@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -21,7 +21,6 @@ from vendorpay.api.errors import AnswerTooLarge, BodyTooLarge
 from vendorpay.api.request import Claims, Headers, Request
 
 Event = Mapping[str, Any]
-CheckClaims = Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
 
 PLAIN_BYTES_MAX: Final = 512 * 1024
 """A longer answer is compressed where it may be."""
