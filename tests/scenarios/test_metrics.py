@@ -20,6 +20,11 @@ pytestmark = pytest.mark.of_serve
 
 REQUESTS, CLIENTS = 60, 6
 RESTART_S_MAX = 20.0
+STREAMS = {"feed", "audit"}
+OF_A_WORKER = (
+    'vendorpay_timer_runs_total{timer="upkeep"',
+    *(f'vendorpay_sequencer_passes_total{{stream="{stream}"' for stream in sorted(STREAMS)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +112,10 @@ def test_a_worker_shows_its_own_on_a_port_of_its_own(make_database: Callable[[],
         worker.start()
         with httpx.Client(base_url=f"http://{HOST}:{port}", trust_env=False) as client:
             deadline = time.monotonic() + RESTART_S_MAX
-            while 'vendorpay_timer_runs_total{timer="upkeep"' not in (text := client.get("/metrics").text):
+            while not all(one in (text := client.get("/metrics").text) for one in OF_A_WORKER):
                 assert time.monotonic() < deadline, text
                 time.sleep(0.1)
         families = {family.name: family.samples for family in parsed(text)}
         assert [sample.value for sample in families["vendorpay_database_up"]] == [1]
-        assert {sample.labels["stream"] for sample in families["vendorpay_sequencer_passes"]} == {"feed", "audit"}
+        assert {sample.labels["stream"] for sample in families["vendorpay_sequencer_passes"]} == STREAMS
         assert worker.terminate() == 0
