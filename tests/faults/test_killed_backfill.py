@@ -45,6 +45,15 @@ def wait_beyond(connection: psycopg.Connection[TupleRow], count: int, process: s
         time.sleep(0.002)
 
 
+def wait_for_its_backends(connection: psycopg.Connection[TupleRow]) -> None:
+    """A backend ends the statement that it has, and commits, when its client was killed meanwhile."""
+    others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + ADVANCE_S_MAX
+    while connection.execute(f"SELECT FROM pg_stat_activity WHERE {others}").fetchone() is not None:
+        assert time.monotonic() < deadline, "its backends do not end"
+        time.sleep(0.002)
+
+
 async def test_killed_and_given_again_it_fills_every_gap_once(database_urls: DatabaseUrls) -> None:
     rng = seed_of("backfill")
     kills = rounds(1, 40)
@@ -62,6 +71,7 @@ async def test_killed_and_given_again_it_fills_every_gap_once(database_urls: Dat
             finally:
                 process.kill()
                 process.communicate()
+                wait_for_its_backends(connection)
         there = filled(connection)
         assert 0 < there < payments, "it was killed in the middle"
         last = started(database_urls)
