@@ -120,6 +120,7 @@ class _Sender:
         sent: dict[int, float] = {}
         self.began_at, began = time.time(), clock()
         deadline = began + self._task.seconds
+        following: bytes | None = None  # made while the service is at work
         with select.epoll() as poll:
             for number, one in sockets.items():
                 if (request := next(found, None)) is None:
@@ -127,6 +128,7 @@ class _Sender:
                 poll.register(number, select.EPOLLIN)
                 sent[number] = clock()
                 one.sendall(request)
+            following = next(found, None)
             while sent:
                 ready = poll.poll(SILENCE_S_MAX)
                 if not ready:
@@ -143,9 +145,10 @@ class _Sender:
                         raise Unexpected(data[:1000].decode(errors="replace"))
                     ends.append(now - began)
                     latencies.append(now - sent[number])
-                    if now < deadline and (request := next(found, None)) is not None:
+                    if now < deadline and following is not None:
                         sent[number] = now
-                        sockets[number].sendall(request)
+                        sockets[number].sendall(following)
+                        following = next(found, None)
                     else:
                         del sent[number]
                         poll.unregister(number)

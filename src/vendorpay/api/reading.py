@@ -144,8 +144,7 @@ def fingerprint(request: Request, raw: bytes) -> bytes:
     """What makes two requests the same one (correctness.md 1). Each part has its length before it, so that no two
     requests run together into the same bytes.
     """
-    digest = hashlib.sha256()
-    for part in (request.method.encode(), request.path, request.query_string, raw):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
+    parts = (request.method.encode(), request.path, request.query_string)
+    digest = hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts) + len(raw).to_bytes(8))
+    digest.update(raw)  # by itself, for it may be large
     return digest.digest()

@@ -57,6 +57,8 @@ def refuse_repeated_keys(raw: bytes) -> None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) == len(pairs):
+        return
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _VERSION_7: Final = 0x7 << 76
@@ -64,7 +66,10 @@ def new_id(at: datetime) -> UUID:
 
     Libraries take the time of the call; ours must be the moment the row says, which the schema checks.
     """
-    return UUID(int=_floor(at) | _chance.bits(at))
+    number = _floor(at) | _chance.bits(at)
+    return msgspec.convert(
+        number.to_bytes(16), UUID
+    )  # in half the time of UUID(int=number), and seven are made for a payment
 
 
 def forget_chance() -> None:

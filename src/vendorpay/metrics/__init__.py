@@ -27,6 +27,19 @@ _IDENTITY = "process"
 _BY_NAME = {family.name: family for family in families.COUNTED}
 
 
+class _Places(dict[tuple[Family, tuple[object, ...]], int]):
+    """Where in a part each series is counted; one that was not counted before gets its place when it is looked up."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self._part = part
+
+    def __missing__(self, series: tuple[Family, tuple[object, ...]]) -> int:
+        family, labels = series
+        found = self[series] = self._part.place((family.name, tuple(map(str, labels))), family.width)
+        return found
+
+
 class _Numbers:
     """Where this process counts, and the parts that a scrape adds up."""
 
@@ -37,14 +50,7 @@ class _Numbers:
         self.parts, self.own = parts, parts[own]
         self.crowd_until_s = float("-inf")
         self.at_rest = 0
-        self.places: dict[tuple[Family, tuple[object, ...]], int] = {}
-
-    def place(self, family: Family, labels: tuple[object, ...]) -> int:
-        found = self.places.get((family, labels))
-        if found is None:
-            found = self.own.place((family.name, tuple(map(str, labels))), family.width)
-            self.places[family, labels] = found
-        return found
+        self.places = _Places(self.own)
 
 
 _numbers = _Numbers()
@@ -134,7 +140,7 @@ def crowded(now_s: float) -> bool:
 
 
 def _pressing() -> float:
-    return _numbers.own.cells[_numbers.place(families.REQUESTS_IN_FLIGHT, ())] - _numbers.at_rest
+    return _numbers.own.cells[_numbers.places[families.REQUESTS_IN_FLIGHT, ()]] - _numbers.at_rest
 
 
 class _AtRest:
@@ -248,22 +254,22 @@ def upkeep_ended(task: str, *, failed: bool, at_s: float) -> None:
 
 
 def _add(family: Family, labels: tuple[object, ...], by: float = 1.0) -> None:
-    _numbers.own.cells[_numbers.place(family, labels)] += by
+    _numbers.own.cells[_numbers.places[family, labels]] += by
 
 
 def _set(family: Family, labels: tuple[object, ...], value: float) -> None:
-    _numbers.own.cells[_numbers.place(family, labels)] = value
+    _numbers.own.cells[_numbers.places[family, labels]] = value
 
 
 def _set_first(family: Family, labels: tuple[object, ...], value: float) -> None:
     """Not over what is known already, also of the process that had this part before: restarts hide no failure."""
-    place = _numbers.place(family, labels)
+    place = _numbers.places[family, labels]
     if _numbers.own.cells[place] == 0.0:
         _numbers.own.cells[place] = value
 
 
 def _observe(family: Family, labels: tuple[object, ...], value: float) -> None:
-    place = _numbers.place(family, labels)
+    place = _numbers.places[family, labels]
     own = _numbers.own.cells
     own[place + bisect_left(family.buckets, value)] += 1.0
     own[place + len(family.buckets) + 1] += value

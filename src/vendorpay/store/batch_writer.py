@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from vendorpay.domain.audit import AuditEntry
 from vendorpay.store import queries
 from vendorpay.store.arrays import literal
 from vendorpay.store.db import Connection, execute
@@ -108,11 +109,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("policy_id", "org_id", "activated_by", "activated_at", "audit_seq", "audit_head", "event_seq"),
     ),
     "active_policies": ("org_id", "version"),
-    "audit": (
-        *("log_id", "org_id", "subject_type", "subject_id", "payment_id", "seq", "action", "actor_id", "actor_type"),
-        *("previous_status", "new_status", "reason_code", "content_digest", "notes_digest", "timestamp", "canonical"),
-        *("prev_hash", "hash"),
-    ),
+    "audit": AuditEntry.__struct_fields__,
     "texts": ("org_id", "subject_id", "seq", "salt", "text"),
     "events": (
         *("org_id", "aggregate_type", "aggregate_id", "sequence", "event_id", "event_type", "detail", "occurred_at"),

@@ -25,7 +25,7 @@ from vendorpay.store.delegation_rows import delegation_of
 from vendorpay.store.subjects import SUBJECTS, Subject, SubjectClaim, SubjectState
 
 
-class KeyClaim(msgspec.Struct, frozen=True):
+class KeyClaim(msgspec.Struct, frozen=True, cache_hash=True):
     """An idempotency key in its scope."""
 
     org_id: str
@@ -34,7 +34,7 @@ class KeyClaim(msgspec.Struct, frozen=True):
     key: str
 
 
-class EventClaim(msgspec.Struct, frozen=True):
+class EventClaim(msgspec.Struct, frozen=True, cache_hash=True):
     """A consumed event's id in its scope."""
 
     org_id: str
@@ -42,7 +42,7 @@ class EventClaim(msgspec.Struct, frozen=True):
     event_id: str
 
 
-class JobClaim(msgspec.Struct, frozen=True):
+class JobClaim(msgspec.Struct, frozen=True, cache_hash=True):
     """The business key: at most one live payment exists for it."""
 
     org_id: str
@@ -152,8 +152,8 @@ Lockable = KeyClaim | EventClaim | JobClaim | PoliciesClaim
 
 def lock_hash(claim: Lockable) -> int:
     """The 64-bit number of a claim's advisory lock. A collision only makes two strangers wait for each other."""
-    parts = [_KINDS[type(claim)], *map(str, msgspec.structs.astuple(claim))]
-    digest = hashlib.blake2b(b"\0".join(part.encode() for part in parts), digest_size=8).digest()
+    text = "\0".join((_KINDS[type(claim)], *map(str, msgspec.structs.astuple(claim))))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 

@@ -10,8 +10,8 @@ import asyncio
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from math import inf
 from typing import Any, Final, Self
 
@@ -54,6 +54,37 @@ class _Warm(msgspec.Struct):
     connection: Connection
     since_s: float
     used_s: float = 0.0
+
+
+class _Lent(AbstractAsyncContextManager[Connection]):
+    """A connection for the length of a block, hung up when that takes longer than `seconds`: whoever waits inside gets
+    the error of a lost connection. Cancelling would not do, for psycopg then waits for the server to confirm.
+
+    Every statement of the write path is in such a block, and a generator would cost it more than all else here.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[_Warm]],
+        give_back: Callable[[_Warm], Awaitable[None]],
+        seconds: float | None,
+    ) -> None:
+        self._take = take
+        self._give_back = give_back
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Connection:
+        self._warm = await self._take()
+        if self._seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, _hang_up, self._warm.connection)
+        return self._warm.connection
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._give_back(self._warm)
 
 
 class Database:
@@ -143,32 +174,25 @@ class Database:
             await self._pool.drain()
             raise
 
-    @asynccontextmanager
-    async def connection(self, *, for_long: bool = False) -> AsyncIterator[Connection]:
+    def connection(self, *, for_long: bool = False) -> AbstractAsyncContextManager[Connection]:
         """A connection; a broken one is thrown away, an unfinished transaction is rolled back.
 
         Raises DatabaseUnavailable when none can be had in time. Errors inside the block pass unchanged. A connection
         that has not come back in time is hung up, unless it is wanted `for_long`: a server or network that went
         silent must not hold a caller for ever.
         """
-        metrics.pool_waiting(1)
-        try:
-            warm = await self._take()
-        except (PoolTimeout, PoolClosed, TooManyRequests, psycopg.OperationalError) as error:
-            raise DatabaseUnavailable from error
-        finally:
-            metrics.pool_waiting(-1)
-        metrics.pool_in_use(1)
-        self._in_use.add(warm.connection)
-        try:
-            with _hung_up_after(None if for_long else self._patience_s, warm.connection):
-                yield warm.connection
-        finally:
-            metrics.pool_in_use(-1)
-            self._in_use.discard(warm.connection)
-            await self._give_back(warm)
+        return _Lent(self._take, self._give_back, None if for_long else self._patience_s)
 
     async def _take(self) -> _Warm:
+        try:
+            warm = await self._best()
+        except (PoolTimeout, PoolClosed, TooManyRequests, psycopg.OperationalError) as error:
+            raise DatabaseUnavailable from error
+        metrics.pool_in_use(1)
+        self._in_use.add(warm.connection)
+        return warm
+
+    async def _best(self) -> _Warm:
         """The connection that was in use last, else one of the pool's.
 
         Its statements are prepared and its server process is awake; the pool would take turns with all it has, and ask
@@ -181,12 +205,16 @@ class Database:
                 return warm
             await self._pool.putconn(warm.connection)
         self._waiting += 1
+        metrics.pool_waiting(1)
         try:
             return _Warm(await self._pool.getconn(), since_s=_now_s())
         finally:
+            metrics.pool_waiting(-1)
             self._waiting -= 1
 
     async def _give_back(self, warm: _Warm) -> None:
+        metrics.pool_in_use(-1)
+        self._in_use.discard(warm.connection)
         idle = warm.connection.info.transaction_status is TransactionStatus.IDLE
         # Whoever waits at the pool would never be given one that is kept here.
         if idle and not self._waiting and len(self._warm) < WARM_MAX and not self._pool.closed:
@@ -219,14 +247,8 @@ def _has_news(connection: Connection) -> bool:
 
 
 @contextmanager
-def _hung_up_after(seconds: float | None, connection: Connection) -> Iterator[None]:
-    """Hangs up when the block takes longer: whoever waits inside gets the error of a lost connection.
-
-    Cancelling would not do: psycopg then waits for the server to confirm.
-    """
-    if seconds is None:
-        yield
-        return
+def _hung_up_after(seconds: float, connection: Connection) -> Iterator[None]:
+    """Hangs up when the block takes longer, as `_Lent` does."""
     timer = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
     try:
         yield

@@ -13,11 +13,9 @@ from vendorpay.domain.errors import FieldFault
 from vendorpay.domain.events import PublishedEvent
 from vendorpay.domain.fraud.told import Told
 from vendorpay.domain.payment import HoldKind, Payment, PaymentState
-from vendorpay.store.batch_writer import COLUMNS, Rows
+from vendorpay.store.batch_writer import Rows
 from vendorpay.store.claims import EventClaim, KeyClaim
 from vendorpay.store.fraud_rows import fraud_columns
-
-_ENTRY = COLUMNS["audit"]
 
 
 def add_new_payment(rows: Rows, state: PaymentState) -> None:
@@ -112,7 +110,7 @@ def add_releases(rows: Rows, state: PaymentState, kinds: Iterable[HoldKind], *, 
 
 def add_audit(rows: Rows, entries: Sequence[AuditEntry], texts: Sequence[AuditText]) -> None:
     """Links of an audit chain and their free texts."""
-    rows.add("audit", *(tuple(getattr(entry, name) for name in _ENTRY) for entry in entries))
+    rows.add("audit", *map(msgspec.structs.astuple, entries))
     rows.add("texts", *((text.org_id, text.subject_id, text.seq, text.salt, text.text) for text in texts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import msgspec
@@ -33,8 +34,12 @@ class CreatePayment(Command):
     def asks_policy(self) -> bool:
         return True
 
-    def job_claim(self) -> JobClaim:
+    @cached_property
+    def _job(self) -> JobClaim:
         return job_of(self, self.new)
+
+    def job_claim(self) -> JobClaim:
+        return self._job
 
     def lines(self) -> int:
         return len(self.new.line_items)
