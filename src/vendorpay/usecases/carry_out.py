@@ -7,10 +7,10 @@ tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -34,8 +34,6 @@ from vendorpay.usecases.at_once import at_once, were_written
 from vendorpay.usecases.command import Command, Done, Facts, Outcome, PaymentChange, Salt
 from vendorpay.usecases.fate import found_out
 from vendorpay.usecases.put_on_record import put_on_record
-
-T = TypeVar("T")
 
 ATTEMPTS_MAX: Final = 3
 LOOKS_MAX: Final = 5
@@ -204,21 +202,23 @@ def _wanted(path: WritePath, commands: Sequence[Command]) -> Wanted:
     asking = [] if known is None else [command for command in commands if command.asks_policy()]
     return Wanted(
         keys=[command.key_claim for command in commands if command.key],
-        events=_present(command.event_claim() for command in commands),
-        jobs=_present(command.job_claim() for command in commands),
-        feeds=_present(command.feed_claim() for command in commands),
-        subjects=_present(command.subject_claim() for command in commands),
-        policy_books=_present(command.policies_claim() for command in commands),
+        events=[event for command in commands if (event := command.event_claim()) is not None],
+        jobs=[job for command in commands if (job := command.job_claim()) is not None],
+        feeds=[feed for command in commands if (feed := command.feed_claim()) is not None],
+        subjects=[subject for command in commands if (subject := command.subject_claim()) is not None],
+        policy_books=[books for command in commands if (books := command.policies_claim()) is not None],
         policies=[
             PolicyQuestion(org, known.version(org))
             for org in sorted({command.caller.org_id for command in asking})
             if known is not None
         ],
-        delegations=sorted(set(_present(command.delegation_question() for command in commands)), key=repr),
-        vendors=_present(
-            _vendor(command, asked=known is not None and known.asks_for_history(command.caller.org_id))
+        delegations=sorted({found for command in commands if (found := command.delegation_question())}, key=repr),
+        vendors=[
+            vendor
             for command in asking
-        ),
+            if known is not None
+            and (vendor := _vendor(command, asked=known.asks_for_history(command.caller.org_id))) is not None
+        ],
     )
 
 
@@ -226,10 +226,6 @@ def _vendor(command: Command, *, asked: bool) -> VendorQuestion | None:
     """The vendor of a new job, where the policy asks for their past."""
     job = command.job_claim() if asked else None
     return None if job is None else VendorQuestion(command.caller.org_id, job.vendor_id)
-
-
-def _present(found: Iterable[T | None]) -> list[T]:
-    return [one for one in found if one is not None]
 
 
 def _decided(
