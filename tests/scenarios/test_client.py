@@ -56,7 +56,7 @@ def losing(serve: Serve, token: str) -> Iterator[tuple[Client, list[int]]]:
 
 def once_scored(client: Client, payment_id: UUID) -> Payment:
     """The payment when nothing changes it any more but its people: its score is its own change of version."""
-    deadline = time.monotonic() + 25
+    deadline = time.monotonic() + 60
     while (payment := client.get_payment(payment_id)).fraud_status is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -96,6 +96,7 @@ def test_the_life_of_a_payment_through_the_client(serve: Serve, office: Office) 
             reviewer.approve_payment(created.payment_id, expected_digest="0" * 64)
         waiting = [each.payment_id for each in reviewer.list_pending_payments(limit=1)]
         assert waiting == [created.payment_id]
+        once_scored(reviewer, created.payment_id)
         approved = reviewer.approve_payment(created.payment_id, expected_digest=created.digest, notes="seen")
         assert (approved.status, approved.approvals[0].notes) == ("approved", "seen")
         assert reviewer.undo_approval(created.payment_id).status == "pending_approval"

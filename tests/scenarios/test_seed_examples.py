@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.scenarios.asking import Office, new_payment, work_completed
+from tests.scenarios.asking import Office, new_payment, once_scored, work_completed
 from tests.scenarios.books import assert_whole, rows
 from tests.scenarios.serving import Serve
 
@@ -44,6 +44,8 @@ def test_the_seeds_examples_work_as_they_are_written(serve: Serve, office: Offic
     status, refused = ask("POST", approve, creator)
     assert (status, refused["code"]) == (403, "four_eyes")
     status, approved = ask("POST", approve, reviewer)
+    while approved.get("code") == "score_pending":  # it waited 2.5 s; a machine with others on it may need longer
+        status, approved = ask("POST", approve, reviewer)
     assert (status, approved["status"]) == (200, "approved")
     status, pending = ask("GET", f"{serve.url}/payments/pending?limit=50", creator)
     assert (status, pending["payments"]) == (200, [])
@@ -60,7 +62,7 @@ def test_completed_work_becomes_an_approved_payment_with_its_whole_history(serve
     (waiting,) = office.reviewer.get("/payments/pending").json()["payments"]
     assert (waiting["paymentId"], waiting["amountCents"]) == (result["paymentId"], 34_500)
     assert [line["description"] for line in waiting["lineItems"]] == ["tire_repair - Base Service", "Mileage Charge"]
-    approved = office.reviewer.post(f"{payment}/approve", {"notes": "photos checked"})
+    approved = once_scored(lambda: office.reviewer.post(f"{payment}/approve", {"notes": "photos checked"}))
     assert (approved.status_code, approved.json()["approvedBy"]) == (200, office.reviewer.sub)
 
     entries = office.auditor.get(f"{payment}/audit-log").json()["entries"]
@@ -107,7 +109,8 @@ def test_forty_clients_with_one_key_make_one_payment(serve: Serve, office: Offic
 def test_one_key_on_two_payments_is_no_replay(office: Office) -> None:
     first, second = (office.creator.post("/payments", new_payment()).json()["paymentId"] for _ in range(2))
     key = str(uuid4())
-    assert office.reviewer.post(f"/payments/{first}/approve", Idempotency_Key=key).status_code == 200
+    approve = f"/payments/{first}/approve"
+    assert once_scored(lambda: office.reviewer.post(approve, Idempotency_Key=key)).status_code == 200
     reused = office.reviewer.post(f"/payments/{second}/approve", Idempotency_Key=key)
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
     assert office.reviewer.get(f"/payments/{second}").json()["status"] == "pending_approval"
@@ -115,9 +118,10 @@ def test_one_key_on_two_payments_is_no_replay(office: Office) -> None:
 
 def test_forty_reviewers_at_once_approve_once(office: Office) -> None:
     payment = office.creator.post("/payments", new_payment()).json()["paymentId"]
+    approve = f"/payments/{payment}/approve"
     reviewers = [office.caller("dispatcher") for _ in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as clients:
-        answers = list(clients.map(lambda each: each.post(f"/payments/{payment}/approve"), reviewers))
+        answers = list(clients.map(lambda each: once_scored(lambda: each.post(approve)), reviewers))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * (CLIENTS - 1)
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"already_decided"}
     entries = office.auditor.get(f"/payments/{payment}/audit-log").json()["entries"]
