@@ -78,5 +78,5 @@ async def scored(world: World, payment_id: UUID) -> Payment:
     """The payment once its present content was judged."""
     number(world)
     waiting = "SELECT 1 FROM payments WHERE payment_id = %s AND fraud_status IS NULL"
-    await eventually(lambda: not world.rows(waiting, payment_id), within_s=5)
+    await eventually(lambda: not world.rows(waiting, payment_id))
     return await read_payment.get(world.deps, ADMIN, payment_id)

@@ -129,6 +129,11 @@ async def release(connection: Connection, holder: str, leases: Sequence[Lease]) 
     await connection.execute(_sql("release").encode(), {**_columns(leases), "holder": holder})
 
 
+async def release_all(connection: Connection, holder: str) -> None:
+    """Gives back whatever the holder has, known to it or not."""
+    await connection.execute(_sql("release_all").encode(), {"holder": holder})
+
+
 def _sql(name: str) -> str:
     return queries.load("relay_leases.sql")[name]
 

@@ -79,9 +79,13 @@ class Leases:
             await self._let_go(connection, [shard for shard in leaving if not self._is_busy(shard)])
 
     async def give_back(self) -> None:
-        """Gives everything back, so that others need not wait for it to run out."""
+        """Gives everything back, so that others need not wait for it to run out: by name, for a `keep` that was
+        cancelled may have taken more than it heard of.
+        """
         async with self._database.reading() as connection:
-            await self._let_go(connection, list(self._held))
+            await relay_leases.release_all(connection, self._holder)
+            self._held.clear()
+            self._leaving.clear()
             await relay_leases.disappear(connection, self._holder)
 
     async def _share(self, connection: Connection, line: LineStanding) -> list[Shard]:
