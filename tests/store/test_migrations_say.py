@@ -126,8 +126,8 @@ async def test_a_table_in_use_says_what_of_the_run_stays(
     two = [*extra(A_TABLE), Migration(name="9001_pre_more", text="ALTER TABLE payments ADD COLUMN more int")]
     with psycopg.connect(database_urls.owner) as user:
         user.execute("SELECT count(*) FROM payments")
-        with pytest.raises(MigrationError, match=f"A table was in use for too long; {NAME} ran and stay"):
+        with pytest.raises(MigrationError, match=f"The table payments was in use for too long; {NAME} ran and stay"):
             await migrate(database_urls.owner, two)
-        with pytest.raises(MigrationError, match="A table was in use for too long; nothing was changed"):
+        with pytest.raises(MigrationError, match="The table payments was in use for too long; nothing was changed"):
             await migrate(database_urls.owner, two)
     assert await migrate(database_urls.owner, two) == ["9001_pre_more"]

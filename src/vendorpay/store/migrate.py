@@ -64,6 +64,14 @@ class MigrationError(Exception):
         super().__init__(message)
 
 
+class _TableInUse(Exception):
+    """Others had the table for as long as a migration waits."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(table)
+
+
 class Phase(StrEnum):
     """When a migration runs: before the new code, beside the old; or after the old code is gone."""
 
@@ -136,9 +144,10 @@ async def migrate(
                 f"The database role may not migrate: {error.diag.message_primary}. Give it CREATE on the schema public "
                 "and CREATEROLE, or create the roles vendorpay_app and vendorpay_readonly and grant them to it."
             ) from error
-        except psycopg.errors.LockNotAvailable as error:
+        except (_TableInUse, psycopg.errors.LockNotAvailable) as error:
+            what = f"The table {error.table}" if isinstance(error, _TableInUse) else "A table"
             kept = f"{', '.join(ran)} ran and stay" if ran else "nothing was changed"
-            raise MigrationError(f"A table was in use for too long; {kept}. Run it again.") from error
+            raise MigrationError(f"{what} was in use for too long; {kept}. Run it again.") from error
     return ran
 
 
@@ -251,9 +260,13 @@ async def _run_whole(connection: psycopg.AsyncConnection[Any], migration: Migrat
         except StatementFailed as failed:
             # Whoever keeps the months in order may have dropped one since we looked.
             gone = not locked and isinstance(failed.error, psycopg.errors.UndefinedTable)
-            if not (gone or isinstance(failed.error, psycopg.errors.LockNotAvailable)) or loop.time() > until:
+            in_use = isinstance(failed.error, psycopg.errors.LockNotAvailable)
+            asked_for = None if locked else locks[failed.number - 1].table
+            if loop.time() > until and in_use and asked_for is not None:
+                raise _TableInUse(asked_for) from failed
+            if not (gone or in_use) or loop.time() > until:
                 raise
-            busy = busy if locked else locks[failed.number - 1].table
+            busy = asked_for or busy
         else:
             return
         await asyncio.sleep(pause_s)
