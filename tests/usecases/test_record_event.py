@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.database import DatabaseUrls
 from tests.usecases.world import (
     ADMIN,
     SERVICE,
@@ -14,11 +13,11 @@ from tests.usecases.world import (
     a_caller,
     a_key,
     a_new_payment,
-    open_world,
     rounds,
     seeded,
     work_completed,
 )
+from vendorpay import metrics
 from vendorpay.domain.lifecycle import PaymentStatus
 from vendorpay.domain.roles import Caller, Role
 from vendorpay.domain.work_completed import EVENT_BYTES_MAX
@@ -273,13 +272,17 @@ async def test_equal_events_under_a_key_are_answered_alike_when_they_come_again(
     assert [row["key"] for row in keys] == ["k#0", "k#1", "k#4"]
 
 
-async def test_events_for_one_job_never_wait_behind_each_other_in_the_queue(database_urls: DatabaseUrls) -> None:
+async def test_events_for_one_job_never_wait_behind_each_other_in_the_queue(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are not equal, so each has its commit; a command that waits for too long is refused with 503."""
     detail = {"incidentId": str(a_new_payment().incident_id), "vendorId": str(a_new_payment().vendor_id)}
-    async with open_world(database_urls, wait_s_max=0.2) as world:
-        crowds = [[work_completed(detail=detail) for _ in range(150)] for _ in range(3)]
-        ended = await asyncio.gather(*(publish(world, *raws) for raws in crowds))
-        assert sorted(one.result for each in ended for one in each) == ["accepted"] + ["duplicate"] * 449
+    lengths: list[int] = []
+    monkeypatch.setattr(metrics, "queue", lengths.append)
+    crowds = [[work_completed(detail=detail) for _ in range(150)] for _ in range(3)]
+    ended = await asyncio.gather(*(publish(world, *raws) for raws in crowds))
+    assert sorted(one.result for each in ended for one in each) == ["accepted"] + ["duplicate"] * 449
+    assert 1 <= max(lengths) <= len(crowds), "one of each crowd is in the queue, and none behind his own"
 
 
 async def test_an_event_that_is_larger_than_any_can_be_is_rejected_and_kept(world: World) -> None:
