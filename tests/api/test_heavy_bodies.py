@@ -127,7 +127,10 @@ async def test_costly_events_hold_nobody_up(service: Caller, name: str) -> None:
     assert answer.status == 202
 
 
-async def test_payments_of_many_lines_hold_nobody_up(service: Caller) -> None:
+async def test_payments_of_many_lines_hold_nobody_up(service: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service.app._service is not None
+    # On a busy machine the last of them wait for longer than a command may.
+    monkeypatch.setattr(service.app._service.deps.commands, "_wait_s_max", 100.0)
     body = b"\n".join(MANY_LINES.replace(b"@", str(uuid4()).encode()) for _ in range(256))
     answer = await ask(service, "/payments/bulk", body, LINES, 64 * 1024 * 1024)
     assert {each["status"] for each in answer.json["results"]} == {201}

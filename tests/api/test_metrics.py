@@ -17,6 +17,12 @@ pytestmark = pytest.mark.anyio
 NOWHERE = "postgresql://vendorpay_app@127.0.0.1:1/nowhere"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does when the database is slow, some tests say; the others are not about how fast this machine is."""
+    monkeypatch.setattr(read_standing, "PATIENCE_S", 60.0)
+
+
 def numbers(answer: Answered) -> Callable[..., float]:
     """Of a scrape: the sum of all samples of a name with these labels."""
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")

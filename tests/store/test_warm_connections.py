@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.database import DatabaseUrls
+from vendorpay.store import db
 from vendorpay.store.db import Connection, Database
 
 pytestmark = pytest.mark.anyio
@@ -14,7 +15,10 @@ async def _pid(connection: Connection) -> int:
     return connection.info.backend_pid
 
 
-async def test_one_caller_after_the_other_has_the_same_connection(module_database_urls: DatabaseUrls) -> None:
+async def test_one_caller_after_the_other_has_the_same_connection(
+    module_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FRESH_S", 60.0)
     async with Database.open(module_database_urls.app, pool_size=3) as database:
         pids = set()
         for _ in range(5):
@@ -25,9 +29,10 @@ async def test_one_caller_after_the_other_has_the_same_connection(module_databas
 
 @pytest.mark.parametrize("pool_size", [1, 2, 4, 10])
 async def test_more_callers_than_connections_all_get_their_turn(
-    module_database_urls: DatabaseUrls, pool_size: int
+    module_database_urls: DatabaseUrls, pool_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some of them come back at once, as busy callers do, while others wait at the pool."""
+    monkeypatch.setattr(db, "WAIT_S_MAX", 90.0)
 
     async def work(database: Database) -> None:
         for _ in range(8):
@@ -35,11 +40,14 @@ async def test_more_callers_than_connections_all_get_their_turn(
                 await connection.execute("SELECT pg_sleep(0.002)")
 
     async with Database.open(module_database_urls.app, pool_size=pool_size) as database:
-        async with asyncio.timeout(4):  # the pool's own patience ends after five seconds
+        async with asyncio.timeout(45):  # the pool's own patience ends later
             await asyncio.gather(*(work(database) for _ in range(3 * pool_size)))
 
 
-async def test_a_connection_that_died_between_two_uses_is_not_handed_out(module_database_urls: DatabaseUrls) -> None:
+async def test_a_connection_that_died_between_two_uses_is_not_handed_out(
+    module_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FRESH_S", 60.0)
     async with Database.open(module_database_urls.app, pool_size=2) as database:
         async with database.connection() as connection:
             first = await _pid(connection)

@@ -17,8 +17,14 @@ from vendorpay.usecases.command import Done
 
 pytestmark = pytest.mark.anyio
 
+PATIENT = (0.05,) * 600
+"""Half a minute: how long the real pauses are is a promise to callers, and no measure of a busy machine."""
 
-async def test_who_approves_at_once_waits_for_the_score_alone(database_urls: DatabaseUrls) -> None:
+
+async def test_who_approves_at_once_waits_for_the_score_alone(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once_scored, "PAUSES_S", PATIENT)
     async with scoring_world(database_urls) as world:
         made = await world.create()
         approving = asyncio.create_task(
@@ -31,7 +37,10 @@ async def test_who_approves_at_once_waits_for_the_score_alone(database_urls: Dat
         assert (approved.status, approved.fraud_status is None) == ("approved", False)
 
 
-async def test_many_approvals_wait_together_and_each_is_answered(database_urls: DatabaseUrls) -> None:
+async def test_many_approvals_wait_together_and_each_is_answered(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once_scored, "PAUSES_S", PATIENT)
     async with scoring_world(database_urls) as world:
         ids = [(await world.create()).payment_id for _ in range(5)]
         approving = asyncio.create_task(approve_payments.approve(world.deps, ADMIN, ids, None, None))
