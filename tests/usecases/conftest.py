@@ -7,11 +7,21 @@ import pytest
 from tests.database import DatabaseUrls
 from tests.usecases.world import World, open_world
 
+TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
+
 
 @pytest.fixture
 async def world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
     """One process whose payments need one approval."""
     async with open_world(database_urls) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def patient_world(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[World]:
+    """One process that waits for a lock longer than any test does: a client may choose that, as it may choose less."""
+    options = "".join(f"%20-c%20{name}%3D60000" for name in TIMEOUTS)
+    async with open_world(database_urls, app_url=f"{database_urls.app}&options={options}", patience_s=60.0) as opened:
         yield opened
 
 

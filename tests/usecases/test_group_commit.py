@@ -23,7 +23,7 @@ from vendorpay.usecases.group_commit import GroupCommit
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 """Of who must not wait at all. Whether somebody waited for a lock is told by who holds it still, not by the clock."""
 
 
@@ -40,12 +40,12 @@ def looking(world: World, name: str, seen: list[str], claim: str | None = None) 
     return Looking(command_id=world.new_command_id(), caller=DISPATCHER, name=name, seen=seen, claim=claim)
 
 
-async def test_a_command_that_is_alone_waits_for_nobody(world: World) -> None:
+async def test_a_command_that_is_alone_waits_for_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LONG_S", 60.0)
     await world.create()
-    began = time.monotonic()
-    for _ in range(10):
-        await world.create()
-    assert time.monotonic() - began < 4
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(10):
+            await world.create()
     assert len(world.rows("SELECT DISTINCT xmin::text FROM commands")) == 11, "each had a transaction of its own"
 
 
@@ -87,7 +87,7 @@ async def test_a_few_wait_for_the_batch_under_way_and_then_go_together(
     await asyncio.sleep(0.05)
     assert held.behind == []
     held.go_on.set()
-    await asyncio.wait_for(asyncio.gather(*made), 10)
+    await asyncio.wait_for(asyncio.gather(*made), PATIENCE_S)
     assert held.behind == [group_commit.CROWD - 1]
 
 
@@ -97,7 +97,7 @@ async def test_a_crowd_is_written_beside_the_batch_under_way(
     monkeypatch.setattr(group_commit, "LONG_S", 30.0)
     first = asyncio.create_task(world.create())
     await asyncio.sleep(0)
-    await asyncio.wait_for(asyncio.gather(*(world.create() for _ in range(group_commit.CROWD))), 10)
+    await asyncio.wait_for(asyncio.gather(*(world.create() for _ in range(group_commit.CROWD))), PATIENCE_S)
     assert sum(held.behind) == group_commit.CROWD
     assert not first.done()
     held.go_on.set()
@@ -107,7 +107,7 @@ async def test_a_crowd_is_written_beside_the_batch_under_way(
 async def test_nobody_waits_long_for_a_writer_that_is_slow(world: World, held: Held) -> None:
     first = asyncio.create_task(world.create())
     await asyncio.sleep(0)
-    await asyncio.wait_for(world.create(), 10)
+    await asyncio.wait_for(world.create(), PATIENCE_S)
     assert not first.done()
     held.go_on.set()
     await first
@@ -148,25 +148,24 @@ async def test_closing_answers_what_is_held_and_takes_no_more(database_urls: Dat
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await world.create()
-        await asyncio.wait_for(closing, 20)
+        await asyncio.wait_for(closing, PATIENCE_S)
         assert all(task.done() for task in pending), "closed means answered"
         assert len({payment_in(task.result()).payment_id for task in pending}) == world.count("payments") == 30
 
 
-async def test_closing_waits_for_stragglers(database_urls: DatabaseUrls) -> None:
-    async with open_world(database_urls) as world:
-        made = await world.create()
-        async with row_locked(world, made.payment_id):
-            approving = asyncio.create_task(world.approve(made.payment_id))
-            following = asyncio.create_task(world.approve(made.payment_id, by=ADMIN))
-            await asyncio.sleep(0.1)
-            closing = asyncio.create_task(world.group.aclose())
-            await asyncio.sleep(0.1)
-            assert not closing.done()
-        await asyncio.wait_for(closing, 10)
-        assert (await approving).status == "approved"
-        with pytest.raises(AlreadyDecided):
-            await following
+async def test_closing_waits_for_stragglers(patient_world: World) -> None:
+    made = await patient_world.create()
+    async with row_locked(patient_world, made.payment_id):
+        approving = asyncio.create_task(patient_world.approve(made.payment_id))
+        following = asyncio.create_task(patient_world.approve(made.payment_id, by=ADMIN))
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(patient_world.group.aclose())
+        await asyncio.sleep(0.1)
+        assert not closing.done()
+    await asyncio.wait_for(closing, PATIENCE_S)
+    assert (await approving).status == "approved"
+    with pytest.raises(AlreadyDecided):
+        await following
 
 
 async def test_a_queue_that_was_never_started_closes_at_once(world: World) -> None:
@@ -184,23 +183,23 @@ async def test_a_caller_that_hangs_up_cancels_nothing(world: World) -> None:
     assert world.count("payments") == 21
 
 
-async def test_a_locked_row_stalls_nobody_else_and_is_answered_after_its_release(world: World) -> None:
-    locked, free = await world.create(), await world.create()
-    async with row_locked(world, locked.payment_id):
-        waiting = asyncio.create_task(world.approve(locked.payment_id))
+async def test_a_locked_row_stalls_nobody_else_and_is_answered_after_its_release(patient_world: World) -> None:
+    locked, free = await patient_world.create(), await patient_world.create()
+    async with row_locked(patient_world, locked.payment_id):
+        waiting = asyncio.create_task(patient_world.approve(locked.payment_id))
         await asyncio.sleep(0.05)
-        await asyncio.gather(world.approve(free.payment_id), *(world.create() for _ in range(50)))
+        await asyncio.gather(patient_world.approve(free.payment_id), *(patient_world.create() for _ in range(50)))
         assert not waiting.done(), "they were done before its lock_timeout"
-    assert (await asyncio.wait_for(waiting, 5)).status == "approved"
+    assert (await asyncio.wait_for(waiting, PATIENCE_S)).status == "approved"
 
 
-async def test_more_locked_rows_than_writers_stall_nobody_else(world: World) -> None:
-    locked = [await world.create() for _ in range(8)]
-    async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
+async def test_more_locked_rows_than_writers_stall_nobody_else(patient_world: World) -> None:
+    locked = [await patient_world.create() for _ in range(8)]
+    async with await psycopg.AsyncConnection.connect(patient_world.urls.superuser) as other:
         await other.execute("SELECT FROM payments FOR UPDATE")
-        waiting = [asyncio.create_task(world.approve(payment.payment_id)) for payment in locked]
+        waiting = [asyncio.create_task(patient_world.approve(payment.payment_id)) for payment in locked]
         await asyncio.sleep(0.2)
-        await asyncio.wait_for(world.create(), PATIENCE_S)
+        await asyncio.wait_for(patient_world.create(), PATIENCE_S)
         assert not any(task.done() for task in waiting), "it was done before their lock_timeout"
         await other.rollback()
     assert {payment.status for payment in await asyncio.gather(*waiting)} == {"approved"}
@@ -213,7 +212,7 @@ async def test_a_lock_that_is_never_released_is_a_refusal(database_urls: Databas
         made = await world.create()
         async with row_locked(world, made.payment_id):
             with pytest.raises(Overloaded):
-                await asyncio.wait_for(world.approve(made.payment_id), 5)
+                await asyncio.wait_for(world.approve(made.payment_id), PATIENCE_S)
         assert (await world.approve(made.payment_id)).status == "approved", "nothing was done, and nothing is stuck"
 
 
@@ -232,16 +231,16 @@ async def test_a_crowd_behind_a_locked_row_is_refused_together_and_not_one_after
         assert (await world.approve(made.payment_id)).status == "approved"
 
 
-async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(world: World) -> None:
+async def test_a_job_that_is_locked_elsewhere_is_waited_for_alone(patient_world: World) -> None:
     new = a_new_payment()
-    claim = world.creation(new).job_claim()
-    async with await psycopg.AsyncConnection.connect(world.urls.superuser) as other:
+    claim = patient_world.creation(new).job_claim()
+    async with await psycopg.AsyncConnection.connect(patient_world.urls.superuser) as other:
         await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(claim)])
-        waiting = asyncio.create_task(world.create(new))
-        await asyncio.wait_for(world.create(), PATIENCE_S)
+        waiting = asyncio.create_task(patient_world.create(new))
+        await asyncio.wait_for(patient_world.create(), PATIENCE_S)
         assert not waiting.done(), "it was done before its lock_timeout"
         await other.rollback()
-    assert (await asyncio.wait_for(waiting, 5)).version == 1
+    assert (await asyncio.wait_for(waiting, PATIENCE_S)).version == 1
 
 
 async def test_an_unknown_payment_is_refused_and_never_waited_for(world: World) -> None:
@@ -257,7 +256,7 @@ async def test_a_writer_that_dies_leaves_nobody_waiting(world: World, monkeypatc
 
     monkeypatch.setattr(queue, "_take", broken)
     with pytest.raises(Overloaded):
-        await asyncio.wait_for(queue.submit(world.creation()), 5)
+        await asyncio.wait_for(queue.submit(world.creation()), PATIENCE_S)
     with pytest.raises(Overloaded):
         await queue.submit(world.creation())
 

@@ -103,16 +103,15 @@ async def test_forty_at_once_with_one_key_in_two_processes_make_one_payment(data
         assert one.count("payments") == one.count("commands") == 1
 
 
-async def test_a_key_that_is_held_elsewhere_is_refused_at_once_and_not_waited_for(database_urls: DatabaseUrls) -> None:
-    async with open_world(database_urls) as world:
-        command = world.creation(key=a_key("k"))
-        async with world.database.connection() as other:
-            await other.execute("BEGIN")
-            await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(command.key_claim)])
-            with pytest.raises(IdempotencyInFlight):
-                await asyncio.wait_for(world.submit(command), 4)  # its lock_timeout is 5 s
-            await other.execute("COMMIT")
-        assert not (await world.submit(command)).replayed
+async def test_a_key_that_is_held_elsewhere_is_refused_at_once_and_not_waited_for(patient_world: World) -> None:
+    command = patient_world.creation(key=a_key("k"))
+    async with patient_world.database.connection() as other:
+        await other.execute("BEGIN")
+        await other.execute("SELECT pg_advisory_xact_lock(%s)", [lock_hash(command.key_claim)])
+        with pytest.raises(IdempotencyInFlight):
+            await asyncio.wait_for(patient_world.submit(command), 30)  # its lock_timeout is a minute
+        await other.execute("COMMIT")
+    assert not (await patient_world.submit(command)).replayed
 
 
 async def test_a_keyed_array_of_events_is_replayed_whole(world: World) -> None:

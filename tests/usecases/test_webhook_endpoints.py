@@ -315,15 +315,15 @@ async def test_changes_of_one_endpoint_at_once_come_one_after_the_other(world: W
     assert (row["audit_seq"], row["event_seq"], row["version"]) == (21, 21, 21)
 
 
-async def test_an_endpoint_changes_while_the_sequencer_works_on_and_payments_go_by(world: World) -> None:
+async def test_an_endpoint_changes_while_the_sequencer_works_on_and_payments_go_by(patient_world: World) -> None:
     """The feed's lock is only tried in a batch: a pass that holds it makes its own command wait, and no payment."""
-    endpoint = await create(world)
-    with psycopg.connect(world.urls.superuser) as connection:
+    endpoint = await create(patient_world)
+    with psycopg.connect(patient_world.urls.superuser) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('vendorpay.sequencer.feed', 0))")
-        waiting = asyncio.create_task(patch(world, endpoint.endpoint_id, status="disabled"))
+        waiting = asyncio.create_task(patch(patient_world, endpoint.endpoint_id, status="disabled"))
         await asyncio.sleep(0.05)
         for _ in range(5):
-            await asyncio.wait_for(world.create(), 5)
+            await asyncio.wait_for(patient_world.create(), 30)
         assert not waiting.done()
         connection.rollback()
     assert (await waiting).status is EndpointStatus.DISABLED
