@@ -81,7 +81,7 @@ async def test_nor_is_one_who_waits_already_when_the_migration_comes_to_what_it_
     database_urls: DatabaseUrls,
 ) -> None:
     """His second is over within the migration's wait, unless that has none."""
-    text = UNFORESEEN.replace("; DO", f"; SELECT pg_sleep({DEADLOCK_TIMEOUT_S * 0.5}); DO")
+    text = UNFORESEEN.replace("; DO", f"; SELECT pg_sleep({DEADLOCK_TIMEOUT_S * 0.6}); DO")
     async with caller(database_urls) as someone:
         running = asyncio.create_task(migrate(database_urls.owner, extra(text)))
         await is_seen(database_urls, HELD)
