@@ -171,8 +171,12 @@ def test_partitions_are_attached_while_others_write(database_urls: DatabaseUrls)
 
         def attach() -> None:
             for months in range(25, 31):
-                made.append(number(maker, "SELECT ensure_partitions(now(), %s)", months))
-                maker.commit()
+                while len(made) < months - 24:
+                    try:
+                        made.append(number(maker, "SELECT ensure_partitions(now(), %s)", months))
+                        maker.commit()
+                    except psycopg.errors.LockNotAvailable:  # it gives up after a second, and is asked again
+                        maker.rollback()
 
         thread = threading.Thread(target=attach)
         thread.start()
