@@ -48,13 +48,18 @@ class Line:
         ]
         assert self.events.put_events(Entries=entries)["FailedEntryCount"] == 0
 
-    def received(self) -> list[dict[str, Any]]:
-        """The next messages; waits until some can be seen."""
+    def received(self, many: int) -> list[dict[str, Any]]:
+        """The next messages; waits until so many can be seen, for they come back one by one."""
         deadline = time.monotonic() + PATIENCE_S
-        while not (found := self.queue.take(visibility_s=VISIBILITY_S)):
-            assert time.monotonic() < deadline, "nothing comes"
+        while self._visible() < many:
+            assert time.monotonic() < deadline, "they do not come"
             time.sleep(0.05)
-        return found
+        return self.queue.take(visibility_s=VISIBILITY_S)
+
+    def _visible(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        told = self.queue.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=[name])
+        return int(told["Attributes"][name])
 
     def settle(self, messages: list[dict[str, Any]], answer: Any) -> None:
         """What Lambda does with an answer: deletes what the function has not named."""
@@ -96,7 +101,7 @@ def test_what_others_publish_arrives_by_the_rule_and_nothing_else_does(
     """origin 5, 6: rule, producing side and consumer name the same sources and the same type."""
     line.publish(*(work_completed(source=source) for source in sorted(EVENT_SOURCES)))
     line.publish(work_completed(source="roadcall.vendor-service"), work_completed().replace(b"WorkCompl", b"WorkRepl"))
-    messages = line.received()
+    messages = line.received(len(EVENT_SOURCES))
     line.settle(messages, handling.invoke(batch(messages)))
     assert count(database_urls, "payments") == len(EVENT_SOURCES)
     sources = rows(database_urls, "SELECT source FROM inbox ORDER BY source")
@@ -109,12 +114,12 @@ def test_what_a_dead_function_had_in_hand_comes_again_and_is_recorded_once(
 ) -> None:
     line.publish(*(work_completed() for _ in range(10)))
     with writers_held_up(database_urls):
-        under_way = handling.begin(batch(line.received()))
+        under_way = handling.begin(batch(line.received(10)))
         while not rows(database_urls, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
             time.sleep(0.02)
         handling.kill()
     assert not under_way.ended.is_set()
-    messages = line.received()
+    messages = line.received(10)
     line.settle(messages, handling.invoke(batch(messages)))
     assert count(database_urls, "payments") == 10
     assert line.failures.events() == []
@@ -125,9 +130,9 @@ def test_what_fails_too_often_waits_for_a_person_and_is_recorded_once_when_sent_
 ) -> None:
     line.publish(*(work_completed() for _ in range(3)))
     for _ in range(RECEIVES_MAX - 1):
-        line.received()  # by a function that dies at once, and says nothing
+        line.received(3)  # by a function that dies at once, and says nothing
     with away(database_urls):
-        messages = line.received()
+        messages = line.received(3)
         answer = handling.invoke(batch(messages))
     assert len(answer["batchItemFailures"]) == len(messages) == 3
     line.settle(messages, answer)
@@ -135,7 +140,7 @@ def test_what_fails_too_often_waits_for_a_person_and_is_recorded_once_when_sent_
     assert line.queue.take() == []
     for event in line.failures.events():
         line.queue.sqs.send_message(QueueUrl=line.queue.url, MessageBody=json.dumps(event))
-    messages = line.received()
+    messages = line.received(3)
     line.settle(messages, handling.invoke(batch(messages)))
     assert count(database_urls, "payments") == 3
     assert line.queue.events() == line.failures.events() == []

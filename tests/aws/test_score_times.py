@@ -29,9 +29,10 @@ class Slow:
     """A provider that takes its time, and then says nothing."""
 
     name = "slow"
+    takes_s = 0.05
 
     async def score(self, row: FraudRow, facts: FraudFacts, rule_set: RuleSet, snoozed: Collection[str]) -> Assessment:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.takes_s)
         raise NoScore("it has no idea")
 
 
@@ -54,16 +55,18 @@ async def test_it_says_what_the_provider_says_and_tells_by_the_hundred() -> None
 
 
 async def test_what_failed_and_what_was_broken_off_took_its_time_too() -> None:
-    provider, told = timed(Slow())
+    slow = Slow()
+    provider, told = timed(slow)
     with pytest.raises(NoScore):
         await provider.score(ROW, FACTS, DEFAULT, frozenset())
+    slow.takes_s = 60.0
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await provider.score(ROW, FACTS, DEFAULT, frozenset())
     provider.tell_the_rest()
     ((failed_s, broken_off_s),) = told
-    assert 0.045 <= failed_s < 5
-    assert 0.009 <= broken_off_s < failed_s
+    assert 0.045 <= failed_s < 30
+    assert 0.009 <= broken_off_s < 30
 
 
 @pytest.mark.parametrize("many", [0, VALUES_MAX + 1])
