@@ -16,7 +16,7 @@ from vendorpay.entrypoints.http_connection import Connection
 from vendorpay.entrypoints.http_server import HttpServer
 from vendorpay.entrypoints.listening import listen
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 LARGE_BYTES = 8 * 1024 * 1024  # more than the buffers of both sides of a socket hold
 
 
@@ -26,6 +26,7 @@ class Desk:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.open.set()
+        self.begun: list[str] = []
         self.answered: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,6 +34,7 @@ class Desk:
             await _live(receive, send)
             return
         path = scope["path"]
+        self.begun.append(path)
         if path not in ("/now", "/large"):
             while True:
                 message = await receive()
@@ -65,6 +67,10 @@ class Served:
         """How many requests wait behind another on their connection."""
         found = [*self.server.server_state.connections]
         return sum(len(each.pipeline) for each in found if isinstance(each, Connection))
+
+    def is_ending(self) -> bool:
+        """Whether a connection has read what it refuses, and closes after the answers under way."""
+        return any(isinstance(each, Connection) and each._last for each in [*self.server.server_state.connections])
 
     def connect(self, *, receive_bytes: int | None = None) -> socket.socket:
         client = socket.socket()
