@@ -27,7 +27,8 @@ from vendorpay.adapters.aws.http_exchange import BODY_BYTES_MAX, ExchangeFailed,
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 20.0
+SHORT_S = 0.5
 
 
 @pytest.fixture
@@ -104,8 +105,8 @@ async def test_what_is_not_http_is_refused(receiver: WebhookReceiver, parts: lis
 async def test_it_ends_in_time_whatever_the_other_side_does(receiver: WebhookReceiver, behaviour: Behaviour) -> None:
     began = time.monotonic()
     with pytest.raises(ExchangeFailed):
-        await asked(receiver, behaviour)
-    assert time.monotonic() - began < TIMEOUT_S + 10
+        await asked(receiver, behaviour, timeout_s=SHORT_S)
+    assert time.monotonic() - began < SHORT_S + 10
 
 
 async def test_nobody_there_is_told(anyio_backend: str) -> None:
@@ -132,13 +133,15 @@ async def test_over_tls_it_asks_whom_the_bundle_s_authorities_have_signed_and_no
     with WebhookReceiver(tls=tls) as receiver:
         receiver.behave = respond(200, b"answer")
         address = f"https://localhost:{receiver.port}/"
-        answer = await exchange("POST", address, {}, b"", 2.0, ca_bundle=str(ours.bundle))
+        answer = await exchange("POST", address, {}, b"", TIMEOUT_S, ca_bundle=str(ours.bundle))
         assert (answer.status, answer.body) == (200, b"answer")
         for stranger in (str(others.bundle), None):
             with pytest.raises(ExchangeFailed, match="could not be trusted"):
-                await exchange("POST", address, {}, b"", 2.0, ca_bundle=stranger)
+                await exchange("POST", address, {}, b"", TIMEOUT_S, ca_bundle=stranger)
         with pytest.raises(ExchangeFailed, match="could not be trusted"):
-            await exchange("POST", f"https://127.0.0.1:{receiver.port}/", {}, b"", 2.0, ca_bundle=str(ours.bundle))
+            await exchange(
+                "POST", f"https://127.0.0.1:{receiver.port}/", {}, b"", TIMEOUT_S, ca_bundle=str(ours.bundle)
+            )
         assert len(receiver.received) == 1
 
 

@@ -42,16 +42,18 @@ class QueueContract(ABC):
 
     async def test_what_was_received_is_hidden_and_comes_again_unless_it_is_removed(self, queue: Queue) -> None:
         await queue.send(["work"])
+        began = time.monotonic()
         (first,) = await self.received(queue, 1)
-        assert await queue.receive() == []
-        (again,) = await self.received(queue, 1)
+        early = await queue.receive()
+        assert not early or time.monotonic() - began >= 1, "it was to be hidden for a second"
+        (again,) = early or await self.received(queue, 1)
         assert (again.body, again.receives) == (first.body, 2)
         assert await queue.remove([again]) == []
 
     async def test_it_waits_for_a_message_no_longer_than_it_is_told(self, queue: Queue) -> None:
         began = time.monotonic()
         assert await queue.receive(wait_s=1) == []
-        assert 0.8 < time.monotonic() - began < 5
+        assert 0.8 < time.monotonic() - began < 15
 
     async def test_nothing_is_sent_and_nothing_removed_without_asking(self, queue: Queue) -> None:
         self.go_away()
