@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -60,8 +61,9 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
     last = int((data_dir / "postgres.port").read_text())
     with socket.socket() as squatter:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", last))
-        squatter.listen()
+        with suppress(OSError):  # somebody else has it already
+            squatter.bind(("127.0.0.1", last))
+            squatter.listen()
         with embedded_postgres.start(data_dir, fsync=False) as postgres:
             assert postgres.port != last
             assert words(postgres.superuser_url(tcp=True)) == ["first"]

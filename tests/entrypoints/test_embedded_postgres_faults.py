@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -19,7 +19,7 @@ from tests.entrypoints.postgres_launchers import Launcher, add_word, words
 from vendorpay.entrypoints import embedded_postgres
 from vendorpay.entrypoints.embedded_postgres import endpoints, pidfile, processes
 
-READY_S = 10  # The contract says 30; this machine's own time is below one.
+READY_S = 30  # So the contract; a quiet machine needs less than one.
 
 
 def ends_within(pid: int, data_dir: Path, wait_s: float) -> bool:
@@ -56,7 +56,8 @@ def test_a_survivor_that_hears_no_signal_is_killed(data_dir: Path, launch: Calla
     began = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         # The same steps, with less patience: the suite has better uses for eleven seconds.
-        patch.setattr(processes, "FIRM", [(number, 0.3) for number, _ in processes.FIRM])
+        hurried = [(number, s if number == signal.SIGKILL else 0.3) for number, s in processes.FIRM]
+        patch.setattr(processes, "FIRM", hurried)
         postgres = embedded_postgres.start(data_dir, fsync=False)
     with postgres:
         assert time.monotonic() - began < READY_S
@@ -68,7 +69,7 @@ def test_a_killed_launcher_takes_postgres_along(data_dir: Path, launch: Callable
     launcher = launch(data_dir)
     add_word(launcher.url, "committed")
     launcher.kill()
-    assert ends_within(launcher.postgres_pid, data_dir, 5)
+    assert ends_within(launcher.postgres_pid, data_dir, 30)
     with embedded_postgres.start(data_dir, fsync=False) as postgres:
         assert words(postgres.superuser_url()) == ["committed", "first"]
 
@@ -88,7 +89,7 @@ def test_committed_rows_survive_a_kill_of_postgres(data_dir: Path) -> None:
     postgres = embedded_postgres.start(data_dir, fsync=False)
     add_word(postgres.superuser_url(), "committed")
     os.kill(postgres.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while postgres.alive():  # a busy kernel takes a moment between its last breath and its burial
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -104,7 +105,14 @@ def test_a_busy_backend_of_a_killed_postgres_does_not_block_the_next_start(data_
     with closing(client):
         backend = client.info.backend_pid
         client.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 10000000000) AS n")
-        time.sleep(0.1)
+        begun = (
+            "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE '%%generate_series%%'"
+        )
+        deadline = time.monotonic() + READY_S
+        with psycopg.connect(postgres.superuser_url(), autocommit=True) as watcher:
+            while not watcher.execute(begun, [backend]).fetchone():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
         os.kill(postgres.pid, signal.SIGKILL)
         postgres.stop()
         assert processes.using_among({backend}, data_dir / "postgres"), "the fault did not happen"
@@ -239,8 +247,9 @@ def test_a_port_lost_between_choosing_and_binding_is_replaced(data_dir: Path) ->
     last = int((data_dir / "postgres.port").read_text())
     with socket.socket() as squatter, pytest.MonkeyPatch.context() as patch:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", last))
-        squatter.listen()
+        with suppress(OSError):  # somebody else has it already
+            squatter.bind(("127.0.0.1", last))
+            squatter.listen()
         patch.setattr(endpoints, "_is_free", lambda port: True)
         with embedded_postgres.start(data_dir, fsync=False) as postgres:
             assert postgres.port != last
