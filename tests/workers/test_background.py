@@ -49,8 +49,8 @@ class APart:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Waits, for at most five seconds."""
-    async with asyncio.timeout(5):
+    """Waits, for at most a minute."""
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.005)
 

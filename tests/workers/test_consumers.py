@@ -110,9 +110,18 @@ async def test_callers_who_press_come_first_but_not_for_ever(world: World, monke
 async def test_while_callers_press_events_go_on_in_crowds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many together cost little more than one; the others give way once more."""
     monkeypatch.setattr(consume_events, "GIVE_WAY_LOOK_S", 0.01)
+    monkeypatch.setattr(consume_events, "GIVE_WAY_S_MAX", 0.5)
     monkeypatch.setattr(consume_events, "CROWD_MAX", 3)
+    monkeypatch.setattr(consume_events, "CROWD_S", 60.0)  # a busy machine's crowd goes through the door slowly
     pressing = True
-    async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,), pressed=lambda: pressing))):
+
+    def hold_one(deps: Deps, event: FeedEvent) -> Command | None:
+        # Who comes behind the crowd gives way for longer than the test looks.
+        monkeypatch.setattr(consume_events, "GIVE_WAY_S_MAX", 60.0)
+        return hold(deps, event)
+
+    holding = Route(consumer=NAME, event_types=("PaymentCreated",), command=hold_one)
+    async with running(a_relay(world, ConsumerTarget(world.deps, (holding,), pressed=lambda: pressing))):
         await eventually(lambda: world.count("subscriptions") == 1)
         await created(world, 5)
         await eventually(lambda: states(world) == {"delivered": 3, "pending": 2})

@@ -33,7 +33,7 @@ async def running(*sequencers: Sequencer) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        await asyncio.wait_for(asyncio.gather(*tasks), 30)
 
 
 @asynccontextmanager
@@ -151,7 +151,7 @@ async def test_a_sequencer_whose_database_goes_away_goes_on_where_it_was(databas
                 " WHERE query LIKE '%%number_stream%%' AND pid <> pg_backend_pid()"
             )
         stop.set()
-        await asyncio.wait_for(working, 10)
+        await asyncio.wait_for(working, 30)
 
 
 async def test_a_pass_that_takes_too_long_is_tried_with_less(database_urls: DatabaseUrls) -> None:

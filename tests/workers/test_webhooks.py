@@ -37,8 +37,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def hasty(database_urls: DatabaseUrls, issuer: LocalIssuer, anyio_backend: str) -> AsyncIterator[Office]:
-    """One that waits for an answer for 0.3 s."""
-    async with open_office(database_urls, issuer, timeout_s=0.3) as opened:
+    """One that waits for an answer for a second."""
+    async with open_office(database_urls, issuer, timeout_s=1.0) as opened:
         yield opened
 
 
@@ -183,13 +183,16 @@ async def test_retry_after_is_heeded(office: Office) -> None:
 async def test_a_late_answer_makes_a_duplicate_with_the_same_id_and_the_order_holds(hasty: Office) -> None:
     """The first answer comes after the time is over: nobody heard it, so the event is sent again."""
     await hasty.subscribe(eventTypes=["PaymentCreated", "PaymentApproved"])
-    hasty.receiver.behave = first(1, late(0.6))
+    hasty.receiver.behave = first(1, late(2.0))
     payment_id = await hasty.pay()
     await hasty.approve(payment_id)
-    received = await hasty.arrived(3)
+    await hasty.arrived(3)
     await hasty.settled()
-    assert [one.data["sequence"] for one in received] == [1, 1, 2]
-    assert received[0].webhook_id == received[1].webhook_id
+    received = list(hasty.receiver.received)
+    sequences = [one.data["sequence"] for one in received]
+    assert sequences == sorted(sequences)  # a busy machine's answers may be late more than once
+    assert (set(sequences), sequences.count(1) >= 2) == ({1, 2}, True)
+    assert len({one.webhook_id for one in received}) == 2
     assert hasty.receiver.unsigned() == []
 
 
@@ -200,8 +203,9 @@ async def test_one_payment_that_hangs_holds_back_itself_and_no_other(hasty: Offi
     await hasty.approve(stuck)
     await hasty.arrived(1)
     others = [await hasty.pay() for _ in range(3)]
-    received = await hasty.arrived(1 + 3 + 2)
+    await hasty.arrived(1 + 3 + 2)
     await hasty.settled()
+    received = list(hasty.receiver.received)
     assert_in_order(received)
     assert set(by_payment(received)) == {str(stuck), *map(str, others)}
 

@@ -116,7 +116,7 @@ _UNSETTLED = """
 
 @asynccontextmanager
 async def open_office(
-    urls: DatabaseUrls, issuer: LocalIssuer, *, timeout_s: float = 2.0, schedule: Schedule = QUICK
+    urls: DatabaseUrls, issuer: LocalIssuer, *, timeout_s: float = 15.0, schedule: Schedule = QUICK
 ) -> AsyncIterator[Office]:
     """Everything at work, until the block ends."""
     async with AsyncExitStack() as stack:
