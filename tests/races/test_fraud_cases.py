@@ -77,8 +77,8 @@ class Suspicious(EmbeddedFraud):
 @pytest.fixture
 async def gated_worlds(database_urls: DatabaseUrls, anyio_backend: str) -> AsyncIterator[Worlds]:
     async with (
-        open_world(database_urls, by_policy=True, fraud_provider=Suspicious()) as one,
-        open_world(database_urls, by_policy=True, fraud_provider=Suspicious()) as two,
+        open_world(database_urls, wait_s_max=60.0, by_policy=True, fraud_provider=Suspicious()) as one,
+        open_world(database_urls, wait_s_max=60.0, by_policy=True, fraud_provider=Suspicious()) as two,
     ):
         yield one, two
 

@@ -135,7 +135,9 @@ async def test_a_pass_that_dies_has_done_nothing(world: World, writers: Writers)
     await writer.one(an_aggregate(), 5)
     async with await psycopg.AsyncConnection.connect(world.urls.app) as dying:
         await dying.execute("SELECT number_stream('feed', 10, NULL)")
-        world.rows("SELECT pg_terminate_backend(%s)", dying.info.backend_pid)
+        # Until it is gone: it tells its client first, and lets go of its locks then.
+        gone = world.rows("SELECT pg_terminate_backend(%s, 30000) AS gone", dying.info.backend_pid)
+        assert gone == [{"gone": True}]
         with pytest.raises(psycopg.OperationalError):
             await dying.commit()
     assert await in_feed(world) == []
