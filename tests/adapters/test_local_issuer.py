@@ -124,7 +124,7 @@ def test_processes_that_start_at_once_end_with_one_key(tmp_path: Path, key_file:
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
-    ends = [process.communicate(timeout=30)[0] for process in started]
+    ends = [process.communicate(timeout=100)[0] for process in started]
     assert set(ends) == {f"{LocalIssuer.open(tmp_path).kid}\n"}
     assert [entry.name for entry in key_file.parent.iterdir()] == ["key.pem"]
 
