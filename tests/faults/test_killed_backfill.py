@@ -57,7 +57,7 @@ def wait_for_its_backends(connection: psycopg.Connection[TupleRow]) -> None:
 async def test_killed_and_given_again_it_fills_every_gap_once(database_urls: DatabaseUrls) -> None:
     rng = seed_of("backfill")
     kills = rounds(1, 40)
-    payments = 500 * (kills + 1)
+    payments = 500 * (kills + 3)  # so many that who is off its core for a moment does not look too late
     async with open_world(database_urls) as world:
         world.clock.at -= timedelta(hours=1)
         for _ in range(payments // 500):

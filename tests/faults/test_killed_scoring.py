@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.faults.dying import rounds, seed_of
 from tests.scenarios.asking import Office, client_of, work_completed
 from tests.scenarios.books import assert_whole
 from tests.scenarios.serving import Serve, vendorpay
 
-BOUND_S = 5.0
-"""Within which a payment has its score."""
-RESTARTED_S = 15.0
-"""The same after a kill: the leases of the dead relay run out first."""
+SCORED_S_MAX = 60.0
+"""Within which a payment has its score, after a kill too, whatever else the machine does. How soon it has it when
+nothing else is going on, the bench says.
+"""
 EACH = 40
 
 
@@ -30,10 +31,10 @@ def unscored(serve: Serve) -> int:
     return int(row[0])
 
 
-def eventually_scored(serve: Serve, within_s: float) -> None:
-    deadline = time.monotonic() + within_s
+def eventually_scored(serve: Serve) -> None:
+    deadline = time.monotonic() + SCORED_S_MAX
     while left := unscored(serve):
-        assert time.monotonic() < deadline, f"{left} payments have no score after {within_s} s"
+        assert time.monotonic() < deadline, f"{left} payments have no score after {SCORED_S_MAX} s"
         time.sleep(0.05)
 
 
@@ -44,6 +45,7 @@ def publish(office: Office, count: int, **detail: Any) -> list[str]:
     return [result["paymentId"] for result in answer.json()["results"]]
 
 
+@pytest.mark.timeout(600)
 def test_the_gate_holds_on_the_running_service_and_outlives_kills(
     tmp_path: Path, new_data_dir: Callable[[Path], Path]
 ) -> None:
@@ -65,7 +67,7 @@ def test_the_gate_holds_on_the_running_service_and_outlives_kills(
 
 def _flag_and_clear(serve: Serve, office: Office) -> None:
     (payment_id,) = publish(office, 1, pricing={"basePrice": 500_000, "mileageCharge": 0})
-    eventually_scored(serve, BOUND_S)
+    eventually_scored(serve)
     payment = office.reviewer.get(f"/payments/{payment_id}").json()
     assert payment["fraudStatus"] == "flagged"
     assert {"high_amount", "new_vendor"} <= {reason["code"] for reason in payment["fraudReasons"]}
@@ -99,4 +101,4 @@ def _kill_before_the_score(serve: Serve, rng: random.Random) -> None:
     serve.start()
     with client_of(serve) as client:
         assert "vendorpay_unscored_oldest_seconds" in client.get("/metrics").text, "test_read_standing holds its value"
-    eventually_scored(serve, RESTARTED_S)
+    eventually_scored(serve)

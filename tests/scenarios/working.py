@@ -18,7 +18,7 @@ from tests.scenarios.serving import (
 )
 
 WORKING = "vendorpay worker is at work"
-START_S_MAX = 20.0
+START_S_MAX = 90.0
 
 
 class Worker:
