@@ -38,7 +38,7 @@ def _answer(listening: socket.socket, parts: Sequence[bytes]) -> None:
 
 
 def asked(port: int) -> Result:
-    task = Task(port=port, token="t", kind="approve", clients=1, seconds=5, numbers=3, prefix="0" * 20)
+    task = Task(port=port, token="t", kind="approve", clients=1, seconds=60, numbers=3, prefix="0" * 20)
     return run(task)
 
 

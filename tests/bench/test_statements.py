@@ -96,7 +96,8 @@ def kind_of(value: Any) -> Any:
         case datetime():
             found = "a time"
         case bytes():
-            found = kind_of(json.loads(value)) if value.startswith(b'{"') else f"{len(value)} bytes"
+            is_json = value.startswith(b'{"') and value.endswith(b"}")
+            found = kind_of(json.loads(value)) if is_json else f"{len(value)} bytes"
         case dict():
             found = {name: kind_of(one) for name, one in value.items() if name not in OWN}
         case list():
