@@ -159,12 +159,20 @@ class Serve:
 
     def children(self) -> list[int]:
         """The processes that it started: those that answer, and PostgreSQL."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for found in threads for pid in found.read_text().split()]
+        found: set[int] = set()  # the kernel may name one twice while others come and go
+        for thread in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with suppress(OSError):  # the thread ended meanwhile
+                found.update(map(int, thread.read_text().split()))
+        return sorted(found)
 
     def serving_pids(self) -> list[int]:
         """The processes that answer requests."""
-        return [pid for pid in self.children() if os.getpgid(pid) == self.process.pid]
+        found = []
+        for pid in self.children():
+            with suppress(ProcessLookupError):  # it was buried just now
+                if os.getpgid(pid) == self.process.pid:
+                    found.append(pid)
+        return found
 
     def postgres(self) -> AttachedPostgres:
         """The embedded PostgreSQL that runs now."""

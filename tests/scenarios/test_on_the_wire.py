@@ -106,7 +106,7 @@ def test_a_slow_body_is_waited_for_and_keeps_nobody_else_waiting(office: Office,
         for part in range(0, len(body), 40):
             began = time.monotonic()
             assert office.creator.post("/payments", new_payment()).status_code == 201
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             slow.send(body[part : part + 40])
         status, payment = slow.answer()
     assert (status, payment["amountCents"]) == (201, 15000)

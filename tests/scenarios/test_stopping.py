@@ -123,7 +123,7 @@ def test_an_idle_service_ends_at_once(serve: Serve) -> None:
     with client_of(serve) as client:
         assert client.get("/health/live").status_code == 200  # and the connection stays open
         assert serve.terminate() == 0, serve.words()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # one that waits for clients does so for 30
     assert "Fatal" not in serve.log.read_text(), "a serving process did not end in order"
 
 
