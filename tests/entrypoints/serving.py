@@ -117,7 +117,7 @@ class Serve:
                 os.kill(left.pid, signal.SIGQUIT)
 
 
-def eventually(true: Callable[[], object], timeout_s: float = 15) -> None:
+def eventually(true: Callable[[], object], timeout_s: float = 60) -> None:
     """Waits until something is true; fails when it does not become so."""
     deadline = time.monotonic() + timeout_s
     while not true():
