@@ -39,7 +39,7 @@ WINDOW_S = 0.8
 """Between ALTER ROLE and the move of AWSCURRENT."""
 WARM = 3
 COLD = 2
-LET_IN_S_MAX = ROTATION_PAUSES_S[-1] + 5.0
+LET_IN_S_MAX = ROTATION_PAUSES_S[-1] + 30.0
 """Whoever was refused may sleep through the longest pause after the right password is there; then they connect."""
 
 
@@ -180,7 +180,7 @@ async def test_a_secret_that_is_wrong_for_good_is_503_soon_and_heals_when_it_is_
         with pytest.raises(DatabaseUnavailable):
             async with opened.connection():
                 pass
-        assert asyncio.get_running_loop().time() - began < sum(ROTATION_PAUSES_S) + 5
+        assert asyncio.get_running_loop().time() - began < sum(ROTATION_PAUSES_S) + 20
         database.alter_password(APP, password)
         async with opened.connection() as connection:
             assert connection.info.user == APP
