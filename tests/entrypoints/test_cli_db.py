@@ -36,17 +36,25 @@ def data_dir(held: DatabaseHome) -> Path:
     return held.owned.data_dir
 
 
-def test_migrations_run_once_and_their_state_is_told_before_and_after(run: CommandLine, data_dir: Path) -> None:
+@pytest.fixture
+def new_home(tmp_path: Path) -> Iterator[Path]:
+    """A directory of its own, as others migrate the one that they share, in whatever order they run."""
+    with database_home.for_serving(Settings(data_dir=tmp_path / "data")) as home:
+        assert home.owned is not None
+        yield home.owned.data_dir
+
+
+def test_migrations_run_once_and_their_state_is_told_before_and_after(run: CommandLine, new_home: Path) -> None:
     def applied() -> list[bool]:
-        told = json.loads(run("db", "status", "--json", "--data-dir", data_dir).out)
+        told = json.loads(run("db", "status", "--json", "--data-dir", new_home).out)
         assert [each["name"] for each in told["migrations"]] == NAMES
         return [each["applied"] for each in told["migrations"]]
 
     assert applied() == [False] * len(NAMES)
-    assert json.loads(run("db", "migrate", "--json", "--data-dir", data_dir).out) == {"ran": NAMES}
+    assert json.loads(run("db", "migrate", "--json", "--data-dir", new_home).out) == {"ran": NAMES}
     assert applied() == [True] * len(NAMES)
-    assert "Nothing to do" in run("db", "migrate", "--data-dir", data_dir).out
-    assert run("db", "status", "--data-dir", data_dir).out.count("applied") == len(NAMES)
+    assert "Nothing to do" in run("db", "migrate", "--data-dir", new_home).out
+    assert run("db", "status", "--data-dir", new_home).out.count("applied") == len(NAMES)
 
 
 @pytest.mark.parametrize(
