@@ -91,8 +91,8 @@ FUNCTIONS_WITHOUT_AN_ORGANISATION = {
     ),  # by age alone
     ("webhooks", "limits"),  # of the subscriptions that a relay has leased
     *(("webhooks", name) for name in ("replaying", "cancel_deleted", "forget_secrets")),  # whoever's turn it is
-    *(("relay_leases", name) for name in ("announce", "appear", "disappear", "lay_out", "release", "renew")),
-    *(("relay_leases", name) for name in ("standing_of_lines", "take", "withdraw")),  # whose relay works on what
+    *(("relay_leases", name) for name in ("announce", "appear", "disappear", "lay_out")),  # whose relay works on what
+    *(("relay_leases", name) for name in ("release", "release_all", "renew", "standing_of_lines", "take", "withdraw")),
     *(("deliveries", name) for name in ("block", "due", "events", "record")),  # the relay's, of everybody
     ("batch_writer", "write_and_commit"),  # each row in `rows` names its own
     ("guarded_writer", "write_if_unclaimed"),  # likewise, and each claim

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vendorpay.client.decoders import decoder_of
 from vendorpay.client.problem import NotTheService
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Pages(Generic[P, T]):
 def read(raw: bytes, shape: type[T]) -> T:
     """A value of any shape. Raises NotTheService for what is none."""
     try:
-        return msgspec.json.decode(raw, type=shape)
+        return decoder_of(shape).decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotTheService(f"the answer is not the service's: {error}. Check the URL") from None
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from vendorpay.client.decoders import decoder_of
 from vendorpay.client.problem import ProblemDetail
 
 JSON: Final = "application/json"
@@ -68,7 +69,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     def problem(self) -> ProblemDetail | None:
         """What is said by one that is not good; None when it is not the service that says it."""
         try:
-            found = msgspec.json.decode(self.body, type=ProblemDetail)
+            found = decoder_of(ProblemDetail).decode(self.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return msgspec.structs.replace(found, status=self.status) if found.code else None
