@@ -17,10 +17,11 @@ from tests.scenarios.asking import Office, client_of, work_completed
 from tests.scenarios.books import assert_whole
 from tests.scenarios.serving import Serve, vendorpay
 
+BOUND_S = 5.0
+"""Within which a payment has its score, as is promised. Others on the machine may delay some, and not every one."""
+TRIES = 12
 SCORED_S_MAX = 60.0
-"""Within which a payment has its score, after a kill too, whatever else the machine does. How soon it has it when
-nothing else is going on, the bench says.
-"""
+"""Within which it has it after a kill too, whatever else the machine does."""
 EACH = 40
 
 
@@ -58,6 +59,7 @@ def test_the_gate_holds_on_the_running_service_and_outlives_kills(
             office = Office(serve, client)
             _flag_and_clear(serve, office)
         _backtest(serve, office)
+        _score_within_the_bound(serve)
         for _ in range(rounds(1, 40)):
             _kill_before_the_score(serve, rng)
         assert_whole(serve.books_url())
@@ -91,6 +93,17 @@ def _backtest(serve: Serve, office: Office) -> None:
     report = json.loads(done.stdout.splitlines()[-1])
     found = [report[name] for name in ("scored", "flagged", "cleared", "changedCount", "precision")]
     assert found == [1, 1, 1, 0, 0.0], "the one that was flagged was in order"
+
+
+def _score_within_the_bound(serve: Serve) -> None:
+    with client_of(serve) as client:
+        for _ in range(TRIES):
+            publish(Office(serve, client), 1)
+            published = time.monotonic()
+            eventually_scored(serve)
+            if time.monotonic() - published < BOUND_S:
+                return
+    raise AssertionError(f"not one of {TRIES} payments had its score within {BOUND_S} s")
 
 
 def _kill_before_the_score(serve: Serve, rng: random.Random) -> None:
