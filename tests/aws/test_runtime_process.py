@@ -153,9 +153,8 @@ def test_who_runs_out_of_time_is_told_so_and_leaves_nothing_half_done(
     assert answered.status == 201
     assert payments_of(database_urls, payment) == 1
     deadline = time.monotonic() + 30
-    while {state for _, state, _ in sessions(database_urls)} != {
-        "idle"
-    }:  # the one that was hung up may still be ending
+    # The one that was hung up may still be ending.
+    while {state for _, state, _ in sessions(database_urls)} != {"idle"}:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert_whole(database_urls.superuser)
