@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -149,14 +150,14 @@ def _most_alike(view: View, around: Sequence[FraudRow]) -> tuple[FraudRow | None
     if len(rows) < ALIKE_MIN:
         return None, None, ()
     least, most = row.amount_cents * (1 - NEAR), row.amount_cents * (1 + NEAR)
-    others: _Others | None = None
+    others: Others | None = None
     best: tuple[float, FraudRow, tuple[str, ...]] | None = None
     for tries, each in enumerate(around, start=1):
         # Among as many as the vendor billed in the time between, it could have been any.
         near = least <= each.amount_cents <= most and each.service_type == row.service_type
         if not near or each.incident_id == row.incident_id:
             continue
-        others = others or _Others(row, rows, view.same_currency)
+        others = others or Others(row, rows, view.same_currency)
         chance, traits = others.likeness(each)
         chance *= _otherwise(row, each)
         if best is None or chance * tries < best[0]:
@@ -189,12 +190,17 @@ TELLING: Final = 0.25
 """A trait is worth a word when at most this share is as near in it."""
 
 
-class _Others:
-    """The vendor's comparable rows by their traits, to tell how many are as near to the payment as one of them."""
+class Others:
+    """The vendor's comparable rows by their traits, to tell how many are as near to the payment as one of them.
+
+    What is found for one twin is kept for the next: a vendor who bills by a list has two hundred that are alike.
+    """
 
     def __init__(self, row: FraudRow, rows: Sequence[FraudRow], kin: Sequence[FraudRow]) -> None:
         self._row, self._rows, self._kin = row, rows, kin
         self._pairs: dict[int, float] = {}
+        self._as_far: dict[int, float] = {}
+        self._near: dict[Traits, tuple[float, tuple[str, ...]] | None] = {}
         columns = zip(*map(_traits, rows), strict=True)
         self._traits = [
             (number, own, sorted([value for value in column if value is not None]))
@@ -204,19 +210,26 @@ class _Others:
 
     def likeness(self, twin: FraudRow) -> tuple[float, tuple[str, ...]]:
         """The chance that another row is as like the payment as the twin, and in what the twin is like it."""
-        found, traits = [], _traits(twin)
+        traits = _traits(twin)
+        if traits not in self._near:
+            self._near[traits] = self._nearest_box(traits)
+        if (nearest := self._near[traits]) is None:
+            return 1.0, ()
+        chance, telling = nearest
+        for name, share in self._same(twin).items():
+            chance *= share
+            telling = (*telling, name)
+        return min(1.0, chance * len(BOXES)), telling
+
+    def _nearest_box(self, traits: Traits) -> tuple[float, tuple[str, ...]] | None:
+        """The box with these traits that the fewest rows are in; None where they are in none."""
+        found = []
         for box in BOXES:
             inside = self._within(traits, box)
             if inside is None:  # nor is it in a smaller one
                 break
             found.append(inside)
-        if not found:
-            return 1.0, ()
-        chance, telling = min(found)
-        for name, share in self._same(twin).items():
-            chance *= share
-            telling = (*telling, name)
-        return min(1.0, chance * len(BOXES)), telling
+        return min(found, default=None)
 
     def _within(self, traits: Traits, box: float) -> tuple[float, tuple[str, ...]] | None:
         """The share of rows that are within the box around the payment in all the traits that the twin is; None when
@@ -258,6 +271,11 @@ class _Others:
     def _as_long_as_far(self, own: int, reach: int) -> float:
         """The share of rows that take as long, of those that are as far: how long work takes goes with the way to it.
         0 where too few are."""
+        if (found := self._as_far.get(reach)) is None:
+            found = self._as_far[reach] = self._share_as_long(own, reach)
+        return found
+
+    def _share_as_long(self, own: int, reach: int) -> float:
         far = self._row.mileage_cents or 0
         least, most = far * (1 - FAR_NEAR), far * (1 + FAR_NEAR)
         as_far = [
@@ -272,25 +290,33 @@ class _Others:
 
     def _same(self, twin: FraudRow) -> dict[str, float]:
         """Of what is the same or not: the share of rows that have it too, where the twin has it."""
-        row, rows = self._row, self._rows
-        found = {}
-        if (notes := self._notes(twin)) is not None:
-            found["notes"] = notes
+        row, found = self._row, {}
+        own, other = row.notes_key, twin.notes_key
+        if own is not None and other is not None and differing_bits(own, other) <= NOTES_BITS_MAX:
+            found["notes"] = self._notes_share
         if row.driver_id is not None and twin.driver_id == row.driver_id:
-            found["driver"] = max(1, sum(1 for one in rows if one.driver_id == row.driver_id)) / len(rows)
+            found["driver"] = self._driver_share
         if row.photo_count is not None and twin.photo_count == row.photo_count:
-            found["photos"] = max(1, sum(1 for one in rows if one.photo_count == row.photo_count)) / len(rows)
+            found["photos"] = self._photos_share
         return found
 
-    def _notes(self, twin: FraudRow) -> float | None:
-        """The share of rows whose notes are as near as the twin's; None when these are not near.
+    @cached_property
+    def _driver_share(self) -> float:
+        return max(1, sum(1 for one in self._rows if one.driver_id == self._row.driver_id)) / len(self._rows)
 
-        Where they are near and not the same, and no row has the payment's own, they may have been edited: that is no
-        commoner than notes are which were never written before (as many as were written once, after Good 1953).
+    @cached_property
+    def _photos_share(self) -> float:
+        return max(1, sum(1 for one in self._rows if one.photo_count == self._row.photo_count)) / len(self._rows)
+
+    @cached_property
+    def _notes_share(self) -> float:
+        """The share of rows whose notes are near the payment's, as the twin's are.
+
+        Where no row has the payment's own, the twin's may have been edited: that is no commoner than notes are which
+        were never written before (as many as were written once, after Good 1953).
         """
-        own, other = self._row.notes_key, twin.notes_key
-        if own is None or other is None or differing_bits(own, other) > NOTES_BITS_MAX:
-            return None
+        own = self._row.notes_key
+        assert own is not None, "notes are compared where the payment has some"
         keys = [one.notes_key for one in self._rows if one.notes_key is not None]
         share = max(1, sum(1 for key in keys if differing_bits(own, key) <= NOTES_BITS_MAX)) / max(1, len(self._rows))
         if own in keys or not keys:
