@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from tests.domain.fraud.rows import VENDOR, a_row, months_of_work
+from tests.domain.fraud.rows import START, VENDOR, a_row, months_of_work
 from vendorpay.domain.fraud.duplicate_facts import Others
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.words import similarity_key
@@ -37,3 +37,14 @@ def test_what_is_found_for_one_twin_says_nothing_else_about_the_next() -> None:
         assert together == [Others(own, rows, rows).likeness(twin) for twin in rows], f"seed {seed}"
         found.update(together)
     assert len(found) > 20, "the twins are of many kinds"
+
+
+def test_work_that_took_the_same_minutes_is_rarer_than_work_that_took_about_as_long() -> None:
+    own, *rows = (
+        msgspec.structs.replace(a_row(number, START), duration_min=60 + number % 13 - 6) for number in range(6, 136)
+    )
+    others = Others(own, rows, rows)
+    about, same = (msgspec.structs.replace(own, duration_min=minutes) for minutes in (66, own.duration_min))
+    for one in (about, same):  # in this order, and by somebody who has heard of the other
+        assert others.likeness(one) == Others(own, rows, rows).likeness(one)
+    assert others.likeness(same)[0] < others.likeness(about)[0] / 3

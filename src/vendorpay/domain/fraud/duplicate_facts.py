@@ -261,12 +261,16 @@ class Others:
         if (found := self._pairs.get(number)) is not None:
             return found
         own = _traits(self._row)[number]
-        values = [(each.service_type, value) for each in self._kin if (value := _traits(each)[number])]
+        values = [(service, value) for service, traits in self._kin_traits if (value := traits[number])]
         # The one pair more stands for the one in question.
         equal, pairs = _pairs(Counter(values)) + 1, _pairs(Counter([service for service, _ in values])) + 1
         again = sum(1 for each in values if each == (self._row.service_type, own)) - 1
         self._pairs[number] = max(equal / pairs, again / len(self._rows)) if own else 1.0
         return self._pairs[number]
+
+    @cached_property
+    def _kin_traits(self) -> list[tuple[str | None, Traits]]:
+        return [(each.service_type, _traits(each)) for each in self._kin]
 
     def _as_long_as_far(self, own: int, reach: int) -> float:
         """The share of rows that take as long, of those that are as far: how long work takes goes with the way to it.
