@@ -32,7 +32,7 @@ GIVE_WAY_S_MAX: Final = 2.0
 """How long an event gives way to callers who press: what we do by ourselves may be late when everything is, but goes
 on; and sooner than an approval that waits for its score gives up."""
 GIVE_WAY_LOOK_S: Final = 0.25
-CROWD_MAX: Final = 25
+CROWD_MAX: Final = 10
 """How many events go on together when they have given way for long enough; the others give way once more."""
 CROWD_S: Final = 0.1
 """For how long they may."""
