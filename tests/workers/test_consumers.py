@@ -17,7 +17,7 @@ from vendorpay.domain.roles import Role
 from vendorpay.store.claims import EventClaim
 from vendorpay.usecases import consume_events
 from vendorpay.usecases.command import Command, Facts, Outcome
-from vendorpay.usecases.consume_events import ConsumerTarget, Route, claim_of, settled_by
+from vendorpay.usecases.consume_events import AT_ONCE, ConsumerTarget, Route, claim_of, settled_by
 from vendorpay.usecases.deps import Deps
 from vendorpay.usecases.hold_payment import HoldPayment
 from vendorpay.usecases.relay_target import Due, Result
@@ -161,7 +161,7 @@ async def test_a_death_between_effect_and_record_has_no_second_effect(
     ):
         await eventually(lambda: world.count("subscriptions") == 1)
         await created(world, many)
-        await eventually(lambda: Dying.done == min(many, 128))
+        await eventually(lambda: Dying.done == min(many, AT_ONCE))
         await kill(doomed)
     assert states(world) == {"pending": many}
     async with running(a_relay(world, ConsumerTarget(world.deps, (HOLDING,)))):
