@@ -25,11 +25,8 @@ OF_THE_OFFICE = frozenset(
     ("metadata", "fraudScore", "fraudStatus", "fraudReasons", "approvals", "approvedBy", "holds", "notes")
 )
 OPTIONAL = {"Idempotent-Replayed"}
-FOR_ANOTHER = (
-    "You have no delegation of that person that is open.",
-    "Only who gave a delegation, or an admin, ends it.",
-)
-"""Refusals of somebody whose role may, but not in that person's name."""
+NOT_FOR_ANOTHER = ("approvePayment", "You have no delegation of that person that is open.")
+"""The refusal of somebody whose role may, but not in that person's name."""
 _ROUTER = Router(OPERATIONS)
 
 
@@ -98,7 +95,8 @@ def faults_of_role(role: str, method: bytes, path: bytes, answer: Answered) -> I
     allowed = role in CONTRACT[found.permission.value].split()
     if not allowed and answer.status != 403:
         yield f"{answer.status} for {role}, who may not {found.name}"
-    if allowed and answer.status == 403 and answer.code == "forbidden" and answer.json["detail"] not in FOR_ANOTHER:
+    refused = answer.status == 403 and answer.code == "forbidden"
+    if allowed and refused and (found.name, answer.json["detail"]) != NOT_FOR_ANOTHER:
         yield f"{role} may {found.name}, and is told otherwise"
     if role in ("vendor", "driver") and answer.status < 300:
         for payment in payments_in(answer.json):
