@@ -104,6 +104,45 @@ async def test_a_crowd_is_written_beside_the_batch_under_way(
     await first
 
 
+async def test_of_a_large_crowd_each_writer_takes_its_share(world: World, held: Held) -> None:
+    crowd = 3 * group_commit.CROWD
+    made = [asyncio.create_task(world.create()) for _ in range(crowd)]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.wait(made, return_when=asyncio.FIRST_COMPLETED), PATIENCE_S)
+    assert held.behind[0] == crowd // group_commit.WRITERS, "half of them beside the batch under way"
+    held.go_on.set()
+    await asyncio.gather(*made)
+
+
+async def test_a_writer_leaves_a_few_to_the_other_that_is_about_to_end(
+    world: World, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "LONG_S", 30.0)
+    first = asyncio.create_task(world.create())
+    await asyncio.sleep(0)
+    crowd = [asyncio.create_task(world.create()) for _ in range(group_commit.CROWD)]
+    await asyncio.sleep(0)
+    few = [asyncio.create_task(world.create()) for _ in range(3)]
+    await asyncio.wait_for(asyncio.gather(*crowd), PATIENCE_S)
+    await asyncio.sleep(0.05)
+    assert held.behind == [group_commit.CROWD]
+    held.go_on.set()
+    await asyncio.wait_for(asyncio.gather(first, *few), PATIENCE_S)
+    assert held.behind == [group_commit.CROWD, 3]
+
+
+async def test_what_a_writer_left_waits_no_longer_than_others_when_the_other_is_slow(world: World, held: Held) -> None:
+    first = asyncio.create_task(world.create())
+    await asyncio.sleep(0)
+    crowd = [asyncio.create_task(world.create()) for _ in range(group_commit.CROWD)]
+    await asyncio.sleep(0)
+    few = [asyncio.create_task(world.create()) for _ in range(3)]
+    await asyncio.wait_for(asyncio.gather(*crowd, *few), PATIENCE_S)
+    assert not first.done()
+    held.go_on.set()
+    await first
+
+
 async def test_nobody_waits_long_for_a_writer_that_is_slow(world: World, held: Held) -> None:
     first = asyncio.create_task(world.create())
     await asyncio.sleep(0)

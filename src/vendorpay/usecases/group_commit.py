@@ -1,8 +1,9 @@
 """Group commit: whatever arrived while the last batch was being committed goes together in the next one.
 
 Nobody waits for company: a command that finds nobody writing is taken at once, alone; under load batches grow by
-themselves. A second writer comes where a crowd waits for the first, or somebody waits long. Every caller is answered
-after its own commit only, and a caller that hangs up cancels nothing.
+themselves. A second writer comes where a crowd waits for the first, or somebody waits long; of a crowd each takes its
+share, for one batch is read and answered while the database writes the other, and the two must last equally long.
+Every caller is answered after its own commit only, and a caller that hangs up cancels nothing.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class GroupCommit:
         self._queue: deque[_Waiting] = deque()
         self._busy: set[object] = set()
         self._writers = 0
+        self._under_way = 0
         self._closing = False
         self._later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -175,11 +177,15 @@ class GroupCommit:
         """Sees to it that somebody writes what waits."""
         if not self._queue or self._writers >= WRITERS:
             return
-        if not self._writers or len(self._queue) >= CROWD or self._is_late():
+        if self._is_worth_a_batch(others=self._writers):
             self._writers += 1
             self._spawn(self._write())
         elif self._later is None:
             self._later = asyncio.get_running_loop().call_later(LONG_S, self._look_again)
+
+    def _is_worth_a_batch(self, others: int) -> bool:
+        """Whether to write what waits beside so many other writers."""
+        return not others or len(self._queue) >= CROWD or self._is_late()
 
     def _is_late(self) -> bool:
         return asyncio.get_running_loop().time() - self._queue[0].since >= LONG_S
@@ -189,12 +195,20 @@ class GroupCommit:
         self._go_on()
 
     async def _write(self) -> None:
-        """Writes batch after batch, until nothing waits, or only for what others hold: their end goes on with it."""
+        """Writes batch after batch, until too little waits, or only what others hold: their end goes on with it."""
         try:
-            while batch := self._take():
-                await self._commit(batch)
+            while self._queue and self._is_worth_a_batch(others=self._writers - 1):
+                if not (batch := self._take()):
+                    return
+                self._under_way += len(batch)
+                try:
+                    self._go_on()  # with what it left
+                    await self._commit(batch)
+                finally:
+                    self._under_way -= len(batch)
         finally:
             self._writers -= 1
+        self._go_on()
 
     def _take(self) -> list[_Waiting]:
         """The next batch: in order of arrival, leaving what claims the same as a neighbour or a batch under way.
@@ -206,7 +220,8 @@ class GroupCommit:
         taken = set(self._busy)
         oldest = asyncio.get_running_loop().time() - self._wait_s_max
         lines = 0
-        while self._queue and len(batch) < self._batch_max and lines < BATCH_LINES_MAX:
+        most = min(self._batch_max, self._share())
+        while self._queue and len(batch) < most and lines < BATCH_LINES_MAX:
             waiting = self._queue.popleft()
             if waiting.since < oldest:
                 waiting.settle(Overloaded())
@@ -223,6 +238,10 @@ class GroupCommit:
         for waiting in batch:
             self._busy.update(waiting.claims)
         return batch
+
+    def _share(self) -> int:
+        """How many of the commands that wait one writer takes: with its share of all, the other is not idle for long."""
+        return max(CROWD, -(-(len(self._queue) + self._under_way) // WRITERS))
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         results = await self._results([waiting.command for waiting in batch])
