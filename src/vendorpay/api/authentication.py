@@ -10,7 +10,7 @@ from vendorpay.domain.errors import Unauthenticated
 from vendorpay.domain.roles import Caller, caller_of
 from vendorpay.ports import TokenVerifier
 
-_BEARER: Final = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*) *\Z", re.I)
+_BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9._~+/-]+=*) *\Z")
 
 
 async def authenticate(request: Request, verifier: TokenVerifier) -> Caller:

@@ -9,6 +9,8 @@ from vendorpay.api.errors import MethodNotAllowed, NoSuchPath
 from vendorpay.api.operation import Operation
 
 Methods = dict[str, Operation]
+Places = tuple[tuple[int, str], ...]
+"""Which parts of a path are open, and what they are called."""
 
 
 class Router:
@@ -16,11 +18,13 @@ class Router:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._fixed: dict[tuple[str, ...], Methods] = {}
-        self._open: dict[int, dict[tuple[str, ...], Methods]] = {}
+        self._open: dict[int, dict[Places, dict[tuple[str, ...], Methods]]] = {}
+        """By how many parts a path has, then by which of them are open, then by the others."""
         for operation in operations:
             parts = tuple(operation.path.split("/")[1:])
-            paths = self._open.setdefault(len(parts), {}) if "{" in operation.path else self._fixed
-            methods = paths.setdefault(parts, {})
+            places = tuple((n, part[1:-1]) for n, part in enumerate(parts) if part[:1] == "{")
+            alike = self._open.setdefault(len(parts), {}).setdefault(places, {}) if places else self._fixed
+            methods = alike.setdefault(_without(parts, places), {})
             assert operation.method not in methods, f"two operations at {operation.method} {operation.path}"
             methods[operation.method] = operation
 
@@ -42,8 +46,18 @@ class Router:
     def _methods(self, parts: tuple[str, ...]) -> tuple[Methods, dict[str, str]]:
         if (methods := self._fixed.get(parts)) is not None:
             return methods, {}
-        for template, methods in self._open.get(len(parts), {}).items():
-            pairs = list(zip(template, parts, strict=True))
-            if all(part if name[:1] == "{" else name == part for name, part in pairs):
-                return methods, {name[1:-1]: part for name, part in pairs if name[:1] == "{"}
+        for places, alike in self._open.get(len(parts), {}).items():
+            found = {name: parts[n] for n, name in places}
+            if all(found.values()) and (methods := alike.get(_without(parts, places))) is not None:
+                return methods, found
         raise NoSuchPath
+
+
+def _without(parts: tuple[str, ...], places: Places) -> tuple[str, ...]:
+    """A path's parts without those that are open."""
+    if not places:
+        return parts
+    fixed = list(parts)
+    for n, _ in places:
+        fixed[n] = ""
+    return tuple(fixed)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 _encode: Final = msgspec.json.Encoder().encode
+_SUSPECT: Final = re.compile(rb'\\[^"\\]')
+"""What all controls look like, and few other texts; JSON in JSON is full of backslashes, and to be sure takes long."""
 
 
 def literal(values: Iterable[Any]) -> str:
@@ -19,7 +22,7 @@ def literal(values: Iterable[Any]) -> str:
     """
     elements = [_hexadecimal(value) if type(value) is bytes else value for value in values]
     text = _encode(elements)
-    if b"\\" in text and b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
+    if _SUSPECT.search(text) and b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
         text = b"[" + b",".join(map(_controlled, elements)) + b"]"
     return f"{{{text[1:-1].decode()}}}"
 

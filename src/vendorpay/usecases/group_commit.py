@@ -240,7 +240,7 @@ class GroupCommit:
         return batch
 
     def _share(self) -> int:
-        """How many of the commands that wait one writer takes: with its share of all, the other is not idle for long."""
+        """How many of the commands that wait one writer takes: its share of all, so that the other is not idle long."""
         return max(CROWD, -(-(len(self._queue) + self._under_way) // WRITERS))
 
     async def _commit(self, batch: list[_Waiting]) -> None:
