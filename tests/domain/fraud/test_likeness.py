@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from tests.domain.fraud.rows import START, VENDOR, a_row, months_of_work
+from tests.domain.fraud.rows import OTHER, START, VENDOR, a_row, months_of_work
 from vendorpay.domain.fraud.duplicate_facts import Others
 from vendorpay.domain.fraud.rows import FraudRow
 from vendorpay.domain.fraud.words import similarity_key
@@ -48,3 +48,12 @@ def test_work_that_took_the_same_minutes_is_rarer_than_work_that_took_about_as_l
     for one in (about, same):  # in this order, and by somebody who has heard of the other
         assert others.likeness(one) == Others(own, rows, rows).likeness(one)
     assert others.likeness(same)[0] < others.likeness(about)[0] / 3
+
+
+def test_what_the_vendor_never_told_before_makes_nothing_rarer() -> None:
+    """Of the vendor's own rows none tells a duration, or a mileage; the twin, which is another vendor's, does."""
+    for untold in ({"duration_min": None}, {"mileage_cents": None}):
+        rows = [msgspec.structs.replace(a_row(number, START), **untold) for number in range(1, 21)]
+        own, twin = a_row(21, START), a_row(22, START, vendor_id=OTHER)
+        quiet = msgspec.structs.replace(own, **untold)
+        assert Others(own, rows, rows).likeness(twin) == Others(quiet, rows, rows).likeness(twin)

@@ -202,10 +202,11 @@ class Others:
         self._as_far: dict[int, float] = {}
         self._near: dict[Traits, tuple[float, tuple[str, ...]] | None] = {}
         columns = zip(*map(_traits, rows), strict=True)
+        # What none of the rows tells is nothing to compare by: a vendor may begin to say how long work takes.
         self._traits = [
-            (number, own, sorted([value for value in column if value is not None]))
+            (number, own, told)
             for number, (own, column) in enumerate(zip(_traits(row), columns, strict=True))
-            if own is not None
+            if own is not None and (told := sorted([value for value in column if value is not None]))
         ]
 
     def likeness(self, twin: FraudRow) -> tuple[float, tuple[str, ...]]:
